@@ -1,0 +1,1 @@
+"""Performance regression testing of training on accelerators, as a pytest plugin."""
