@@ -1,8 +1,8 @@
 """What the parts of pytest-accel hand to each other: frozen records, standard library only.
 
-One measurement reads, in order: a ``Plan`` says what is to be timed and a ``Program`` runs it, a ``Steps`` observation says what
-one fresh process saw, an ``Accepted`` entry of a ``Baseline`` says what was seen when somebody last
-looked and agreed, and a ``Verdict`` says what that means.
+One measurement reads, in order: a ``Plan`` says what is to be timed and a ``Program`` runs it, a
+``Steps`` observation says what one fresh process saw, an ``Accepted`` entry of a ``Baseline`` says what
+was seen when somebody last looked and agreed, and a ``Verdict`` says what that means.
 """
 
 from __future__ import annotations
@@ -220,9 +220,9 @@ class Policy:
 
     ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). ``confidence`` is
     that of the whole decision, shared by all planned looks: one after ``min_runs`` fresh processes and one
-    after each further run up to ``max_runs``. ``between_run_sd`` is the standard deviation
-    of the log step time between fresh processes, with ``between_run_dof`` degrees of freedom; ``assumed``
-    says that it was declared for the accelerator kind rather than measured here.
+    after each further run up to ``max_runs``. ``between_run_sd`` is the standard deviation of the log step
+    time between fresh processes, with ``between_run_dof`` degrees of freedom; ``assumed`` says that it was
+    declared for the accelerator kind rather than measured here.
     """
 
     tolerance: float
