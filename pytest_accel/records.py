@@ -153,6 +153,15 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One run: the work it did, what it saw, and the versions it ran with."""
+
+    workload: Workload
+    steps: Steps
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Accepted:
     """Observations that somebody accepted: when (ISO 8601, UTC), with which versions, and the runs.
 

@@ -1,0 +1,47 @@
+"""Two things timed in turns: what a noisy machine does to one, it does to the other."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from scipy import stats
+
+MIN_ROUNDS = 10  # Fewer give no 99 % interval of a median.
+
+
+class Ratio(NamedTuple):
+    """A median ratio, the ends of its two-sided interval and its one-sided lower bound, both of 99 %."""
+
+    estimate: float
+    low: float
+    high: float
+    lower_bound: float
+
+
+def in_turns(
+    time_a: Callable[[], float], time_b: Callable[[], float], *, rounds: int, seed: int = 0
+) -> list[tuple[float, float]]:
+    """Pairs of what ``time_a`` and ``time_b`` return, called once a round, in random order."""
+    rng = random.Random(seed)
+    pairs = []
+    for _ in range(rounds):
+        if rng.random() < 0.5:
+            a = time_a()
+            b = time_b()
+        else:
+            b = time_b()
+            a = time_a()
+        pairs.append((a, b))
+    return pairs
+
+
+def median_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Of a / b over at least ``MIN_ROUNDS`` pairs. The interval is that of order statistics, exact for any noise."""
+    ratios = [a / b for a, b in pairs]
+    both_sides = stats.quantile_test(ratios, p=0.5, alternative="two-sided").confidence_interval(0.99)
+    # What the median lies above: "less" asks for the alternative that bounds it from below.
+    lower_bound = stats.quantile_test(ratios, p=0.5, alternative="greater").confidence_interval(0.99).low
+    estimate = float(stats.scoreatpercentile(ratios, 50))
+    return Ratio(estimate, float(both_sides.low), float(both_sides.high), float(lower_bound))

@@ -1,0 +1,49 @@
+"""The frameworks under test, by name. Knowing them imports none of them.
+
+Another framework is a package beside this file that has the functions of ``Framework``, and its name in
+``NAMES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol, cast
+
+from pytest_accel.records import Kind, Program, Workload
+
+NAMES = ("tensorflow",)
+
+
+class Framework(Protocol):
+    """What a framework can do. The functions run in a child process, ``start`` before all others."""
+
+    def start(self, kind: Kind) -> None:
+        """Make the accelerator ready; RuntimeError if the framework cannot work on that kind."""
+
+    def provenance(self) -> dict[str, str]:
+        """Versions of the framework and of what it stands on, as far as known."""
+        ...
+
+    def build(self, workload: Workload) -> Program:
+        """The workload, ready to run; ValueError if it does not fit the framework or the devices."""
+        ...
+
+
+def load(name: str) -> Framework:
+    """Import a framework.
+
+    Raises ValueError for a name that is not registered, and RuntimeError, which says what to install, if the
+    framework is not there.
+    """
+    if name not in NAMES:
+        raise ValueError(f"Unknown framework {name!r}; allowed: {', '.join(NAMES)}.")
+    try:
+        module = importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise RuntimeError(
+            f'The framework {name} is not installed here; pip install "pytest-accel[cpu]" brings it '
+            f"([gpu] or [tpu] on such a machine)."
+        ) from error
+    return cast(Framework, module)

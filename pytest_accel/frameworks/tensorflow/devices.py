@@ -1,0 +1,86 @@
+"""TensorFlow and the accelerator: make it ready, and say which one TensorFlow works on."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import tensorflow as tf
+
+from pytest_accel.records import Kind
+
+
+def start(kind: Kind) -> None:
+    """Make the accelerator ready, before anything else uses TensorFlow. May be called again.
+
+    Raises RuntimeError if TensorFlow cannot work on that kind, with what it does see.
+    """
+    if kind is Kind.TPU:
+        tpu_strategy()
+    elif kind is Kind.GPU:
+        _use_gpus()
+    else:
+        _hide_gpus()
+
+
+def kind_in_use() -> Kind:
+    """The kind of accelerator that TensorFlow computes on in this process."""
+    for kind in (Kind.TPU, Kind.GPU):
+        if tf.config.list_logical_devices(kind.upper()):
+            return kind
+    return Kind.CPU
+
+
+def strategy() -> tf.distribute.Strategy:
+    """How steps are spread over devices: over all TPU cores, else the one device that TensorFlow prefers."""
+    return tpu_strategy() if kind_in_use() is Kind.TPU else tf.distribute.get_strategy()
+
+
+@functools.cache  # Initializing the TPU system again would lose what it holds.
+def tpu_strategy() -> tf.distribute.TPUStrategy:
+    """All cores of the TPU named by the variable TPU_NAME, by default of this machine's own.
+
+    Raises RuntimeError if it cannot be reached.
+    """
+    name = os.environ.get("TPU_NAME", "local")
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__} cannot reach the TPU {name!r}; it sees {_seen()}. Is the extra "
+            f"installed (pip install 'pytest-accel[tpu]'), is TPU_NAME right, does another process hold the "
+            f"TPU? {_first_line(error)}"
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def _use_gpus() -> None:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__} sees no GPU, only {_seen()}. Install a build for CUDA "
+            f"(pip install 'pytest-accel[gpu]'), look at CUDA_VISIBLE_DEVICES, or run with --accel=cpu."
+        )
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _hide_gpus() -> None:
+    """Without this, TensorFlow would take a GPU where there is one."""
+    if not tf.config.list_physical_devices("GPU"):
+        return
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__} is to run on the CPU, but has started and sees {_seen()}. Set "
+            f"CUDA_VISIBLE_DEVICES=-1, or use TensorFlow only inside the test."
+        ) from error
+
+
+def _seen() -> str:
+    return ", ".join(device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

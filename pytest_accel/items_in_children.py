@@ -1,0 +1,98 @@
+"""How a benchmark runs: never here, always in child processes, whose reports become the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_accel import options
+from pytest_accel.samplers.fresh_runs import OPTIONS_FOR_REPORTS, FreshRuns, PhaseReport, TestEnded
+from pytest_accel.session import Session, uses_accel
+
+_PHASES = pytest.StashKey[dict[str, PhaseReport]]()
+
+
+class ItemsInChildren:
+    """A pytest plugin beside ``session``. ``custom_options`` are those that conftest files added."""
+
+    def __init__(self, session: Session, config: pytest.Config, custom_options: Mapping[str, Any]) -> None:
+        self._session = session
+        given = vars(config.option)
+        self._child_options = {
+            **{name: given[name] for name in OPTIONS_FOR_REPORTS if name in given},
+            **{option.dest: given.get(option.dest) for option in options.OPTIONS},
+            **custom_options,
+            "accel": session.accelerator.kind,
+        }
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fixtures are set up in the child alone."""
+        if uses_accel(item):
+            item.stash[_PHASES] = {}
+            vars(item)["setup"] = lambda: None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if not uses_accel(pyfuncitem):
+            return None
+        runs = FreshRuns(
+            pyfuncitem,
+            self._session.accelerator,
+            self._session.gate(pyfuncitem).size,
+            self._session.watch,
+            options=self._child_options,
+            timeout_s=self._session.settings(pyfuncitem).timeout,
+        )
+        try:
+            result = self._session.gate(pyfuncitem).result(runs)
+        except TestEnded as ended:
+            if ended.phase.report.when != "teardown":
+                _raise(ended.phase)
+            return True
+        finally:
+            pyfuncitem.stash[_PHASES] = {str(phase.report.when): phase for phase in runs.reports}
+            if runs.output:
+                pyfuncitem.add_report_section("call", "output of the child", runs.output)
+        self._session.settle(pyfuncitem, result)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        teardown = item.stash.get(_PHASES, {}).get("teardown")
+        if teardown is not None and teardown.raised:
+            _raise(teardown)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        phases = item.stash.get(_PHASES, {})
+        if call.when == "call":
+            setup, body = phases.get("setup"), phases.get("call")
+            _show(setup if setup is not None and setup.raised else body, report)
+        elif call.when == "teardown":
+            _show(phases.get("teardown"), report)
+        return report
+
+
+def _raise(phase: PhaseReport) -> None:
+    """End this phase of the test as the child's ended; ``_show`` then puts the child's words in place."""
+    ended = pytest.skip.Exception if phase.report.skipped else pytest.fail.Exception
+    raise ended(phase.report.longreprtext)
+
+
+def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
+    """Give ``report`` what the child captured and, where it ended the test, its outcome and words."""
+    if phase is None:
+        return
+    child = phase.report
+    report.sections = [*child.sections, *report.sections]
+    report.user_properties = [(name, value) for name, value in child.user_properties]
+    if phase.raised:
+        report.outcome, report.longrepr, report.when = child.outcome, child.longrepr, child.when
+        if hasattr(child, "wasxfail"):
+            vars(report)["wasxfail"] = child.wasxfail

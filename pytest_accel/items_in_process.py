@@ -1,0 +1,51 @@
+"""How a benchmark runs with ``--accel-in-process``: here, once, where a debugger can reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_accel import provenance
+from pytest_accel.fixture import BACKEND, Measured
+from pytest_accel.gate import unmeasured
+from pytest_accel.records import Accelerator, Plan, Result
+from pytest_accel.samplers.in_process import InProcess
+from pytest_accel.session import Session, uses_accel
+
+_RESULT = pytest.StashKey[Result]()
+
+
+class ItemsInProcess:
+    """A pytest plugin beside ``session``, and the backend of the fixtures in this process."""
+
+    def __init__(self, session: Session, config: pytest.Config) -> None:
+        self._session = session
+        config.stash[BACKEND] = self
+
+    @property
+    def accelerator(self) -> Accelerator:
+        return self._session.accelerator
+
+    def measure(self, item: pytest.Item, plan: Plan) -> Measured:
+        """Measure here and judge at once; what the verdict means for the test waits for its end."""
+        gate = self._session.gate(item)
+        result = gate.result(
+            InProcess(plan, gate.size, self._session.watch, provenance.of_framework)
+        )
+        item.stash[_RESULT] = result
+        if not result.runs:
+            self._session.settle(item, result)
+        return Measured.of(plan.workload, result.runs[-1])
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if _RESULT in item.stash:
+            del item.stash[_RESULT]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        done = yield
+        if uses_accel(pyfuncitem):
+            result = pyfuncitem.stash.get(_RESULT, None)
+            self._session.settle(pyfuncitem, result or unmeasured(pyfuncitem.nodeid))
+        return done

@@ -1,0 +1,110 @@
+"""Timing one training step in this process: build, compile, warm-up, then blocks of steps on command.
+
+The clocks are kept apart, and the device is waited for once, at the end of a block.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_accel.records import Plan, Program
+
+WARMUP_BLOCK_S = 0.05
+"""Warm-up looks at blocks of at least this length, so that a step of microseconds settles as well."""
+
+SETTLED = 0.02
+"""Step times have settled when no new block is faster than all before it by more than this."""
+
+SETTLED_BLOCKS = 3
+"""So many blocks in a row must bring nothing faster."""
+
+MOST_WARMUP_S = 20.0
+"""Warm-up ends here even if step times have not settled."""
+
+MOST_STEPS_PER_BLOCK = 2**20
+"""A block that takes no time at this length is not work that a clock can see."""
+
+
+class UnmeasurableStep(Exception):
+    """A step whose time is not a positive number; the message says so."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What it took until the program was ready: seconds, and a first look at one settled step."""
+
+    build_time_s: float
+    compile_time_s: float
+    warmup_time_s: float
+    warmup_steps: int
+    step_time_s: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """One timed block: seconds for all its steps, the loss of its last step, peak memory so far."""
+
+    time_s: float
+    loss: float | None
+    peak_memory_bytes: int | None
+
+
+class Measurement:
+    """One plan, measured in this process. ``clock`` counts seconds."""
+
+    def __init__(self, plan: Plan, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._program: Program | None = None
+
+    def prepare(self) -> Prepared:
+        """Build the program, compile it with its first step, and warm it up.
+
+        Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
+        """
+        start = self._clock()
+        self._program = self._plan.build()
+        built = self._clock()
+        self.block(1)
+        compiled = self._clock()
+        step_time_s, steps = self._warm_up()
+        return Prepared(
+            build_time_s=built - start,
+            compile_time_s=compiled - built,
+            warmup_time_s=self._clock() - compiled,
+            warmup_steps=steps,
+            step_time_s=step_time_s,
+        )
+
+    def block(self, steps: int) -> Block:
+        """Time ``steps`` steps, waiting for the device once, after the last."""
+        program = self._program
+        if program is None:
+            raise RuntimeError("prepare() comes before block()")
+        start = self._clock()
+        for _ in range(steps - 1):
+            program.step()
+        loss = program.wait(program.step())
+        return Block(self._clock() - start, loss, program.peak_memory_bytes())
+
+    def _warm_up(self) -> tuple[float, int]:
+        """The fastest step time seen, in seconds, and the number of steps that it took to settle."""
+        begin = self._clock()
+        steps_per_block, steps, unchanged = 1, 0, 0
+        fastest_s = float("inf")
+        while unchanged < SETTLED_BLOCKS and self._clock() - begin < MOST_WARMUP_S:
+            block_time_s = self.block(steps_per_block).time_s
+            steps += steps_per_block
+            step_time_s = block_time_s / steps_per_block
+            unchanged = unchanged + 1 if step_time_s >= fastest_s * (1 - SETTLED) else 0
+            fastest_s = min(fastest_s, step_time_s)
+            if block_time_s < WARMUP_BLOCK_S:
+                if steps_per_block >= MOST_STEPS_PER_BLOCK:
+                    raise UnmeasurableStep(
+                        f"{steps_per_block} steps took {block_time_s:g} s: there is no work to be timed"
+                    )
+                steps_per_block *= 2
+                unchanged = 0
+        return fastest_s, steps

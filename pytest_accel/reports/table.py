@@ -1,0 +1,128 @@
+"""The table of a session's benchmarks, as lines of text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_accel.records import Outcome, Result
+from pytest_accel.reports.units import label, percent, quantity
+
+
+class Line(NamedTuple):
+    """One line to print, with the markup that pytest's terminal writer takes."""
+
+    text: str
+    markup: Mapping[str, bool] = {}
+
+
+def markup(outcome: Outcome) -> Mapping[str, bool]:
+    """Red for what fails a test, yellow for what deserves a look, green for the rest."""
+    if outcome.fails(strict=False):
+        return {"red": True}
+    if outcome.fails(strict=True) or outcome is Outcome.SKIPPED:
+        return {"yellow": True}
+    return {"green": True}
+
+
+def table(results: Sequence[Result], width: int) -> list[Line]:
+    """One row a comparison, or one row for a benchmark that was compared with nothing.
+
+    Where ``width`` is too small for it, benchmark and throughput are a line above their rows.
+    """
+    wide = _wide_table(results)
+    return wide if max(len(line.text) for line in wide) <= width else _narrow_table(results)
+
+
+def _wide_table(results: Sequence[Result]) -> list[Line]:
+    rows = [
+        (row.outcome, name, throughput, *row[1:])
+        for (name, throughput), result in zip(_benchmarks(results), results, strict=True)
+        for row in _rows(result)
+    ]
+    header = ("outcome", "benchmark", "throughput", "metric", "now", "baseline", _change_header(results))
+    texts = _tabulate(rows, header)
+    printed = [Line(text) for text in texts[:2]]
+    return printed + [Line(text, markup(row[0])) for text, row in zip(texts[2:], rows, strict=True)]
+
+
+def _narrow_table(results: Sequence[Result]) -> list[Line]:
+    rows = [row for result in results for row in _rows(result)]
+    texts = iter(_tabulate(rows, ("outcome", "metric", "now", "baseline", _change_header(results))))
+    printed = [Line(next(texts)), Line(next(texts))]
+    for (name, throughput), result in zip(_benchmarks(results), results, strict=True):
+        printed.append(Line(name if throughput == "-" else f"{name}: {throughput}", {"bold": True}))
+        printed += [Line(next(texts), markup(row.outcome)) for row in _rows(result)]
+    return printed
+
+
+def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Name and throughput of each benchmark."""
+    names = _short_names([result.nodeid for result in results])
+    throughputs = [quantity("throughput", result.metrics.get("throughput")) for result in results]
+    return list(zip(map(_one_line, names), throughputs, strict=True))
+
+
+class _Row(NamedTuple):
+    outcome: Outcome
+    metric: str
+    now: str
+    baseline: str = "-"
+    change: str = "-"
+
+
+def _rows(result: Result) -> list[_Row]:
+    verdict = result.verdict
+    if not verdict.comparisons:
+        if "step_time_s" not in result.metrics:
+            return [_Row(verdict.outcome, "-", "-")]
+        return [_Row(verdict.outcome, "step time", quantity("step_time_s", result.metrics["step_time_s"]))]
+    # A baseline that is being replaced, or a run that is invalid, overrides what its comparisons say.
+    overrides = all(comparison.outcome != verdict.outcome for comparison in verdict.comparisons)
+    return [
+        _Row(
+            verdict.outcome if overrides else comparison.outcome,
+            label(comparison.metric),
+            quantity(comparison.metric, comparison.now),
+            quantity(comparison.metric, comparison.baseline),
+            f"{percent(comparison.change)} % [{', '.join(map(percent, comparison.interval))}]",
+        )
+        for comparison in verdict.comparisons
+    ]
+
+
+def _short_names(nodeids: Sequence[str]) -> list[str]:
+    """The shortest of: test name, file and test name, whole node id, that still tells all apart."""
+    for shorten in (_test_name, _without_folders):
+        names = [shorten(nodeid) for nodeid in nodeids]
+        if len(set(names)) == len(set(nodeids)):
+            return names
+    return list(nodeids)
+
+
+def _test_name(nodeid: str) -> str:
+    return nodeid.partition("::")[2] or nodeid
+
+
+def _without_folders(nodeid: str) -> str:
+    file, separator, test = nodeid.partition("::")
+    return file.rpartition("/")[2] + separator + test
+
+
+def _one_line(name: str) -> str:
+    """A name without line breaks, which the id of a parameter may hold."""
+    return " ".join(name.split())
+
+
+def _change_header(results: Sequence[Result]) -> str:
+    confidences = {comparison.confidence for result in results for comparison in result.verdict.comparisons}
+    if len(confidences) != 1:
+        return "change [interval]" if confidences else "change"
+    return f"change [{100 * confidences.pop():.4g} % interval]"
+
+
+def _tabulate(rows: Sequence[Sequence[str]], header: Sequence[str]) -> list[str]:
+    import tabulate  # importing it takes as long as all the rest of the plugin may take
+
+    text = tabulate.tabulate(rows, header, tablefmt="simple", disable_numparse=True)
+    return [line.rstrip() for line in text.split("\n")]

@@ -1,0 +1,45 @@
+"""Numbers and names of metrics as people say them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+MEMORY_UNITS = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "bytes"))
+
+
+def quantity(metric: str, value: float | None) -> str:
+    """A metric's value as people say it: ``397 ms``, ``161 examples/s``, ``774 MiB``; three digits.
+
+    The unit is in the metric's name: ``_s`` ends a time in seconds, ``_bytes`` a size.
+    """
+    if value is None:
+        return "-"
+    if not math.isfinite(value):
+        return str(value)
+    if metric.endswith("_s"):
+        return _scaled(value, TIME_UNITS)
+    if metric.endswith("_bytes"):
+        return _scaled(value, MEMORY_UNITS)
+    return _three_digits(value) + (" examples/s" if metric == "throughput" else "")
+
+
+def label(metric: str) -> str:
+    """A metric's name without its unit: ``step time`` for ``step_time_s``."""
+    return metric.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+
+
+def percent(fraction: float) -> str:
+    """A relative change in percent, with its sign and without the percent sign: ``+11.8`` for 0.118."""
+    return f"{100 * fraction:+.1f}" if abs(fraction) < 1e4 else f"{100 * fraction:+.3g}"
+
+
+def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
+    # 0.9995: what would be rounded to 1,000 ms is 1 s.
+    scale, unit = next((pair for pair in units if abs(value) >= 0.9995 * pair[0]), units[-1])
+    return f"{_three_digits(value / scale)} {unit}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"

@@ -1,0 +1,199 @@
+"""Fresh runs: every run is a child pytest session that runs the same test in a new process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_accel import channel, codec
+from pytest_accel.measure import Block, Prepared
+from pytest_accel.records import Accelerator, Conditions, Kind, Run, Workload
+from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.samplers.child import Child
+from pytest_accel.samplers.observe import Size, observe
+
+OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
+"""pytest's own options that change what a report says; the child's reports are shown as ours."""
+
+ENVIRONMENT: Mapping[Kind, Mapping[str, str]] = {
+    Kind.CPU: {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
+    Kind.GPU: {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
+    Kind.TPU: {},
+}
+"""What keeps frameworks to the accelerator that was asked for, and from taking all its memory."""
+
+
+@dataclass(frozen=True)
+class PhaseReport:
+    """What a child reported of one phase of the test; ``raised`` says whether the phase was cut short."""
+
+    report: pytest.TestReport
+    raised: bool
+
+
+class TestEnded(Exception):
+    """The test itself failed, skipped or xfailed, in ``phase``; its reports say how."""
+
+    __test__ = False
+
+    def __init__(self, phase: PhaseReport) -> None:
+        super().__init__(phase.report.longreprtext)
+        self.phase = phase
+
+
+class FreshRuns:
+    """Gives runs of ``item``, each from a new process that ends within ``timeout_s``.
+
+    ``size`` is asked when the workload is known. ``watch`` is given the process ids that are our own.
+    ``options`` are the child's, by destination. ``reports`` are those of the last run, and ``output`` is
+    what its process wrote, where that is all there is.
+    """
+
+    def __init__(
+        self,
+        item: pytest.Item,
+        accelerator: Accelerator,
+        size: Callable[[Workload], Size],
+        watch: Callable[[frozenset[int]], Conditions],
+        *,
+        options: Mapping[str, Any],
+        timeout_s: float,
+    ) -> None:
+        self._item = item
+        self._accelerator = accelerator
+        self._size = size
+        self._watch = watch
+        self._options = options
+        self._timeout_s = timeout_s
+        self.reports: list[PhaseReport] = []
+        self.output = ""
+
+    def next(self) -> Run:
+        """Raises InvalidRun, Unmeasured, or TestEnded where the test did not end normally."""
+        self.reports = []
+        try:
+            run = self._run()
+        except InvalidRun as invalid:
+            self.output = invalid.output
+            raise
+        self._check_reports()
+        return run
+
+    def _run(self) -> Run:
+        spawned_at = time.time()
+        with Child(_command(self._item), _environment(self._accelerator.kind), self._timeout_s) as child:
+            _check_protocol(child.receive())
+            child.send(
+                "settings",
+                doing="collecting and setting up the test",
+                nodeid=self._item.nodeid,
+                accelerator=codec.encode(self._accelerator),
+                options=dict(self._options),
+                spawned_at=spawned_at,
+            )
+            run = self._measured(child)
+            self._until(child, "done")
+        return run
+
+    def _measured(self, child: Child) -> Run:
+        plan = self._until(child, "plan")
+        workload = codec.decode(Workload, plan["workload"])
+        subject = _Remote(self, child)
+        own = frozenset({os.getpid(), child.pid})
+        steps = observe(
+            subject,
+            self._size(workload),
+            startup_time_s=plan["startup_time_s"],
+            watch=lambda: self._watch(own),
+        )
+        child.send("finish", doing="running the rest of the test", steps=codec.encode(steps))
+        return Run(workload, steps, subject.provenance)
+
+    def _until(self, child: Child, kind: str) -> channel.Message:
+        """The next message of this kind; reports that come before it are kept."""
+        while (message := child.receive())["kind"] != kind:
+            if message["kind"] == "report":
+                self._keep(message)
+            elif message["kind"] == "done":
+                raise self._ended_early(child)
+            else:
+                raise InvalidRun(f"the process sent {message['kind']!r} where {kind!r} was due", child.output)
+        return message
+
+    def _keep(self, message: channel.Message) -> None:
+        config = self._item.config
+        report = config.hook.pytest_report_from_serializable(config=config, data=message["report"])
+        self.reports.append(PhaseReport(report, message["raised"]))
+
+    def _check_reports(self) -> None:
+        for phase in self.reports:
+            if phase.raised:
+                raise TestEnded(phase)
+
+    def _ended_early(self, child: Child) -> Exception:
+        self._check_reports()
+        if self.reports:
+            return Unmeasured("the test made no measuring call")
+        return InvalidRun("the process of the run did not find this test when it collected", child.output)
+
+
+class _Remote:
+    """The measurement in a child, as something to observe."""
+
+    def __init__(self, runs: FreshRuns, child: Child) -> None:
+        self._runs = runs
+        self._child = child
+        self.provenance: Mapping[str, str] = {}
+
+    def prepare(self) -> Prepared:
+        self._child.send("prepare", doing="building, compiling or warming up")
+        answer = self._runs._until(self._child, "prepared")
+        self.provenance = answer["provenance"]
+        return codec.decode(Prepared, answer["prepared"])
+
+    def block(self, steps: int) -> Block:
+        self._child.send("block", doing="training steps", steps=steps)
+        return codec.decode(Block, self._runs._until(self._child, "block")["block"])
+
+
+def _check_protocol(hello: channel.Message) -> None:
+    if hello["protocol"] != channel.PROTOCOL:
+        raise InvalidRun(
+            f"the process speaks protocol {hello['protocol']}, this session {channel.PROTOCOL}: install the "
+            "same pytest-accel on both sides"
+        )
+
+
+def _command(item: pytest.Item) -> list[str]:
+    """A pytest session for the test's file that writes no reports and has the agent in our place."""
+    config = item.config
+    command = [sys.executable, "-m", "pytest", str(item.path), f"--rootdir={config.rootpath}"]
+    if config.inipath is not None:
+        command += ["-c", str(config.inipath)]
+    command += ["-o", "addopts=", f"--import-mode={config.getoption('importmode')}"]
+    for override in config.getoption("override_ini", None) or ():
+        if not override.startswith("addopts="):
+            command += ["-o", override]
+    if config.getoption("confcutdir", None):
+        command.append(f"--confcutdir={config.getoption('confcutdir')}")
+    if config.getoption("noconftest", False):
+        command.append("--noconftest")
+    for warning in config.getoption("pythonwarnings", None) or ():
+        command += ["-W", warning]
+    for plugin in config.getoption("plugins", None) or ():
+        if isinstance(plugin, str) and not plugin.removeprefix("no:").startswith(("accel", "pytest_accel")):
+            command += ["-p", plugin]
+    for unwanted in ("accel", "lfplugin", "nfplugin", "rerunfailures"):
+        command += ["-p", f"no:{unwanted}"]
+    return [*command, "-p", "pytest_accel.agent"]
+
+
+def _environment(kind: Kind) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return {**inherited, **ENVIRONMENT[kind]}

@@ -1,0 +1,154 @@
+"""The hooks of a session that has benchmarks: checks before the first, a result each, reports at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_accel import hardware, options
+from pytest_accel.gate import Gate
+from pytest_accel.options import Settings
+from pytest_accel.records import Conditions, Outcome, Result, Verdict
+from pytest_accel.reports import benchmark_bridge, json_report, terminal
+from pytest_accel.stores.errors import StoreError
+from pytest_accel.stores.json_files import JsonStore
+
+ALL_SKIPPED = (
+    "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
+    "that the benchmarks ask for, or pass --no-accel-strict"
+)
+
+
+def uses_accel(item: pytest.Item) -> bool:
+    """Whether a test is a benchmark: it names the fixture ``accel``, or something that it uses does."""
+    return "accel" in getattr(item, "fixturenames", ())
+
+
+class Session:
+    """A pytest plugin, registered once the tests are selected and a benchmark is among them.
+
+    Raises pytest.UsageError for anything that is known to be wrong before the first benchmark runs.
+    """
+
+    def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+        self._config = config
+        self._benchmarks = {item.nodeid: options.for_item(item) for item in items if uses_accel(item)}
+        self._settings = options.resolve(config, {})
+        self._results: dict[str, Result] = {}
+        self._complaints: list[str] = []
+        try:
+            self.accelerator = hardware.accelerator(options.kind(config), self._settings.identity)
+            folder = options.baselines_folder(config, self._settings)
+            self._store = JsonStore(folder, self.accelerator.identity)
+            self._store.check_readable()
+            if self._settings.recording:
+                self._store.check_writable()
+        except (hardware.AbsentAccelerator, StoreError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def settings(self, item: pytest.Item) -> Settings:
+        return self._benchmarks[item.nodeid]
+
+    def gate(self, item: pytest.Item) -> Gate:
+        return Gate(item.nodeid, self.accelerator, self._store, self.settings(item))
+
+    def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
+        return hardware.conditions(self.accelerator.kind, own_pids)
+
+    def settle(self, item: pytest.Item, result: Result) -> None:
+        """Keep the result of a benchmark, and fail its test if the outcome says so."""
+        self._results[item.nodeid] = result
+        benchmark_bridge.export(item, result)
+        verdict = result.verdict
+        if verdict.outcome.fails(strict=self.settings(item).strict):
+            pytest.fail(f"{verdict.outcome}: {verdict.reason}", pytrace=False)
+
+    def pytest_report_collectionfinish(self) -> str:
+        return terminal.hardware_line(self.accelerator)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if uses_accel(item):
+            self._results.pop(item.nodeid, None)
+            missing = self._missing(self.settings(item))
+            if missing:
+                pytest.skip(missing)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        result = self._results.get(item.nodeid)
+        if result is not None:
+            vars(report)["accel_outcome"] = result.verdict.outcome.value
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test that ended by itself has a result as well: nothing falls through."""
+        if report.nodeid in self._benchmarks and report.nodeid not in self._results:
+            if report.skipped:
+                self._keep(report.nodeid, Outcome.SKIPPED, _skip_reason(report))
+            elif report.failed:
+                self._keep(report.nodeid, Outcome.INVALID, f"the test itself failed: {_crash(report)}")
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
+        return terminal.teststatus(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        outcomes = {result.verdict.outcome for result in self._results.values()}
+        if outcomes == {Outcome.SKIPPED} and self._settings.strict:
+            self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
+        if self._settings.json and not session.config.getoption("collectonly"):
+            try:
+                self._write_json(Path(self._settings.json))
+            except json_report.ReportError as error:
+                self._complain(session, str(error), pytest.ExitCode.USAGE_ERROR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminal.write(terminalreporter, list(self._results.values()))
+        for complaint in self._complaints:
+            terminalreporter.write_line(f"accel: {complaint}", red=True)
+
+    def _keep(self, nodeid: str, outcome: Outcome, reason: str) -> None:
+        self._results[nodeid] = Result(nodeid, Verdict(outcome, reason))
+
+    def _complain(self, session: pytest.Session, message: str, status: pytest.ExitCode) -> None:
+        self._complaints.append(message)
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = status
+
+    def _write_json(self, path: Path) -> None:
+        results = list(self._results.values())
+        provenance = next((result.provenance for result in results if result.provenance), {})
+        path = self._config.invocation_params.dir / path.expanduser()
+        json_report.write(path, self.accelerator, provenance, results)
+
+    def _missing(self, settings: Settings) -> str | None:
+        """What a benchmark asks of the hardware and this machine does not have."""
+        here = self.accelerator
+        if settings.kinds and here.kind not in settings.kinds:
+            return f"runs on {' or '.join(settings.kinds)}, and this is a {here.kind}"
+        if here.devices < settings.min_devices:
+            return f"needs {settings.min_devices} devices, and there are {here.devices}"
+        if here.memory_bytes is not None and here.memory_bytes < settings.min_memory:
+            needed, there = settings.min_memory / 1e9, here.memory_bytes / 1e9
+            return f"needs {needed:g} GB a device, and there are {there:.1f}"
+        return None
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"xfail: {report.wasxfail}"
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
+
+
+def _crash(report: pytest.TestReport) -> str:
+    """The first line of what went wrong, as pytest's own short summary has it."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    return text.strip().partition("\n")[0]

@@ -1,0 +1,8 @@
+"""Where baselines live. A store finds, reads and extends the baselines of one hardware identity."""
+
+from __future__ import annotations
+
+from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError
+from pytest_accel.stores.json_files import JsonStore
+
+__all__ = ["BrokenBaseline", "JsonStore", "OtherSchema", "StoreError"]

@@ -1,0 +1,191 @@
+"""Baselines as JSON files in a folder: one file a benchmark, made to be committed and reviewed.
+
+Reading takes no lock: a file is only ever replaced as a whole. Writing takes one lock an identity, reads
+the file again under it and replaces it, so that two sessions that update at once both leave their entry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_accel.codec import CodecError
+from pytest_accel.records import Accepted, Baseline, Workload
+from pytest_accel.stores import file_format
+from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError, store_error
+from pytest_accel.stores.paths import baseline_path, folder_name
+
+_RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
+
+
+class JsonStore:
+    """The baselines of one hardware identity under ``folder`` (``--accel-baselines``).
+
+    Benchmarks go by pytest's node id. Every method but ``path`` raises StoreError where the file system
+    fails.
+    """
+
+    def __init__(self, folder: Path, identity: str, *, lock_timeout_s: float = 30.0) -> None:
+        self.folder = folder
+        self.home = folder / folder_name(identity)
+        self._lock_file = folder / ".locks" / f"{self.home.name}.lock"
+        self._lock_timeout_s = lock_timeout_s
+
+    def path(self, benchmark: str, framework: str) -> Path:
+        """The file of a benchmark, whether it exists or not."""
+        return self.home / folder_name(framework) / baseline_path(benchmark)
+
+    def load(self, benchmark: str, framework: str) -> Baseline | None:
+        """What was accepted, or None if there is no such file. Raises BrokenBaseline."""
+        return self._read(self.path(benchmark, framework))
+
+    def baselines(self) -> tuple[Baseline, ...]:
+        """Every baseline of this identity, sorted by path. Raises BrokenBaseline for the first broken one."""
+        stored = (self._read(path) for path in sorted(self._files()))
+        return tuple(baseline for baseline in stored if baseline is not None)
+
+    def accept(self, benchmark: str, workload: Workload, accepted: Accepted) -> Baseline:
+        """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
+
+        Entries between the first and the last lose their runs. A workload other than the stored one starts
+        a new history. Fractions are rounded to 9 significant digits. Raises BrokenBaseline rather
+        than overwrite a file that cannot be read, and StoreError for an entry that breaks the file's rules.
+        """
+        path = self.path(benchmark, workload.framework)
+        with self._locked():
+            stored = self._read(path)
+            same_work = stored is not None and stored.workload.hash == workload.hash
+            history = stored.accepted if stored is not None and same_work else ()
+            content = _content(path, Baseline(benchmark, workload, _thinned((*history, accepted))))
+            _replace(path, content)
+        return file_format.loads(content)
+
+    def check_readable(self) -> None:
+        """Raise StoreError if something is there that cannot be read. A folder that is absent is fine."""
+        for folder in (self.folder, self.home):
+            try:
+                list(folder.iterdir())
+            except OSError as error:
+                if not _is_absent(error, folder):
+                    raise store_error("read baselines in", folder, error) from error
+
+    def check_writable(self) -> None:
+        """Raise StoreError if a trial write fails in these folders, or where they would be made."""
+        for folder in (self.folder, self.home):
+            try:
+                with tempfile.TemporaryFile(dir=_nearest_existing(folder)) as trial:
+                    trial.write(b"\0" * 4096)
+            except OSError as error:
+                raise store_error("write baselines to", folder, error) from error
+
+    def _files(self) -> Iterator[Path]:
+        def fail(error: OSError) -> None:
+            if not _is_absent(error, self.home):
+                raise store_error("read baselines in", self.home, error) from error
+
+        for folder, _, names in os.walk(self.home, onerror=fail):
+            yield from (Path(folder, name) for name in names if name.endswith(".json"))
+
+    def _read(self, path: Path) -> Baseline | None:
+        try:
+            baseline = file_format.loads(path.read_bytes())
+        except OSError as error:
+            if _is_absent(error, path):
+                return None
+            raise store_error("read the baseline", path, error) from error
+        except file_format.SchemaError as error:
+            raise OtherSchema(f"{path}: {error}. Or {_RECORD_ANEW}") from None
+        except CodecError as error:
+            raise _broken(path, str(error)) from None
+        belongs = self.path(baseline.benchmark, baseline.workload.framework)
+        if belongs != path:
+            raise _broken(path, f"benchmark: {baseline.benchmark!r} belongs into {belongs}")
+        return baseline
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        import filelock
+
+        lock = filelock.FileLock(self._lock_file, timeout=self._lock_timeout_s)
+        try:
+            _make_unlisted_folder(self._lock_file.parent)
+            lock.acquire()
+        except filelock.Timeout:
+            raise StoreError(
+                f"cannot lock {self._lock_file} within {self._lock_timeout_s:g} s: another session is "
+                "updating these baselines. Let it end, or end it, and run again; nothing was written."
+            ) from None
+        except OSError as error:
+            raise store_error("lock", self._lock_file, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _broken(path: Path, fault: str) -> BrokenBaseline:
+    return BrokenBaseline(f"{path}: {fault}. Restore it from version control, or {_RECORD_ANEW}")
+
+
+def _thinned(entries: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
+    """Raw runs are for the anchor and for the entry in force."""
+    between = (dataclasses.replace(entry, runs=()) for entry in entries[1:-1])
+    return (*entries[:1], *between, *entries[1:][-1:])
+
+
+def _content(path: Path, baseline: Baseline) -> bytes:
+    try:
+        return file_format.dumps(baseline)
+    except CodecError as error:
+        message = f"cannot accept into {path}: {error}. Nothing was written; measure again."
+        raise StoreError(message) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write the file whole or not at all. What a killed writer leaves, the next one overwrites."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise store_error("write the baseline", path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_unlisted_folder(folder: Path) -> None:
+    """A folder that git does not show, made as pytest makes its cache."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(candidate for candidate in (folder, *folder.parents) if candidate.exists())
+
+
+def _is_absent(error: OSError, path: Path) -> bool:
+    """Whether there is nothing at all: a link that leads nowhere is something."""
+    return isinstance(error, FileNotFoundError) and not path.is_symlink()

@@ -1,0 +1,140 @@
+"""The TPU of this machine, from device nodes, PCI ids and the environment: no framework, no network.
+
+PCI ids, devices and memory a chip: google/cloud-accelerator-diagnostics, ``tpu_info/device.py`` (JAX's
+``hardware_utils.py`` has the same ids). What the number in a type counts: the TPU versions pages of
+Google Cloud's documentation (``v4-8`` is 4 chips of 2 TensorCores, ``v5litepod-4`` is 4 chips).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_accel.identity import slug
+from pytest_accel.records import Accelerator, Kind
+
+DEV = Path("/dev")
+PCI_DEVICES = Path("/sys/bus/pci/devices")
+
+_GOOGLE = "0x1ae0"
+
+
+class NoTpu(Exception):
+    """There is no TPU that could be used; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One TPU generation.
+
+    ``type_prefix`` and ``type_units_per_chip`` make a type's name: four v4 chips are ``v4-8``.
+    ``pci_subsystem`` is None where ``pci_device`` alone tells the generation. A device is what a framework
+    counts; it has ``device_memory_gib`` of memory.
+    """
+
+    model: str
+    type_prefix: str
+    type_units_per_chip: int
+    devices_per_chip: int
+    device_memory_gib: int
+    pci_device: str
+    pci_subsystem: str | None = None
+
+
+GENERATIONS = (
+    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e"),
+    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f"),
+    Generation("TPU v4", "v4", 2, 1, 32, "0x005e"),
+    Generation("TPU v5e", "v5litepod", 1, 1, 16, "0x0063"),
+    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062"),
+    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f"),
+    Generation("TPU7x", "tpu7x", 2, 2, 96, "0x0076"),
+)
+
+
+def present() -> bool:
+    """Whether this machine has a TPU's device nodes, or TPU_NAME names one."""
+    if os.environ.get("TPU_NAME"):
+        return True
+    # A digit must follow: /dev/accel/ is the folder of other vendors' accelerators.
+    if any(DEV.glob("accel[0-9]*")):
+        return True
+    # Any machine with a passed-through device has vfio nodes, and any Google machine has Google's devices.
+    return any((DEV / "vfio").glob("[0-9]*")) and bool(_local_chips())
+
+
+def accelerator() -> Accelerator:
+    """The TPU slice that this machine belongs to, over all its hosts. NoTpu if there is none."""
+    if not present():
+        raise NoTpu("no /dev/accel* or /dev/vfio/*, TPU_NAME is not set")
+    type_name = _type_in_environment() or _type_on_pci_bus()
+    topology = os.environ.get("TPU_TOPOLOGY") or None
+    hosts = len([name for name in os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",") if name.strip()]) or 1
+    prefix, number = _split(type_name)
+    generation = next((known for known in GENERATIONS if known.type_prefix == prefix), None)
+    return Accelerator(
+        identity=_identity(type_name, topology, hosts),
+        kind=Kind.TPU,
+        model=generation.model if generation else f"TPU {prefix}",
+        devices=_devices(generation, number),
+        topology=topology,
+        hosts=hosts,
+        memory_bytes=generation.device_memory_gib * 2**30 if generation else None,
+    )
+
+
+def _identity(type_name: str, topology: str | None, hosts: int) -> str:
+    """On one host the type says all; slices of several hosts differ in topology too."""
+    words = ["tpu", type_name.removeprefix("tpu")]
+    if hosts > 1:
+        words += [topology or "", f"{hosts} hosts"]
+    return slug(" ".join(words))
+
+
+def _devices(generation: Generation | None, number: int) -> int:
+    if generation is None:
+        return number
+    return math.ceil(number / generation.type_units_per_chip) * generation.devices_per_chip
+
+
+def _split(type_name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"([a-z0-9]+)-([1-9][0-9]*)", type_name)
+    if match is None:
+        raise NoTpu(f"TPU type {type_name!r} is not of the form v2-8: set TPU_ACCELERATOR_TYPE")
+    return match[1], int(match[2])
+
+
+def _type_in_environment() -> str:
+    return (os.environ.get("TPU_ACCELERATOR_TYPE") or os.environ.get("ACCELERATOR_TYPE") or "").lower()
+
+
+def _type_on_pci_bus() -> str:
+    """The type of the chips in this machine alone, such as ``v4-8``."""
+    chips = _local_chips()
+    if not chips:
+        raise NoTpu("it may be one whose type is not known: set TPU_ACCELERATOR_TYPE, for example to v2-8")
+    generation, count = chips.most_common(1)[0]
+    return f"{generation.type_prefix}-{count * generation.type_units_per_chip}"
+
+
+def _local_chips() -> Counter[Generation]:
+    chips: Counter[Generation] = Counter()
+    for folder in PCI_DEVICES.glob("*"):
+        if _read(folder / "vendor") != _GOOGLE:
+            continue
+        device, subsystem = _read(folder / "device"), _read(folder / "subsystem_device")
+        for known in GENERATIONS:
+            if known.pci_device == device and known.pci_subsystem in (None, subsystem):
+                chips[known] += 1
+    return chips
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,56 @@
+"""A callable of the user's own, made into a program that can be timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pytest_accel.frameworks import values
+from pytest_accel.records import Kind, Program
+
+
+def closed_program(step: Callable[[], Any], kind: Kind) -> Program:
+    """``step()`` needs nothing and may return anything; all that a block's steps returned is waited for.
+
+    All, not only the last: independent results may be finished in any order.
+    """
+    pending: list[object] = []
+
+    def start() -> object:
+        result = step()
+        if result is not None:
+            pending.append(result)
+        return result
+
+    def wait(handle: object) -> float | None:
+        for result in pending:
+            values.wait_for(result)
+        pending.clear()
+        return values.wait_for(handle)
+
+    return Program(start, wait, lambda: values.peak_memory_bytes(kind))
+
+
+def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any], kind: Kind) -> Program:
+    """``step(state, *batch)`` returns ``(state, aux)``; the state is handed on from step to step.
+
+    The loss is looked for in ``aux``. Raises TypeError if a step returns anything but a pair.
+    """
+    current = state
+
+    def start() -> object:
+        nonlocal current
+        result = step(current, *batch)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(
+                f"a step measured with state= must return (state, aux); this one returned "
+                f"{type(result).__name__}"
+            )
+        current, aux = result
+        return aux
+
+    def wait(aux: object) -> float | None:
+        values.wait_for(current)
+        return values.wait_for(aux)
+
+    return Program(start, wait, lambda: values.peak_memory_bytes(kind))

@@ -1,0 +1,88 @@
+"""The shipped workloads by name: which parameters each has and what they may be. No framework in here.
+
+Another workload is another entry of ``WORKLOADS``, and a model for it in a framework.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_accel.records import Scalar, Workload
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a workload: ``default`` gets the global batch, ``accepts`` a value of ``type``.
+
+    ``allowed`` says in words what ``accepts`` checks.
+    """
+
+    type: type[str] | type[int] | type[float]
+    default: Callable[[int], Scalar]
+    allowed: str
+    accepts: Callable[[Any], bool]
+
+
+def linear_learning_rate(global_batch: int) -> float:
+    """0.1 for 256 examples, in proportion below: Goyal et al., "Accurate, Large Minibatch SGD" (2017).
+
+    No more than 0.1 above that, where their rule needs a warm-up.
+    """
+    return 0.1 * min(1.0, global_batch / 256)
+
+
+WORKLOADS: Mapping[str, Mapping[str, Parameter]] = {
+    "resnet50": {
+        "precision": Parameter(
+            str, lambda _: "float32", f"one of {', '.join(PRECISIONS)}", lambda value: value in PRECISIONS
+        ),
+        "image_size": Parameter(int, lambda _: 224, "a whole number from 32", lambda value: value >= 32),
+        "num_classes": Parameter(int, lambda _: 1000, "a whole number from 2", lambda value: value >= 2),
+        "learning_rate": Parameter(
+            float, linear_learning_rate, "a finite number above 0", lambda value: 0 < value < math.inf
+        ),
+        "momentum": Parameter(float, lambda _: 0.9, "a number from 0 and below 1", lambda value: 0 <= value < 1),
+        # Weight decay as in Goyal et al. (2017), smoothing as in He et al., "Bag of Tricks" (2018).
+        "weight_decay": Parameter(
+            float, lambda _: 1e-4, "a finite number from 0", lambda value: 0 <= value < math.inf
+        ),
+        "label_smoothing": Parameter(
+            float, lambda _: 0.1, "a number from 0 and below 1", lambda value: 0 <= value < 1
+        ),
+    },
+}
+
+
+def workload(name: str, *, framework: str, global_batch: int, **parameters: Any) -> Workload:
+    """A shipped workload with all its parameters, defaults filled in.
+
+    ``global_batch`` is the number of examples a step, over all devices. Raises ValueError that names what is
+    wrong and what is allowed.
+    """
+    if name not in WORKLOADS:
+        raise ValueError(f"Unknown workload {name!r}; allowed: {', '.join(WORKLOADS)}.")
+    if type(global_batch) is not int or global_batch < 1:
+        raise ValueError(f"{name}: global_batch={global_batch!r} is not allowed; give a whole number from 1.")
+    known = WORKLOADS[name]
+    for given in parameters:
+        if given not in known:
+            raise ValueError(f"{name}: unknown parameter {given!r}; allowed: {', '.join(known)}.")
+    complete = {
+        key: _checked(f"{name}: {key}", parameter, parameters.get(key, parameter.default(global_batch)))
+        for key, parameter in known.items()
+    }
+    return Workload(name=name, framework=framework, examples_per_step=global_batch, parameters=complete)
+
+
+def _checked(what: str, parameter: Parameter, value: object) -> Scalar:
+    """The value in the type of the parameter, so that 1 and 1.0 are the same workload."""
+    if parameter.type is float and type(value) is int:
+        value = float(value)
+    if type(value) is not parameter.type or not parameter.accepts(value):
+        raise ValueError(f"{what}={value!r} is not allowed; give {parameter.allowed}.")
+    return value

@@ -1,0 +1,249 @@
+"""The JSON report: strict JSON that reads back as what was measured, written whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.records import (
+    Accelerator,
+    Comparison,
+    Conditions,
+    Kind,
+    Outcome,
+    Result,
+    Steps,
+    Verdict,
+    Workload,
+)
+from pytest_accel.reports import json_report
+
+GPU = Accelerator("gpu-nvidia-h200", Kind.GPU, "NVIDIA H200", 1, memory_bytes=150_754_820_096)
+
+COMPARISON = Comparison(
+    "step_time_s", 0.355, 0.397, 0.118, (0.10, 0.14), 0.99, 0.02, "lower_is_better", Outcome.REGRESSED
+)
+CONDITIONS = Conditions(0.4, ("power",), ("x",))
+RUN = Steps((0.397, 0.399), 5, 3.1, 1.2, 4.6, 2.0, 10, 812_000_000, (2.3, 2.2), CONDITIONS)
+RESULT = Result(
+    "benchmarks/test_resnet50.py::test_größe[128]",
+    Verdict(Outcome.REGRESSED, "11.8 % slower", (COMPARISON,)),
+    Workload("resnet50", "tensorflow", 64, {"precision": "float32"}),
+    (RUN,),
+    {"throughput": 161.2, "step_time_s": 0.397},
+    {"tensorflow": "2.21.0"},
+    ("tensorflow 2.20.0 -> 2.21.0",),
+    ("the machine was loaded",),
+)
+
+numbers = st.floats()
+times = st.lists(numbers, min_size=1, max_size=4).map(tuple)
+texts = st.text(st.characters(codec=None), max_size=20)
+names = st.text(max_size=8)
+steps = st.builds(
+    Steps,
+    times,
+    st.integers(1, 100),
+    numbers,
+    numbers,
+    numbers,
+    numbers,
+    st.integers(0, 100),
+    st.none() | st.integers(0, 2**60),
+    st.just(()) | times,
+    st.builds(Conditions, st.none() | numbers, st.lists(texts, max_size=2).map(tuple)),
+)
+outcomes = st.sampled_from(Outcome)
+comparisons = st.builds(
+    Comparison,
+    *[names, numbers, numbers, numbers, st.tuples(numbers, numbers), numbers, numbers, names, outcomes],
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+results = st.builds(
+    Result,
+    texts,
+    st.builds(Verdict, outcomes, texts, st.lists(comparisons, max_size=2).map(tuple)),
+    st.none() | st.builds(Workload, names, names, st.integers(1), st.dictionaries(st.just("p"), scalars)),
+    st.lists(steps, max_size=2).map(tuple),
+    st.dictionaries(names, st.none() | numbers, max_size=4),
+    st.dictionaries(names, texts, max_size=3),
+    st.lists(texts, max_size=2).map(tuple),
+    st.lists(texts, max_size=2).map(tuple),
+)
+
+
+def not_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=not_json)
+
+
+def written(path: Path, *results: Result) -> dict:
+    json_report.write(path, GPU, {"tensorflow": "2.21.0"}, results)
+    return read(path)
+
+
+def null_if_not_finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(results, max_size=3))
+def test_any_results_are_strict_json_and_read_back_equal_and_in_order(some):
+    with tempfile.TemporaryDirectory() as folder:
+        benchmarks = written(Path(folder, "report.json"), *some)["benchmarks"]
+    assert [benchmark["nodeid"] for benchmark in benchmarks] == [result.nodeid for result in some]
+    for benchmark, result in zip(benchmarks, some, strict=True):
+        assert (benchmark["outcome"], benchmark["reason"]) == (result.verdict.outcome, result.verdict.reason)
+        assert benchmark["metrics"] == {
+            name: null_if_not_finite(value) for name, value in result.metrics.items()
+        }
+        assert [run["step_times_s"] for run in benchmark["runs"]] == [
+            [null_if_not_finite(time) for time in run.step_times_s] for run in result.runs
+        ]
+        assert [entry["interval"] for entry in benchmark["comparisons"]] == [
+            [null_if_not_finite(bound) for bound in entry.interval] for entry in result.verdict.comparisons
+        ]
+        assert benchmark["notes"] == list(result.notes)
+
+
+def test_the_report_is_the_schema_that_is_documented(tmp_path):
+    report = written(tmp_path / "report.json", RESULT)
+    assert report == {
+        "schema": 1,
+        "accelerator": {
+            "identity": "gpu-nvidia-h200",
+            "kind": "gpu",
+            "model": "NVIDIA H200",
+            "devices": 1,
+            "topology": None,
+            "hosts": 1,
+            "memory_bytes": 150_754_820_096,
+        },
+        "provenance": {"tensorflow": "2.21.0"},
+        "benchmarks": [
+            {
+                "nodeid": "benchmarks/test_resnet50.py::test_größe[128]",
+                "outcome": "regressed",
+                "reason": "11.8 % slower",
+                "workload": {
+                    "name": "resnet50",
+                    "framework": "tensorflow",
+                    "examples_per_step": 64,
+                    "precision": "float32",
+                    "hash": RESULT.workload.hash,
+                },
+                "metrics": {"throughput": 161.2, "step_time_s": 0.397},
+                "comparisons": [
+                    {
+                        "metric": "step_time_s",
+                        "baseline": 0.355,
+                        "now": 0.397,
+                        "change": 0.118,
+                        "interval": [0.10, 0.14],
+                        "confidence": 0.99,
+                        "tolerance": 0.02,
+                        "direction": "lower_is_better",
+                        "outcome": "regressed",
+                    }
+                ],
+                "runs": [
+                    {
+                        "step_times_s": [0.397, 0.399],
+                        "steps_per_block": 5,
+                        "startup_time_s": 3.1,
+                        "build_time_s": 1.2,
+                        "compile_time_s": 4.6,
+                        "warmup_time_s": 2.0,
+                        "warmup_steps": 10,
+                        "peak_memory_bytes": 812_000_000,
+                        "losses": [2.3, 2.2],
+                        "conditions": {
+                            "load_average": 0.4,
+                            "throttle_reasons": ["power"],
+                            "foreign_processes": ["x"],
+                        },
+                    }
+                ],
+                "provenance": {"tensorflow": "2.21.0"},
+                "provenance_changes": ["tensorflow 2.20.0 -> 2.21.0"],
+                "notes": ["the machine was loaded"],
+            }
+        ],
+    }
+
+
+def test_a_benchmark_that_measured_nothing_is_in_the_report(tmp_path):
+    report = written(tmp_path / "report.json", Result("t.py::test_x", Verdict(Outcome.UNMEASURED, "no call")))
+    (benchmark,) = report["benchmarks"]
+    assert (benchmark["workload"], benchmark["metrics"], benchmark["runs"]) == (None, {}, [])
+
+
+def test_missing_folders_are_made_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "a" / "b" / "report.json"
+    assert written(path)["benchmarks"] == []
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_report_can_be_read_by_whom_other_files_can_be_read(tmp_path):
+    (tmp_path / "other").touch()
+    written(tmp_path / "report.json")
+    assert (tmp_path / "report.json").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_link_stays_a_link(tmp_path):
+    link = tmp_path / "latest.json"
+    link.symlink_to(tmp_path / "report.json")
+    written(link, RESULT)
+    assert link.is_symlink()
+    assert len(read(tmp_path / "report.json")["benchmarks"]) == 1
+
+
+def test_a_pipe_gets_the_report(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    read_from_pipe = []
+    reader = threading.Thread(target=lambda: read_from_pipe.append(read(path)))
+    reader.start()
+    json_report.write(path, GPU, {}, [RESULT])
+    reader.join()
+    assert read_from_pipe[0]["schema"] == 1
+
+
+def test_a_folder_in_its_place_is_an_error_that_names_it_and_the_way_out(tmp_path):
+    with pytest.raises(json_report.ReportError, match=r"Is a directory.*--accel-json=FILE") as error:
+        written(tmp_path)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_a_file_in_place_of_a_parent_folder_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(json_report.ReportError, match=r"file/report\.json: (Not a directory|File exists)"):
+        written(tmp_path / "file" / "report.json")
+
+
+def test_what_cannot_be_written_leaves_the_old_report_and_no_other_file(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    old = written(path, RESULT)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    # A full disk, at the last moment where it can be noticed. It shows the way out, not what a disk does.
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(json_report.ReportError, match="No space left on device"):
+        written(path, dataclasses.replace(RESULT, nodeid="another"))
+    monkeypatch.undo()
+    assert read(path) == old
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,297 @@
+"""What a user reads in the terminal: each test's word, the table, the sentences under it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_accel.records import Accelerator, Comparison, Kind, Outcome, Result, Verdict
+from pytest_accel.reports import terminal
+from pytest_accel.reports.table import table
+from pytest_accel.reports.units import quantity
+
+pytest_plugins = ("pytester",)
+
+NODEID = "benchmarks/test_resnet50.py::test_synthetic_throughput[128]"
+
+
+def step_time(outcome: Outcome = Outcome.REGRESSED, **changes: object) -> Comparison:
+    facts = {
+        "metric": "step_time_s",
+        "baseline": 0.355,
+        "now": 0.397,
+        "change": 0.118,
+        "interval": (0.1, 0.14),
+        "confidence": 0.99,
+        "tolerance": 0.02,
+        "direction": "lower_is_better",
+        "outcome": outcome,
+    }
+    return Comparison(**(facts | changes))
+
+
+def result(outcome: Outcome = Outcome.REGRESSED, nodeid: str = NODEID, **changes: object) -> Result:
+    facts = {
+        "nodeid": nodeid,
+        "verdict": Verdict(outcome, "11.8 % slower than the baseline", (step_time(outcome),)),
+        "metrics": {"step_time_s": 0.397, "throughput": 161.2},
+    }
+    return Result(**(facts | changes))
+
+
+def printed(*results: Result, width: int = 200) -> str:
+    return "\n".join(line.text for line in terminal.lines(results, width))
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_a_regression_shows_what_changed_by_how_much_and_why_at_any_width(width):
+    text = printed(result(), width=width)
+    for part in (
+        "regressed",
+        "test_synthetic_throughput[128]",
+        "step time",
+        "397 ms",
+        "355 ms",
+        "+11.8 % [+10.0, +14.0]",
+        "99 % interval",
+        f"regressed  {NODEID}: 11.8 % slower than the baseline",
+    ):
+        assert part in text
+
+
+def test_a_table_line_never_exceeds_80_columns_for_usual_numbers():
+    long_name = "benchmarks/test_a.py::TestSomething::test_" + "x" * 60
+    lines = table([result(), result(Outcome.INCOMPARABLE, long_name)], 80)
+    rows = [line.text for line in lines if "step time" in line.text]
+    assert [row.split()[0] for row in rows] == ["regressed", "incomparable"]
+    assert max(map(len, rows)) <= 80
+
+
+def test_a_narrow_table_names_a_benchmark_once_above_all_its_rows():
+    memory = step_time(Outcome.PASSED, metric="peak_memory_bytes", now=811_597_824, baseline=811_597_824)
+    verdict = Verdict(Outcome.REGRESSED, "slower", (step_time(), memory))
+    text = printed(result(verdict=verdict), width=80)
+    assert text.count("\ntest_synthetic_throughput[128]: 161 examples/s\n") == 1
+    assert "peak memory  774 MiB" in text
+
+
+def test_a_benchmark_without_comparison_shows_step_time_and_throughput():
+    text = printed(result(Outcome.NO_BASELINE, verdict=Verdict(Outcome.NO_BASELINE, "record it with X")))
+    assert "397 ms" in text
+    assert "161 examples/s" in text
+    assert f"no_baseline  {NODEID}: record it with X" in text
+
+
+def test_a_benchmark_that_measured_nothing_has_a_row():
+    text = printed(result(metrics={}, verdict=Verdict(Outcome.INVALID, "killed by signal 9")))
+    row = next(line for line in text.splitlines() if line.startswith("invalid"))
+    assert row.split() == ["invalid", "test_synthetic_throughput[128]", *"-----"]
+    assert "killed by signal 9" in text
+
+
+def test_a_command_in_a_reason_stays_on_one_line():
+    command = "pytest benchmarks/test_resnet50.py --accel-record-missing " + "--accel-baselines=long/" * 5
+    text = printed(result(verdict=Verdict(Outcome.NO_BASELINE, f"record it: {command}")), width=80)
+    assert command in text
+
+
+def test_recorded_results_show_old_and_new():
+    verdict = Verdict(Outcome.RECORDED, "baseline written", (step_time(Outcome.REGRESSED),))
+    text = printed(result(verdict=verdict))
+    assert "baseline written (step time 355 ms -> 397 ms, +11.8 %)" in text
+    assert "regressed" not in text
+
+
+def test_passed_results_need_no_sentence():
+    verdict = Verdict(Outcome.PASSED, "ruled out", (step_time(Outcome.PASSED),))
+    text = printed(result(verdict=verdict))
+    assert "passed" in text
+    assert "ruled out" not in text
+
+
+def test_the_worst_reasons_come_first_and_a_shared_one_comes_once():
+    missing = Verdict(Outcome.NO_BASELINE, "nothing stored for cpu-x")
+    text = printed(
+        result(nodeid="a.py::test_1", verdict=missing),
+        result(nodeid="a.py::test_2", verdict=missing),
+        result(nodeid="a.py::test_3"),
+    )
+    assert "no_baseline  nothing stored for cpu-x\n    a.py::test_1\n    a.py::test_2" in text
+    assert text.index("regressed  a.py::test_3") < text.index("no_baseline  nothing")
+
+
+def test_changed_versions_are_listed_once_if_the_same_for_all():
+    changes = ("tensorflow 2.20.0 -> 2.21.0", "keras 3.14 -> 3.15")
+    text = printed(
+        result(nodeid="a.py::test_1", provenance_changes=changes),
+        result(nodeid="a.py::test_2", provenance_changes=changes),
+    )
+    assert text.splitlines()[-1] == "changed  tensorflow 2.20.0 -> 2.21.0, keras 3.14 -> 3.15"
+    assert text.count("2.20.0") == 1
+
+
+def test_changed_versions_name_the_benchmark_if_others_did_not_change():
+    text = printed(
+        result(nodeid="a.py::test_1", provenance_changes=("jax 0.7 -> 0.8",)),
+        result(nodeid="a.py::test_2"),
+    )
+    assert text.splitlines()[-1] == "changed  a.py::test_1: jax 0.7 -> 0.8"
+
+
+def test_notes_name_their_benchmark():
+    text = printed(result(notes=("the machine was loaded", "+7.4 % against the first baseline")))
+    assert f"note  {NODEID}: the machine was loaded" in text
+    assert f"note  {NODEID}: +7.4 % against the first baseline" in text
+
+
+@pytest.mark.parametrize(
+    ("nodeids", "names"),
+    [
+        (("a/test_x.py::test_1", "b/test_y.py::T::test_2"), ("test_1", "T::test_2")),
+        (("a/test_x.py::test_1", "a/test_y.py::test_1"), ("test_x.py::test_1", "test_y.py::test_1")),
+        (("a/test_x.py::test_1", "b/test_x.py::test_1"), ("a/test_x.py::test_1", "b/test_x.py::test_1")),
+        (("a/test_x.py::test_1[u/v::w]",), ("test_1[u/v::w]",)),
+    ],
+)
+def test_names_are_as_short_as_they_can_be_told_apart(nodeids, names):
+    lines = table([result(nodeid=nodeid) for nodeid in nodeids], 200)
+    assert [line.text.split()[1] for line in lines[2:]] == list(names)
+
+
+@pytest.mark.parametrize("name", ["test_größe[日本語-√2]", "test[a\nb]", "test[\x1b-\r\n]"])
+def test_odd_names_keep_one_line_a_row(name):
+    lines = table([result(nodeid=f"t.py::{name}"), result(nodeid="t.py::test_2")], 200)
+    assert len(lines) == 4
+    assert all("397 ms" in line.text for line in lines[2:])
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("step_time_s", 0.397, "397 ms"),
+        ("step_time_s", 0.99996, "1 s"),
+        ("compile_time_s", 4.61, "4.61 s"),
+        ("step_time_s", 4.25e-5, "42.5 µs"),
+        ("step_time_s", 1234.5, "1,234 s"),
+        ("throughput", 161.2, "161 examples/s"),
+        ("throughput", 12345.6, "12,346 examples/s"),
+        ("throughput", 1.5e300, "1.5e+300 examples/s"),
+        ("peak_memory_bytes", 811_597_824, "774 MiB"),
+        ("peak_memory_bytes", 150_000_000_000, "140 GiB"),
+        ("final_loss", 2.3456, "2.35"),
+        ("final_loss", float("nan"), "nan"),
+        ("peak_memory_bytes", None, "-"),
+    ],
+)
+def test_numbers_have_units_and_three_digits(metric, value, text):
+    assert quantity(metric, value) == text
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "line"),
+    [
+        (
+            Accelerator("cpu-amd-epyc-7b13-2-cores", Kind.CPU, "AMD EPYC 7B13", 1, memory_bytes=2**33),
+            "accel: cpu, AMD EPYC 7B13, 8 GiB [baselines: cpu-amd-epyc-7b13-2-cores]",
+        ),
+        (
+            Accelerator("gpu-4-h200", Kind.GPU, "NVIDIA H200", 4, memory_bytes=150_754_820_096),
+            "accel: gpu, 4 x NVIDIA H200, 140 GiB each [baselines: gpu-4-h200]",
+        ),
+        (
+            Accelerator("tpu-v3-32", Kind.TPU, "TPU v3", 32, topology="4x4", hosts=4),
+            "accel: tpu, 32 x TPU v3, topology 4x4, 4 hosts [baselines: tpu-v3-32]",
+        ),
+    ],
+)
+def test_the_hardware_line_says_what_and_where_baselines_are(accelerator, line):
+    assert terminal.hardware_line(accelerator) == line
+
+
+def test_no_results_print_nothing():
+    assert terminal.lines([], 80) == []
+
+
+CONFTEST = """
+import pytest
+from pytest_accel.records import Outcome, Result, Verdict
+from pytest_accel.reports import terminal
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    marker = item.get_closest_marker("came_to")
+    if marker:
+        report.accel_outcome = marker.args[0]
+    return report
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report):
+    return terminal.teststatus(report)
+
+def pytest_terminal_summary(terminalreporter):
+    terminal.write(terminalreporter, [
+        Result(item.nodeid, Verdict(Outcome(item.get_closest_marker("came_to").args[0]), "because"))
+        for item in terminalreporter._session.items if item.get_closest_marker("came_to")
+    ])
+"""
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Run pytest over tests that came to the given outcomes; the plugin itself is not loaded."""
+    monkeypatch.delenv("CI", raising=False)
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\nmarkers = came_to(outcome)")
+
+    def run(tests: str, *arguments: str) -> pytest.RunResult:
+        pytester.makepyfile("import pytest\ncame_to = pytest.mark.came_to\n" + tests)
+        return pytester.runpytest("-p", "no:accel", "-p", "no:benchmark", *arguments)
+
+    return run
+
+
+def marked_tests(*outcomes: str) -> str:
+    return "".join(f"@came_to({outcome!r})\ndef test_{outcome}(): pass\n" for outcome in outcomes)
+
+
+SHOWN_PASSES = marked_tests("passed", "improved", "recorded", "no_baseline", "inconclusive")
+
+
+@pytest.mark.parametrize("outcome", ["improved", "recorded", "no_baseline", "inconclusive"])
+def test_a_shown_pass_has_its_own_word_and_count_and_exit_code_0(session, outcome):
+    run = session(marked_tests(outcome), "-v")
+    run.stdout.fnmatch_lines([f"*::test_{outcome} {outcome.upper()}*", f"*= 1 {outcome} in *"])
+    assert run.ret == pytest.ExitCode.OK
+
+
+def test_progress_shows_a_letter_for_each(session):
+    run = session(SHOWN_PASSES)
+    run.stdout.fnmatch_lines(["*.py .IRN? *", "*= accel =*", "*1 passed, 1 improved, 1 recorded, 1 no_b*"])
+
+
+def test_quiet_output_keeps_letters_counts_and_reasons(session):
+    run = session(SHOWN_PASSES, "-q")
+    run.stdout.fnmatch_lines([".IRN? *", "no_baseline  *: because", "1 passed, *1 inconclusive in *"])
+
+
+def test_colours_tell_what_needs_a_look(session):
+    run = session(SHOWN_PASSES, "-v", "--color=yes")
+    output = run.stdout.str()
+    for word, colour in (("IMPROVED", 32), ("RECORDED", 32), ("NO_BASELINE", 33), ("INCONCLUSIVE", 33)):
+        assert f"\x1b[{colour}m{word}\x1b[0m" in output
+
+
+def test_failures_and_xfails_keep_the_words_of_pytest(session):
+    run = session(
+        "@came_to('no_baseline')\ndef test_strict(): assert False\n"
+        "@came_to('regressed')\ndef test_slow(): assert False\n"
+        "@pytest.mark.xfail\n@came_to('recorded')\ndef test_x(): pass\n"
+    )
+    run.stdout.fnmatch_lines(["*.py FFX *", "*= 2 failed, 1 xpassed in *"])
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_session_without_benchmarks_has_no_section(session):
+    run = session("def test_x(): pass")
+    run.stdout.no_fnmatch_line("*accel*")
+    assert run.ret == pytest.ExitCode.OK

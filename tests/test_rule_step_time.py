@@ -1,0 +1,342 @@
+"""The verdict on step time: what it says, when it says it, and how often it is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.records import Kind, NeedMore, Outcome, Policy, Steps, Verdict
+from pytest_accel.rules.step_time import judge
+from pytest_accel.rules.variance import between_run
+
+SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
+POLICY = Policy(
+    tolerance=0.04,
+    confidence=0.99,
+    min_runs=1,
+    max_runs=3,
+    between_run_sd=0.02,
+    between_run_dof=22,
+    assumed=False,
+)
+FEW = settings(max_examples=60, deadline=None)
+TIMES = st.lists(st.floats(0.2, 0.3), min_size=1, max_size=5)
+POLICIES = st.builds(
+    Policy,
+    tolerance=st.floats(0.001, 0.3),
+    confidence=st.sampled_from([0.9, 0.95, 0.99]),
+    min_runs=st.integers(1, 3),
+    max_runs=st.integers(3, 6),
+    between_run_sd=st.floats(0.001, 0.05),
+    between_run_dof=st.sampled_from([4.0, 22.0, math.inf]),
+    assumed=st.booleans(),
+)
+
+
+def runs(times: Iterable[float]) -> list[Steps]:
+    """One run for each time; its other blocks were slower."""
+    return [
+        Steps(
+            step_times_s=(1.5 * time, time, 1.1 * time),
+            steps_per_block=4,
+            startup_time_s=1.0,
+            build_time_s=1.0,
+            compile_time_s=1.0,
+            warmup_time_s=1.0,
+            warmup_steps=5,
+        )
+        for time in times
+    ]
+
+
+def verdict(now: Iterable[float], reference: Iterable[float], policy: Policy = POLICY) -> Verdict:
+    answer = judge(runs(now), runs(reference), policy, more=False)
+    assert isinstance(answer, Verdict)
+    return answer
+
+
+def policy(**changes: object) -> Policy:
+    return dataclasses.replace(POLICY, **changes)
+
+
+class TestWhatItSays:
+    """The reason names size, tolerance and, where there is something to do, what to do."""
+
+    def test_regressed(self):
+        found = verdict([0.11, 0.1105, 0.1103], [0.1, 0.1, 0.1])
+        assert found.outcome is Outcome.REGRESSED
+        assert found.reason == (
+            "step time is 10.3 % longer than the baseline (99 % interval +4.5 % to +16.4 %), "
+            "above the tolerance of 4 %"
+        )
+
+    def test_passed(self):
+        found = verdict([0.1, 0.1, 0.1], [0.1, 0.1, 0.1], policy(tolerance=0.1))
+        assert found.outcome is Outcome.PASSED
+        assert found.reason == (
+            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (99 % interval -5.2 % to +5.5 %)"
+        )
+
+    def test_improved_says_how_to_update_the_baseline(self):
+        found = verdict([0.09] * 3, [0.1] * 3)
+        assert found.outcome is Outcome.IMPROVED
+        assert found.reason == (
+            "step time is 10.0 % shorter than the baseline (99 % interval -14.7 % to -5.0 %), "
+            "beyond the tolerance of 4 %: update the baseline with --accel-update-baselines"
+        )
+
+    def test_inconclusive_says_the_smallest_change_it_could_have_seen(self):
+        found = verdict([0.103] * 3, [0.1] * 3)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.reason == (
+            "3 runs can neither show nor rule out a slowdown above 4 %: step time changed by +3.0 % "
+            "(99 % interval -2.4 % to +8.7 %), and the smallest slowdown this could have seen is 5.5 %; "
+            "more runs, here and in the baseline, narrow it (--accel-runs=6)"
+        )
+
+    def test_what_it_could_have_seen_is_what_it_would_have_called_a_regression(self):
+        assert verdict([0.1 * 1.0560] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
+        assert verdict([0.1 * 1.0545] * 3, [0.1] * 3).outcome is Outcome.INCONCLUSIVE
+
+    @pytest.mark.parametrize("now", [0.103, 0.2])
+    def test_an_assumed_spread_is_named_with_the_way_to_measure_it(self, now):
+        found = verdict([now], [0.1], policy(assumed=True))
+        assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
+        assert found.reason.endswith(
+            " (a standard deviation of 2 % between runs is assumed: "
+            "record the baseline with --accel-runs=5 to measure it)"
+        )
+
+    @pytest.mark.parametrize("now", [0.05, 0.1])
+    def test_an_assumed_spread_is_not_mentioned_where_nothing_is_wrong(self, now):
+        found = verdict([now], [0.1], policy(assumed=True, tolerance=0.2))
+        assert found.outcome in (Outcome.IMPROVED, Outcome.PASSED)
+        assert "assumed" not in found.reason
+
+    def test_the_comparison_carries_the_numbers(self):
+        (comparison,) = verdict([0.11, 0.11], [0.1, 0.1]).comparisons
+        assert comparison.metric == "step_time_s"
+        assert comparison.direction == "lower_is_better"
+        assert comparison.baseline == pytest.approx(0.1)
+        assert comparison.now == pytest.approx(0.11)
+        assert comparison.change == pytest.approx(0.1)
+        assert comparison.confidence == 0.99
+        assert comparison.tolerance == 0.04
+
+
+class TestAnotherRun:
+    """It is asked for while it could decide, and only then."""
+
+    def test_below_the_planned_number_of_runs(self):
+        answer = judge(runs([0.2]), runs([0.1]), policy(min_runs=3), more=True)
+        assert answer == NeedMore("1 of at least 3 runs measured")
+
+    def test_not_once_it_is_decided(self):
+        assert isinstance(judge(runs([0.2]), runs([0.1]), POLICY, more=True), Verdict)
+
+    def test_while_it_could_decide(self):
+        answer = judge(runs([0.103]), runs([0.1]), policy(tolerance=0.1), more=True)
+        assert isinstance(answer, NeedMore)
+        assert answer.reason.startswith("after 1 run step time changed by +3.0 %")
+
+    def test_not_where_no_further_run_could_decide(self):
+        answer = judge(runs([0.1]), runs([0.1]), policy(tolerance=0.001), more=True)
+        assert isinstance(answer, Verdict)
+        assert answer.outcome is Outcome.INCONCLUSIVE
+
+    def test_not_after_the_last_planned_look(self):
+        answer = judge(runs([0.103] * 3), runs([0.1] * 3), POLICY, more=True)
+        assert isinstance(answer, Verdict)
+
+    @FEW
+    @given(
+        now=st.lists(st.floats(0.248, 0.252), min_size=1, max_size=2),
+        max_runs=st.integers(3, 6),
+        tolerance=st.floats(0.001, 0.03),
+    )
+    def test_giving_up_early_is_right(self, now, max_runs, tolerance):
+        """Further runs, 2.5 standard deviations from these ones, would not have decided either."""
+        reference, decide = [0.25] * 3, policy(max_runs=max_runs, tolerance=tolerance)
+        assume(isinstance(judge(runs(now), runs(reference), decide, more=True), Verdict))
+        missing = max_runs - len(now)
+        scatter = decide.between_run_sd * math.sqrt(1 / missing + 1 / len(now))
+        for shift in (-2.5, 0, 2.5):
+            further = [statistics.geometric_mean(now) * math.exp(shift * scatter)] * missing
+            assert verdict(now + further, reference, decide).outcome is Outcome.INCONCLUSIVE
+
+
+class TestProperties:
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES)
+    def test_the_outcome_follows_from_the_numbers_shown(self, now, reference, policy):
+        found = verdict(now, reference, policy)
+        (comparison,) = found.comparisons
+        low, high = comparison.interval
+        assert low <= comparison.change <= high
+        assert found.outcome is comparison.outcome
+        if found.outcome is Outcome.REGRESSED:
+            assert low > 0
+            assert comparison.change > policy.tolerance
+        elif found.outcome is Outcome.IMPROVED:
+            assert high < 0
+            assert 1 / (1 + comparison.change) > 1 + policy.tolerance
+        elif found.outcome is Outcome.PASSED:
+            assert high <= policy.tolerance
+        else:
+            assert found.outcome is Outcome.INCONCLUSIVE
+            assert low <= 0 or comparison.change <= policy.tolerance
+            assert high > policy.tolerance
+
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES)
+    def test_swapping_now_and_baseline_mirrors_the_change(self, now, reference, policy):
+        (there,) = verdict(now, reference, policy).comparisons
+        (back,) = verdict(reference, now, policy).comparisons
+        assert math.log1p(back.change) == pytest.approx(-math.log1p(there.change), abs=1e-9)
+        assert math.log1p(back.interval[0]) == pytest.approx(-math.log1p(there.interval[1]), abs=1e-9)
+
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES, factor=st.sampled_from([0.001, 0.5, 64.0]))
+    def test_the_unit_of_time_does_not_matter(self, now, reference, policy, factor):
+        (plain,) = verdict(now, reference, policy).comparisons
+        (scaled,) = verdict(
+            [factor * time for time in now], [factor * time for time in reference], policy
+        ).comparisons
+        assert scaled.now == pytest.approx(factor * plain.now)
+        assert scaled.change == pytest.approx(plain.change, abs=1e-9)
+        assert scaled.interval == pytest.approx(plain.interval, abs=1e-9)
+
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES, slowdown=st.floats(1, 2))
+    def test_a_slower_program_is_never_judged_better(self, now, reference, policy, slowdown):
+        order = [Outcome.IMPROVED, Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.REGRESSED]
+        before = verdict(now, reference, policy).outcome
+        after = verdict([slowdown * time for time in now], reference, policy).outcome
+        assert order.index(after) >= order.index(before)
+
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES, wider=st.floats(1, 5))
+    def test_a_larger_tolerance_never_turns_a_pass_into_a_regression(self, now, reference, policy, wider):
+        before = verdict(now, reference, policy).outcome
+        after = verdict(
+            now, reference, dataclasses.replace(policy, tolerance=wider * policy.tolerance)
+        ).outcome
+        assert not (before is Outcome.PASSED and after is Outcome.REGRESSED)
+        assert after is not Outcome.REGRESSED or before is Outcome.REGRESSED
+
+    @FEW
+    @given(now=TIMES, reference=TIMES, policy=POLICIES)
+    def test_asking_for_more_only_delays_what_is_undecided(self, now, reference, policy):
+        asked = judge(runs(now), runs(reference), policy, more=True)
+        final = verdict(now, reference, policy)
+        assert asked == final or isinstance(asked, NeedMore)
+        if isinstance(asked, NeedMore) and len(now) >= policy.min_runs:
+            assert final.outcome is Outcome.INCONCLUSIVE
+
+    @pytest.mark.parametrize(("now", "reference"), [([], [0.1]), ([0.1], []), ([], [])])
+    @pytest.mark.parametrize("more", [True, False])
+    def test_no_run_on_either_side_is_an_error(self, now, reference, more):
+        with pytest.raises(ValueError, match="at least one run now and one in the baseline"):
+            judge(runs(now), runs(reference), POLICY, more=more)
+
+
+Draw = Callable[[np.random.Generator, int], Sequence[float]]
+
+
+def recorded(name: str) -> Draw:
+    """Each run behaves as one of the recorded sessions, drawn at random."""
+    return lambda rng, count: rng.choice(SESSIONS[name], count)
+
+
+def consecutive(name: str) -> Draw:
+    """The runs of one session behave as sessions that were recorded one after the other."""
+
+    def draw(rng: np.random.Generator, count: int) -> Sequence[float]:
+        start = rng.integers(12)
+        return [SESSIONS[name][(start + index) % 12] for index in range(count)]
+
+    return draw
+
+
+def alike(sd: float, share: float) -> Draw:
+    """Normal noise, of which a ``share`` of the variance is common to all runs of a session."""
+
+    def draw(rng: np.random.Generator, count: int) -> Sequence[float]:
+        common = math.sqrt(share) * rng.standard_normal()
+        own = math.sqrt(1 - share) * rng.standard_normal(count)
+        return 0.25 * np.exp(sd * (common + own))
+
+    return draw
+
+
+NOISES = {
+    "resnet50_32px": recorded("resnet50_32px"),
+    "busy_neighbour": recorded("busy_neighbour"),
+    "consecutive": consecutive("resnet50_32px"),
+    "alike": alike(0.018, 0.2),
+}
+
+
+def rates(
+    draw: Draw, *, kind: Kind, tolerance: float, baseline_runs: int, slowdown: float
+) -> dict[Outcome, float]:
+    """Shares of outcomes over many simulated sessions that start with one run and may ask for two more."""
+    between = between_run(kind, [])
+    decide = policy(tolerance=tolerance, between_run_sd=between.sd, between_run_dof=between.dof)
+    rng = np.random.default_rng(20)
+    counts: Counter[Outcome] = Counter()
+    trials = 2000
+    for _ in range(trials):
+        reference = runs(draw(rng, baseline_runs))
+        now = runs([(1 + slowdown) * time for time in draw(rng, 3)])
+        answers = (judge(now[:look], reference, decide, more=look < 3) for look in (1, 2, 3))
+        counts[next(answer.outcome for answer in answers if isinstance(answer, Verdict))] += 1
+    return {outcome: counts[outcome] / trials for outcome in Outcome}
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize(("tolerance", "baseline_runs"), [(0.1, 1), (0.1, 3), (0.04, 3)])
+class TestContractOnTheCpu:
+    """Error rates without any measured spread: one run now, up to two more while undecided."""
+
+    def test_an_unchanged_program_is_left_alone(self, noise, tolerance, baseline_runs):
+        found = rates(
+            NOISES[noise], kind=Kind.CPU, tolerance=tolerance, baseline_runs=baseline_runs, slowdown=0
+        )
+        assert found[Outcome.REGRESSED] + found[Outcome.IMPROVED] <= 0.01
+
+    def test_a_slowdown_beyond_doubt_is_found_and_never_passed(self, noise, tolerance, baseline_runs):
+        slowdown = max(0.1, 2 * tolerance)
+        found = rates(
+            NOISES[noise], kind=Kind.CPU, tolerance=tolerance, baseline_runs=baseline_runs, slowdown=slowdown
+        )
+        assert found[Outcome.REGRESSED] >= 0.98
+        assert found[Outcome.PASSED] <= 0.01
+
+
+@pytest.mark.parametrize("noise", ["resnet50_32px", "busy_neighbour"])
+def test_twice_a_tolerance_of_4_percent_is_found_on_the_cpu(noise):
+    found = rates(NOISES[noise], kind=Kind.CPU, tolerance=0.04, baseline_runs=3, slowdown=0.08)
+    assert found[Outcome.REGRESSED] >= 0.95
+    assert found[Outcome.PASSED] <= 0.01
+
+
+@pytest.mark.parametrize(("kind", "sd"), [(Kind.GPU, 0.005), (Kind.TPU, 0.003)])
+def test_contract_at_the_declared_spread_of_a_device(kind, sd):
+    draw = alike(sd, 0.2)
+    unchanged = rates(draw, kind=kind, tolerance=0.02, baseline_runs=3, slowdown=0)
+    twice = rates(draw, kind=kind, tolerance=0.02, baseline_runs=3, slowdown=0.04)
+    assert unchanged[Outcome.REGRESSED] + unchanged[Outcome.IMPROVED] <= 0.01
+    assert unchanged[Outcome.PASSED] >= 0.85
+    assert twice[Outcome.REGRESSED] >= 0.95
+    assert twice[Outcome.PASSED] <= 0.01

@@ -1,0 +1,85 @@
+"""Intervals and pooled variance: what the rules build on."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.stats import log_ratio, pooled_log_variance, two_sided_quantile
+
+TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=6)
+FEW = settings(max_examples=50, deadline=None)
+
+
+@FEW
+@given(now=TIMES, reference=TIMES, sd=st.floats(0, 0.1), quantile=st.floats(0, 5))
+def test_the_interval_holds_the_change(now, reference, sd, quantile):
+    ratio = log_ratio(now, reference, sd=sd, quantile=quantile)
+    low, high = ratio.interval
+    assert low <= ratio.change <= high
+
+
+@FEW
+@given(now=TIMES, reference=TIMES)
+def test_swapping_the_samples_mirrors_the_estimate(now, reference):
+    there = log_ratio(now, reference, sd=0.02, quantile=3)
+    back = log_ratio(reference, now, sd=0.02, quantile=3)
+    assert back.estimate == pytest.approx(-there.estimate, abs=1e-12)
+    assert back.half_width == there.half_width
+
+
+def test_twice_the_time_is_a_change_of_100_percent():
+    assert log_ratio([2.0, 2.0], [1.0], sd=0.0, quantile=3).change == pytest.approx(1.0)
+
+
+def test_half_width_counts_the_runs_of_both_sides():
+    ratio = log_ratio([1.0, 1.0], [1.0, 1.0, 1.0], sd=0.02, quantile=3)
+    assert ratio.half_width == pytest.approx(3 * 0.02 * math.sqrt(1 / 2 + 1 / 3))
+
+
+@pytest.mark.parametrize(("now", "reference"), [([], [1.0]), ([1.0], []), ([0.0], [1.0]), ([1.0], [-1.0])])
+def test_samples_without_a_logarithm_are_refused(now, reference):
+    with pytest.raises(ValueError, match=r"no time to take the mean of|math domain|expected a positive"):
+        log_ratio(now, reference, sd=0.02, quantile=3)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "dof", "published"),
+    [(0.95, 10, 2.228), (0.99, 22, 2.819), (0.99, 1, 63.657), (0.95, math.inf, 1.960)],
+)
+def test_quantiles_are_those_of_the_printed_tables(confidence, dof, published):
+    assert two_sided_quantile(confidence, dof, looks=1) == pytest.approx(published, abs=5e-4)
+
+
+def test_looks_share_the_error_rate():
+    assert two_sided_quantile(0.97, 22, looks=3) == pytest.approx(two_sided_quantile(0.99, 22, looks=1))
+
+
+def test_three_looks_together_hold_the_truth_as_often_as_promised():
+    rng = np.random.default_rng(3)
+    runs = rng.standard_normal((20_000, 3))
+    reference = rng.standard_normal((20_000, 1))
+    quantile = two_sided_quantile(0.99, math.inf, looks=3)
+    misses = np.zeros(len(runs), dtype=bool)
+    for look in (1, 2, 3):
+        estimate = runs[:, :look].mean(axis=1) - reference[:, 0]
+        misses |= np.abs(estimate) > quantile * math.sqrt(1 / look + 1)
+    assert misses.mean() <= 0.01
+
+
+@FEW
+@given(group=st.lists(st.floats(0.1, 10), min_size=2, max_size=6), factor=st.floats(0.1, 10))
+def test_pooling_groups_ignores_how_they_differ_in_level(group, factor):
+    variance, dof = pooled_log_variance([group, [factor * time for time in group]])
+    assert dof == 2 * (len(group) - 1)
+    assert variance == pytest.approx(statistics.variance(math.log(time) for time in group), abs=1e-12)
+
+
+def test_groups_of_one_run_tell_nothing():
+    assert pooled_log_variance([[1.0], [2.0], []]) == (0.0, 0)
+    assert pooled_log_variance([[1.0], [2.0, 2.1]]) == pooled_log_variance([[2.0, 2.1]])

@@ -1,0 +1,134 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.codec import encode
+from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.stores import JsonStore
+
+NODEID = "benchmarks/test_resnet50.py::TestSteps::test_throughput[64-bf16]"
+WORKLOAD = Workload("resnet50", "tensorflow", 64, {"precision": "mixed_bfloat16", "image_size": 32})
+STEPS = Steps((0.25, 0.26), 2, 1.0, 2.0, 3.0, 4.0, 5, 900_000_000, (6.9, 6.5))
+
+
+def entry(time="2025-01-01T12:00:00+00:00", *runs, **summary):
+    return Accepted(time, {"tensorflow": "2.20.0"}, summary or {"step_time_s": 0.25}, runs or (STEPS,))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return JsonStore(tmp_path / "baselines", "cpu-2")
+
+
+@pytest.fixture
+def path(store):
+    """The file of NODEID, with one accepted entry in it."""
+    store.accept(NODEID, WORKLOAD, entry())
+    return store.path(NODEID, "tensorflow")
+
+
+def test_nothing_stored_is_none(store):
+    assert store.load(NODEID, "tensorflow") is None
+    assert store.baselines() == ()
+
+
+def test_what_was_accepted_is_loaded(store):
+    accepted = store.accept(NODEID, WORKLOAD, entry())
+    assert accepted == store.load(NODEID, "tensorflow")
+    assert accepted.benchmark == NODEID
+    assert accepted.workload == WORKLOAD
+    assert accepted.accepted == (entry(),)
+
+
+def test_the_file_lies_where_the_docs_say_and_reads_well(store, path, tmp_path):
+    home = tmp_path / "baselines" / "cpu-2" / "tensorflow"
+    assert path == home / "benchmarks" / "test_resnet50.py" / "TestSteps.test_throughput[64-bf16].json"
+    text = path.read_text()
+    assert json.loads(text)["workload"]["hash"] == WORKLOAD.hash
+    assert '"step_times_s": [0.25, 0.26],' in text
+    assert text.endswith("}\n")
+
+
+def test_fractions_keep_nine_digits_and_nothing_changes_at_the_next_update(store):
+    run = Steps((1 / 3,), 1, 0, 0, 0, 0, 0)
+    store.accept(NODEID, WORKLOAD, entry("2025-01-01", run, step_time_s=1 / 3, peak_memory_bytes=81234567890))
+    path = store.path(NODEID, "tensorflow")
+    lines = path.read_text().splitlines()
+    assert '     "step_times_s": [0.333333333],' in lines
+    store.accept(NODEID, WORKLOAD, entry())
+    assert set(lines) <= set(path.read_text().splitlines())
+
+
+def test_raw_runs_are_kept_for_the_first_and_the_last_entry(store):
+    for day in range(1, 5):
+        baseline = store.accept(NODEID, WORKLOAD, entry(f"2025-01-0{day}", step_time_s=day))
+    assert [len(accepted.runs) for accepted in baseline.accepted] == [1, 0, 0, 1]
+    assert [accepted.summary["step_time_s"] for accepted in baseline.accepted] == [1, 2, 3, 4]
+    assert baseline.anchor.time == "2025-01-01"
+    assert baseline.in_force.time == "2025-01-04"
+
+
+def test_other_work_starts_a_new_history(store, path):
+    other = Workload("resnet50", "tensorflow", 128, WORKLOAD.parameters)
+    baseline = store.accept(NODEID, other, entry("2025-02-02"))
+    assert [accepted.time for accepted in baseline.accepted] == ["2025-02-02"]
+    assert store.load(NODEID, "tensorflow").workload == other
+
+
+def test_each_identity_framework_and_class_has_its_own_file(store, path, tmp_path):
+    other_class = NODEID.replace("TestSteps", "TestOther")
+    store.accept(other_class, WORKLOAD, entry("2025-02-02"))
+    store.accept(NODEID, Workload("resnet50", "jax", 64), entry("2025-03-03"))
+    assert store.load(NODEID, "tensorflow").in_force == entry()
+    assert store.load(other_class, "tensorflow").in_force.time == "2025-02-02"
+    assert store.load(NODEID, "jax").in_force.time == "2025-03-03"
+    assert len(store.baselines()) == 3
+    assert JsonStore(tmp_path / "baselines", "gpu").baselines() == ()
+
+
+positive = st.floats(1e-9, 1e9)
+not_negative = st.just(0.0) | positive
+finite = st.floats(allow_nan=False, allow_infinity=False)
+runs = st.builds(
+    Steps,
+    st.lists(positive, min_size=1, max_size=4).map(tuple),
+    st.integers(1, 9),
+    *[not_negative] * 4,
+    st.integers(0, 9),
+    st.none() | st.integers(1, 2**50),
+    st.lists(finite, max_size=3).map(tuple),
+)
+entries = st.builds(
+    Accepted,
+    st.datetimes().map(lambda time: time.isoformat()),
+    st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=2),
+    st.dictionaries(st.sampled_from(["throughput", "step_time_s", "compile_time_s"]), positive, min_size=1),
+    st.lists(runs, min_size=1, max_size=2).map(tuple),
+)
+words = st.text(max_size=9)
+parameters = st.dictionaries(
+    words, st.none() | st.booleans() | st.integers(-9, 9) | finite | words, max_size=2
+)
+workloads = st.builds(Workload, words, words, st.integers(1, 10**6), parameters)
+
+
+def to_nine_digits(record):
+    def rounded(number):
+        return float(number) if float(number).is_integer() else float(f"{float(number):.9g}")
+
+    return json.loads(json.dumps(encode(record)), parse_float=rounded)
+
+
+@settings(max_examples=60, deadline=None)
+@given(nodeid=st.text(), workload=workloads, accepted=st.lists(entries, min_size=1, max_size=2))
+def test_any_entry_comes_back(tmp_path_factory, nodeid, workload, accepted):
+    store = JsonStore(tmp_path_factory.mktemp("any"), "cpu-2")
+    for one in accepted:
+        returned = store.accept(nodeid, workload, one)
+    loaded = store.load(nodeid, workload.framework)
+    assert loaded == returned
+    assert (loaded.benchmark, loaded.workload.hash) == (nodeid, workload.hash)
+    assert encode(loaded.accepted) == to_nine_digits(tuple(accepted))
+    assert store.baselines() == (loaded,)

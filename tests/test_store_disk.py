@@ -1,0 +1,251 @@
+"""The store on real file systems: killed and concurrent writers, a full disk, missing rights."""
+
+import contextlib
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.stores import JsonStore, StoreError
+
+NODEID = "test_a.py::test_b"
+WORKLOAD = Workload("resnet50", "tensorflow", 64)
+FORK = multiprocessing.get_context("fork")
+ORDINARY_USER = 65534
+
+
+def entry(time="2025-01-01", blocks=2):
+    return Accepted(time, {}, {"step_time_s": 0.25}, (Steps((0.123456789,) * blocks, 1, 1, 1, 1, 1, 1),))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return JsonStore(tmp_path / "baselines", "cpu-2")
+
+
+def accept_for_ever(store):
+    while True:
+        store.accept(NODEID, WORKLOAD, entry(blocks=2000))
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store):
+    before = store.accept(NODEID, WORKLOAD, entry())
+    for _ in range(20):
+        writer = FORK.Process(target=accept_for_ever, args=(store,))
+        writer.start()
+        time.sleep(random.uniform(0.01, 0.06))
+        writer.kill()
+        writer.join()
+        now = store.load(NODEID, "tensorflow")
+        assert now.anchor == before.anchor
+        assert len(now.accepted) >= len(before.accepted)
+        before = now
+    assert len(before.accepted) > 1
+    store.accept(NODEID, WORKLOAD, entry())
+    assert files_in(store.home) == ["test_b.json"]
+
+
+def test_what_a_killed_writer_left_is_gone_after_the_next(store):
+    store.accept(NODEID, WORKLOAD, entry())
+    store.path(NODEID, "tensorflow").with_name(".test_b.json.tmp").write_text('{"half": ')
+    assert len(store.baselines()) == 1
+    store.accept(NODEID, WORKLOAD, entry())
+    assert files_in(store.home) == ["test_b.json"]
+
+
+def accept_ten(store, barrier, name):
+    barrier.wait()
+    for number in range(10):
+        store.accept(NODEID, WORKLOAD, entry(f"2025-01-01T{name}:00:{number:02}"))
+
+
+def test_sessions_that_update_at_once_all_leave_their_entries(store):
+    barrier = FORK.Barrier(3)
+    writers = [FORK.Process(target=accept_ten, args=(store, barrier, name)) for name in ("01", "02", "03")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    times = [accepted.time for accepted in store.load(NODEID, "tensorflow").accepted]
+    assert len(times) == len(set(times)) == 30
+
+
+def test_git_does_not_see_the_locks(store, tmp_path):
+    store.accept(NODEID, WORKLOAD, entry())
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    status = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain", "-uall"], check=True, capture_output=True, text=True
+    )
+    assert status.stdout == "?? baselines/cpu-2/tensorflow/test_a.py/test_b.json\n"
+
+
+def hold(lock_file, held, done):
+    with filelock.FileLock(lock_file):
+        held.set()
+        done.wait()
+
+
+def test_a_lock_that_is_not_given_up_is_named(store):
+    store.accept(NODEID, WORKLOAD, entry())
+    lock_file = store.folder / ".locks" / "cpu-2.lock"
+    held, done = FORK.Event(), FORK.Event()
+    holder = FORK.Process(target=hold, args=(lock_file, held, done))
+    holder.start()
+    held.wait()
+    impatient = JsonStore(store.folder, "cpu-2", lock_timeout_s=0.1)
+    try:
+        message = re.escape(f"cannot lock {lock_file} within 0.1 s: another session is updating")
+        with pytest.raises(StoreError, match=message):
+            impatient.accept(NODEID, WORKLOAD, entry())
+        assert len(impatient.load(NODEID, "tensorflow").accepted) == 1  # reading takes no lock
+    finally:
+        done.set()
+        holder.join()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_old_file_whole(small_disk):
+    store = JsonStore(small_disk, "cpu-2")
+    old = store.accept(NODEID, WORKLOAD, entry())
+    path = store.path(NODEID, "tensorflow")
+    with pytest.raises(StoreError) as caught:
+        store.accept(NODEID, WORKLOAD, entry(blocks=10_000))
+    message = f"cannot write the baseline {path}: No space left on device. Free some space, or name another"
+    assert str(caught.value).startswith(message)
+    assert store.load(NODEID, "tensorflow") == old
+    assert files_in(store.home) == ["test_b.json"]
+    assert len(store.accept(NODEID, WORKLOAD, entry()).accepted) == 2
+
+
+def test_a_disk_that_is_full_at_the_start_is_told_at_the_start(small_disk):
+    store = JsonStore(small_disk / "baselines", "cpu-2")
+    store.check_writable()
+    with contextlib.suppress(OSError), (small_disk / "other").open("wb", buffering=0) as other:
+        while True:
+            other.write(b"\0" * 4096)
+    with pytest.raises(StoreError, match=r"cannot write baselines to .*No space left on device\. Free"):
+        store.check_writable()
+
+
+def test_a_read_only_disk_is_told_at_the_start_and_can_be_read(small_disk):
+    store = JsonStore(small_disk / "baselines", "cpu-2")
+    old = store.accept(NODEID, WORKLOAD, entry())
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    store.check_readable()
+    assert store.load(NODEID, "tensorflow") == old
+    with pytest.raises(StoreError) as caught:
+        store.check_writable()
+    assert str(caught.value) == (
+        f"cannot write baselines to {store.folder}: Read-only file system. "
+        "Give this user the right, or name another folder with --accel-baselines=DIR."
+    )
+    with pytest.raises(StoreError, match="Read-only file system"):
+        store.accept(NODEID, WORKLOAD, entry())
+
+
+@pytest.fixture
+def ordinary_folder():
+    """A folder of a user that rights bind, while this process is that user; root is bound by none."""
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, ORDINARY_USER, ORDINARY_USER)
+        os.seteuid(ORDINARY_USER)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    for path in folder.rglob("*"):
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
+    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    store.accept(NODEID, WORKLOAD, entry())
+    store.folder.chmod(0)
+    with pytest.raises(StoreError) as caught:
+        store.check_readable()
+    assert str(caught.value) == (
+        f"cannot read baselines in {store.folder}: Permission denied. "
+        "Give this user the right, or name another folder with --accel-baselines=DIR."
+    )
+    with pytest.raises(StoreError, match="Permission denied"):
+        store.load(NODEID, "tensorflow")
+    with pytest.raises(StoreError, match="Permission denied"):
+        store.baselines()
+
+
+def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
+    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    store.accept(NODEID, WORKLOAD, entry())
+    path = store.path(NODEID, "tensorflow")
+    path.chmod(0)
+    with pytest.raises(StoreError, match=re.escape(f"cannot read the baseline {path}: Permission denied")):
+        store.load(NODEID, "tensorflow")
+
+
+@pytest.mark.parametrize("locked", ["", "baselines", "baselines/cpu-2"])
+def test_a_folder_without_the_right_to_write_is_told(ordinary_folder, locked):
+    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    if locked:
+        store.home.mkdir(parents=True)
+    store.check_writable()
+    (ordinary_folder / locked).chmod(0o500)
+    with pytest.raises(StoreError, match=f"cannot write baselines to {store.folder}.*Permission denied"):
+        store.check_writable()
+    with pytest.raises(StoreError, match=r"Permission denied\. Give this user the right"):
+        store.accept(NODEID, WORKLOAD, entry())
+    (ordinary_folder / locked).chmod(0o700)
+
+
+@pytest.mark.parametrize("file", ["baselines", "baselines/cpu-2"])
+def test_a_folder_that_is_a_file_is_told(store, tmp_path, file):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("")
+    way_out = "A file is where a folder should be, or the reverse: move it away, or name another folder with"
+    for check in (store.check_readable, store.check_writable):
+        with pytest.raises(StoreError, match=f"{tmp_path / file}: Not a directory. {way_out}"):
+            check()
+    with pytest.raises(StoreError, match=way_out):
+        store.load(NODEID, "tensorflow")
+    with pytest.raises(StoreError, match=way_out):
+        store.accept(NODEID, WORKLOAD, entry())
+
+
+def test_a_link_that_leads_nowhere_is_not_an_absent_baseline(store):
+    store.accept(NODEID, WORKLOAD, entry())
+    path = store.path(NODEID, "tensorflow")
+    path.unlink()
+    path.symlink_to("elsewhere.json")
+    with pytest.raises(StoreError, match=re.escape(f"cannot read the baseline {path}: No such file")):
+        store.load(NODEID, "tensorflow")
+
+
+def test_checks_leave_nothing_behind(store, tmp_path):
+    store.check_readable()
+    store.check_writable()
+    assert list(tmp_path.iterdir()) == []
