@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from pytest_accel import channel, codec, options, provenance
-from pytest_accel.fixture import BACKEND, Measured, accel, accelerator
-from pytest_accel.measure import Measurement
+from pytest_accel.calls import Measured
+from pytest_accel.fixture import BACKEND, accel, accelerator
+from pytest_accel.measure import CLOCK, Measurement
 from pytest_accel.records import Accelerator, Plan, Steps
 
 __all__ = ["accel", "accelerator"]
@@ -79,7 +80,7 @@ class Agent:
         """Announce the plan, then do as told until told to finish. Raises what the steps raise."""
         startup_time_s = time.time() - self._spawned_at
         self.channel.send("plan", workload=codec.encode(plan.workload), startup_time_s=startup_time_s)
-        measurement = Measurement(plan)
+        measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
         while True:
             order = self.channel.receive()
             if order["kind"] == "prepare":

@@ -1,140 +1,27 @@
-"""The fixtures ``accel`` and ``accelerator``. A measuring call only says what is to be measured."""
+"""The fixtures ``accel`` and ``accelerator``.
+
+Every session of every project pays for importing this file, so it imports the rest when it is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_accel import frameworks, metrics, options, user_step, workloads
-from pytest_accel.frameworks import values
-from pytest_accel.records import Accelerator, Plan, Steps, Workload
+if TYPE_CHECKING:
+    from pytest_accel.calls import Accel, Backend
+    from pytest_accel.records import Accelerator
 
-_NOT_GIVEN: Any = object()
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a measuring call returns: the numbers of this run, for the test's own assertions.
-
-    ``throughput`` is in examples / s, ``loss`` that of the last step where there is one.
-    """
-
-    throughput: float
-    step_time_s: float
-    loss: float | None
-    metrics: Mapping[str, float]
-
-    @classmethod
-    def of(cls, workload: Workload, steps: Steps) -> Measured:
-        """The numbers of one run of this workload."""
-        numbers = metrics.summary(workload, [steps])
-        return cls(numbers["throughput"], numbers["step_time_s"], numbers.get("final_loss"), numbers)
-
-
-class Backend(Protocol):
-    """Who measures for the fixtures in this process, and on what."""
-
-    @property
-    def accelerator(self) -> Accelerator: ...
-
-    def measure(self, item: pytest.Item, plan: Plan) -> Measured: ...
-
-
-BACKEND = pytest.StashKey[Backend]()
+BACKEND: pytest.StashKey[Backend] = pytest.StashKey()
 """Where a process that may measure keeps its backend, in ``config.stash``."""
-
-
-class Accel:
-    """Measures one training step. A test makes one measuring call."""
-
-    def __init__(self, item: pytest.Item, backend: Backend) -> None:
-        self._item = item
-        self._backend = backend
-        self._measured = False
-
-    def throughput(self, workload: str, *, global_batch: int, **parameters: Any) -> Measured:
-        """Train steps of a shipped workload on synthetic data, ``global_batch`` examples a step.
-
-        ``parameters`` are those of the workload (docs/writing-a-benchmark.md), such as ``precision`` and
-        ``image_size``. Raises ValueError for a workload or parameter that does not exist.
-        """
-        self._once()
-        name = options.for_item(self._item).framework
-        spec = workloads.workload(workload, framework=name, global_batch=global_batch, **parameters)
-        framework = frameworks.load(name)
-        framework.start(self._backend.accelerator.kind)
-        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec)))
-
-    def measure(
-        self,
-        step: Callable[..., Any],
-        *,
-        examples_per_step: int,
-        state: Any = _NOT_GIVEN,
-        batch: Sequence[Any] = (),
-    ) -> Measured:
-        """Train steps of your own: ``step()``, or with ``state`` ``step(state, *batch) -> (state, aux)``.
-
-        What a step returns is waited for before the clock stops, in any framework and nested in any way.
-        The loss, if there is one, is a scalar result, the entry "loss" of a mapping, or the first scalar
-        of a tuple. Raises TypeError or ValueError for arguments that make no sense.
-        """
-        self._once()
-        if not callable(step):
-            raise TypeError(f"accel.measure(step, ...): step must be callable, not {type(step).__name__}")
-        if (
-            isinstance(examples_per_step, bool)
-            or not isinstance(examples_per_step, int)
-            or examples_per_step < 1
-        ):
-            raise ValueError(
-                f"accel.measure(examples_per_step={examples_per_step!r}): give a whole number of 1 or more"
-            )
-        if state is _NOT_GIVEN and batch != ():
-            raise TypeError(
-                "accel.measure(batch=...) belongs to the functional form: give state= as well, or let "
-                "step() fetch its own batch"
-            )
-        kind = self._backend.accelerator.kind
-        framework = options.marker_arguments(self._item).get("framework") or values.installed_framework()
-        spec = Workload("measure", framework, examples_per_step)
-        if state is _NOT_GIVEN:
-            return self._backend.measure(self._item, Plan(spec, lambda: user_step.closed_program(step, kind)))
-        return self._backend.measure(
-            self._item, Plan(spec, lambda: user_step.functional_program(step, state, batch, kind))
-        )
-
-    def _once(self) -> None:
-        if self._measured:
-            pytest.fail(
-                f"{self._item.nodeid} measures twice: one measuring call a test; parametrize it or split it "
-                "in two"
-            )
-        self._measured = True
 
 
 @pytest.fixture
 def accel(request: pytest.FixtureRequest) -> Accel:
     """Measures a training step: ``accel.throughput(...)`` or ``accel.measure(step, ...)``."""
-    return Accel(request.node, _backend(request))
+    from pytest_accel.calls import Accel
 
-
-@pytest.fixture(scope="session")
-def accelerator(request: pytest.FixtureRequest) -> Accelerator:
-    """The hardware of this session: ``kind``, ``model``, ``devices``, ``identity``, ``memory_bytes``."""
-    backend = request.config.stash.get(BACKEND, None)
-    if backend is not None:
-        return backend.accelerator
-    from pytest_accel import hardware
-
-    identity = options.resolve(request.config, {}).identity
-    return hardware.accelerator(options.kind(request.config), identity)
-
-
-def _backend(request: pytest.FixtureRequest) -> Backend:
     backend = request.config.stash.get(BACKEND, None)
     if backend is None:
         pytest.fail(
@@ -142,4 +29,16 @@ def _backend(request: pytest.FixtureRequest) -> Backend:
             "test can be run in a process of its own",
             pytrace=False,
         )
-    return backend
+    return Accel(request.node, backend)
+
+
+@pytest.fixture(scope="session")
+def accelerator(request: pytest.FixtureRequest) -> Accelerator:
+    """The hardware of this session: ``kind``, ``model``, ``devices``, ``identity``, ``memory_bytes``."""
+    from pytest_accel import hardware, settings
+
+    backend = request.config.stash.get(BACKEND, None)
+    if backend is not None:
+        return backend.accelerator
+    identity = settings.resolve(request.config, {}).identity
+    return hardware.accelerator(settings.kind(request.config), identity)

@@ -7,7 +7,6 @@ import datetime
 from collections.abc import Sequence
 
 from pytest_accel import comparable, engine, hardware, metrics, provenance
-from pytest_accel.options import Settings
 from pytest_accel.records import (
     Accelerator,
     Accepted,
@@ -23,6 +22,7 @@ from pytest_accel.records import (
 from pytest_accel.rules import step_time, variance
 from pytest_accel.samplers import InvalidRun, Sampler, Unmeasured
 from pytest_accel.samplers.observe import BLOCKS, Size
+from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
 from pytest_accel.stores.json_files import JsonStore
 
@@ -105,6 +105,7 @@ class Gate:
             [metrics.run_step_time_s(run) for run in accepted.runs]
             for one in stored
             for accepted in one.accepted
+            if accepted.runs
         ]
         between = variance.between_run(kind, groups)
         return Policy(

@@ -44,7 +44,7 @@ class ItemsInChildren:
             self._session.gate(pyfuncitem).size,
             self._session.watch,
             options=self._child_options,
-            timeout_s=self._session.settings(pyfuncitem).timeout,
+            timeout_s=self._session.settings_of(pyfuncitem).timeout,
         )
         try:
             result = self._session.gate(pyfuncitem).result(runs)
@@ -59,8 +59,9 @@ class ItemsInChildren:
         self._session.settle(pyfuncitem, result)
         return True
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        yield
         teardown = item.stash.get(_PHASES, {}).get("teardown")
         if teardown is not None and teardown.raised:
             _raise(teardown)

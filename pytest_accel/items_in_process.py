@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import pytest
 
 from pytest_accel import provenance
-from pytest_accel.fixture import BACKEND, Measured
+from pytest_accel.calls import Measured
+from pytest_accel.fixture import BACKEND
 from pytest_accel.gate import unmeasured
+from pytest_accel.measure import CLOCK, Measurement
 from pytest_accel.records import Accelerator, Plan, Result
 from pytest_accel.samplers.in_process import InProcess
 from pytest_accel.session import Session, uses_accel
@@ -30,8 +33,9 @@ class ItemsInProcess:
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.gate(item)
+        measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
         result = gate.result(
-            InProcess(plan, gate.size, self._session.watch, provenance.of_framework)
+            InProcess(measurement, gate.size, self._session.watch, provenance.of_framework)
         )
         item.stash[_RESULT] = result
         if not result.runs:

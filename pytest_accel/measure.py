@@ -9,7 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
+
 from pytest_accel.records import Plan, Program
+
+CLOCK = pytest.StashKey[Callable[[], float]]()
+"""In ``config.stash``, a clock in place of ``time.perf_counter``: tests of benchmarks need not take time."""
 
 WARMUP_BLOCK_S = 0.05
 """Warm-up looks at blocks of at least this length, so that a step of microseconds settles as well."""
@@ -55,7 +60,7 @@ class Measurement:
     """One plan, measured in this process. ``clock`` counts seconds."""
 
     def __init__(self, plan: Plan, *, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._plan = plan
+        self.plan = plan
         self._clock = clock
         self._program: Program | None = None
 
@@ -65,7 +70,7 @@ class Measurement:
         Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
         """
         start = self._clock()
-        self._program = self._plan.build()
+        self._program = self.plan.build()
         built = self._clock()
         self.block(1)
         compiled = self._clock()

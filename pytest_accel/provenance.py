@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_accel import frameworks
-from pytest_accel.cpu import model_name
+from pytest_accel.hardware.cpu import model_name
 
 FRAMEWORKS = ("tensorflow", "keras", "jax", "jaxlib", "torch")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, options
+from pytest_accel import hardware, settings
 from pytest_accel.gate import Gate
-from pytest_accel.options import Settings
 from pytest_accel.records import Conditions, Outcome, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
+from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import StoreError
 from pytest_accel.stores.json_files import JsonStore
 
@@ -34,13 +34,13 @@ class Session:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         self._config = config
-        self._benchmarks = {item.nodeid: options.for_item(item) for item in items if uses_accel(item)}
-        self._settings = options.resolve(config, {})
+        self._benchmarks = {item.nodeid: settings.for_item(item) for item in items if uses_accel(item)}
+        self._settings = settings.resolve(config, {})
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
         try:
-            self.accelerator = hardware.accelerator(options.kind(config), self._settings.identity)
-            folder = options.baselines_folder(config, self._settings)
+            self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
+            folder = settings.baselines_folder(config, self._settings)
             self._store = JsonStore(folder, self.accelerator.identity)
             self._store.check_readable()
             if self._settings.recording:
@@ -48,11 +48,11 @@ class Session:
         except (hardware.AbsentAccelerator, StoreError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
 
-    def settings(self, item: pytest.Item) -> Settings:
+    def settings_of(self, item: pytest.Item) -> Settings:
         return self._benchmarks[item.nodeid]
 
     def gate(self, item: pytest.Item) -> Gate:
-        return Gate(item.nodeid, self.accelerator, self._store, self.settings(item))
+        return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item))
 
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
@@ -62,7 +62,7 @@ class Session:
         self._results[item.nodeid] = result
         benchmark_bridge.export(item, result)
         verdict = result.verdict
-        if verdict.outcome.fails(strict=self.settings(item).strict):
+        if verdict.outcome.fails(strict=self.settings_of(item).strict):
             pytest.fail(f"{verdict.outcome}: {verdict.reason}", pytrace=False)
 
     def pytest_report_collectionfinish(self) -> str:
@@ -72,7 +72,7 @@ class Session:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if uses_accel(item):
             self._results.pop(item.nodeid, None)
-            missing = self._missing(self.settings(item))
+            missing = self._missing(self.settings_of(item))
             if missing:
                 pytest.skip(missing)
 
@@ -128,23 +128,24 @@ class Session:
         path = self._config.invocation_params.dir / path.expanduser()
         json_report.write(path, self.accelerator, provenance, results)
 
-    def _missing(self, settings: Settings) -> str | None:
+    def _missing(self, asked: Settings) -> str | None:
         """What a benchmark asks of the hardware and this machine does not have."""
         here = self.accelerator
-        if settings.kinds and here.kind not in settings.kinds:
-            return f"runs on {' or '.join(settings.kinds)}, and this is a {here.kind}"
-        if here.devices < settings.min_devices:
-            return f"needs {settings.min_devices} devices, and there are {here.devices}"
-        if here.memory_bytes is not None and here.memory_bytes < settings.min_memory:
-            needed, there = settings.min_memory / 1e9, here.memory_bytes / 1e9
+        if asked.kinds and here.kind not in asked.kinds:
+            return f"runs on {' or '.join(asked.kinds)}, and this is a {here.kind}"
+        if here.devices < asked.min_devices:
+            return f"needs {asked.min_devices} devices, and there are {here.devices}"
+        if here.memory_bytes is not None and here.memory_bytes < asked.min_memory:
+            needed, there = asked.min_memory / 1e9, here.memory_bytes / 1e9
             return f"needs {needed:g} GB a device, and there are {there:.1f}"
         return None
 
 
 def _skip_reason(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return f"xfail: {report.wasxfail}"
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
+        return f"expected to fail: {report.wasxfail or 'no reason given'}"
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return reason.removeprefix("Skipped: ")
 
 
 def _crash(report: pytest.TestReport) -> str:

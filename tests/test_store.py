@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 from pytest_accel.codec import encode
 from pytest_accel.records import Accepted, Steps, Workload
 from pytest_accel.stores import JsonStore
+from pytest_accel.stores.file_format import dumps, loads
+
+DOCS = Path(__file__).parents[1] / "docs" / "baselines.md"
 
 NODEID = "benchmarks/test_resnet50.py::TestSteps::test_throughput[64-bf16]"
 WORKLOAD = Workload("resnet50", "tensorflow", 64, {"precision": "mixed_bfloat16", "image_size": 32})
@@ -49,6 +54,13 @@ def test_the_file_lies_where_the_docs_say_and_reads_well(store, path, tmp_path):
     assert json.loads(text)["workload"]["hash"] == WORKLOAD.hash
     assert '"step_times_s": [0.25, 0.26],' in text
     assert text.endswith("}\n")
+
+
+def test_the_example_in_the_docs_is_a_baseline():
+    example = re.search(r"```json\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    baseline = loads(example[1].encode())
+    assert baseline.benchmark == "benchmarks/test_resnet50.py::test_throughput[8]"
+    assert dumps(baseline).decode() == example[1]
 
 
 def test_fractions_keep_nine_digits_and_nothing_changes_at_the_next_update(store):

@@ -7,9 +7,10 @@ Another framework is a package beside this file that has the functions of ``Fram
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_accel.records import Kind, Program, Workload
+if TYPE_CHECKING:
+    from pytest_accel.records import Kind, Program, Workload
 
 NAMES = ("tensorflow",)
 
@@ -46,4 +47,4 @@ def load(name: str) -> Framework:
             f'The framework {name} is not installed here; pip install "pytest-accel[cpu]" brings it '
             f"([gpu] or [tpu] on such a machine)."
         ) from error
-    return cast(Framework, module)
+    return cast("Framework", module)

@@ -129,6 +129,8 @@ class FreshRuns:
     def _keep(self, message: channel.Message) -> None:
         config = self._item.config
         report = config.hook.pytest_report_from_serializable(config=config, data=message["report"])
+        if isinstance(report.longrepr, list):
+            report.longrepr = tuple(report.longrepr)  # a skip's place and reason; JSON has no tuples
         self.reports.append(PhaseReport(report, message["raised"]))
 
     def _check_reports(self) -> None:

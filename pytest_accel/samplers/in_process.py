@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pytest_accel.measure import Measurement
-from pytest_accel.records import Conditions, Plan, Run, Workload
+from pytest_accel.records import Conditions, Run, Workload
 from pytest_accel.samplers.observe import Size, observe
 
 
 class InProcess:
-    """Gives the one run of a plan that this process has. Start-up is not part of it, so it counts as 0.
+    """Gives the one run that this process has. Start-up is not part of it, so it counts as 0 s.
 
     ``provenance`` is asked with the name of the framework.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        measurement: Measurement,
         size: Callable[[Workload], Size],
         watch: Callable[[], Conditions],
         provenance: Callable[[str], Mapping[str, str]],
     ) -> None:
-        self._plan = plan
+        self._measurement = measurement
         self._size = size
         self._watch = watch
         self._provenance = provenance
 
     def next(self) -> Run:
-        workload = self._plan.workload
-        steps = observe(
-            Measurement(self._plan), self._size(workload), startup_time_s=0.0, watch=self._watch
-        )
+        workload = self._measurement.plan.workload
+        steps = observe(self._measurement, self._size(workload), startup_time_s=0.0, watch=self._watch)
         return Run(workload, steps, self._provenance(workload.framework))

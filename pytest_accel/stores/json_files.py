@@ -44,8 +44,14 @@ class JsonStore:
         return self._read(self.path(benchmark, framework))
 
     def baselines(self) -> tuple[Baseline, ...]:
-        """Every baseline of this identity, sorted by path. Raises BrokenBaseline for the first broken one."""
-        stored = (self._read(path) for path in sorted(self._files()))
+        """Every baseline of this identity that can be read, sorted by path.
+
+        A broken one is left out: ``load`` says what is wrong with it when its own benchmark runs.
+        """
+        stored = []
+        for path in sorted(self._files()):
+            with contextlib.suppress(BrokenBaseline):
+                stored.append(self._read(path))
         return tuple(baseline for baseline in stored if baseline is not None)
 
     def accept(self, benchmark: str, workload: Workload, accepted: Accepted) -> Baseline:

@@ -12,7 +12,7 @@ import types
 
 import pytest
 
-from pytest_accel import nvml, tpu
+from pytest_accel.hardware import nvml, tpu
 
 ENVIRONMENT = (
     "ACCELERATOR_TYPE",

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pytest_accel import cpu, hardware
+from pytest_accel import hardware
+from pytest_accel.hardware import cpu
 from pytest_accel.records import Kind
 
 V100 = "Tesla V100-SXM2-16GB"

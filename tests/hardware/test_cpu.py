@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from pytest_accel import cpu, hardware
+from pytest_accel import hardware
+from pytest_accel.hardware import cpu
 from pytest_accel.records import Kind
 
 GIB = 2**30

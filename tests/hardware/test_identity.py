@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel import hardware, identity
+from pytest_accel import hardware
+from pytest_accel.hardware import identity
 from pytest_accel.records import Kind
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_accel.identity import slug
+from pytest_accel.hardware.identity import slug
 from pytest_accel.records import Accelerator, Kind
 
 CPUINFO = Path("/proc/cpuinfo")

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import PurePath
 from typing import Any
 
-from pytest_accel.identity import slug
-from pytest_accel.nvml import NoGpu, visible_gpus, whole_gpu
+from pytest_accel.hardware.identity import slug
+from pytest_accel.hardware.nvml import NoGpu, visible_gpus, whole_gpu
 from pytest_accel.records import Accelerator, Conditions, Kind
 
 # Bits of nvmlClocksEventReasons in nvml.h that mean "slower than it could be". Left out because they are

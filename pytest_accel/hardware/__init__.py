@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from pytest_accel import cpu, gpu, tpu
-from pytest_accel.identity import checked
-from pytest_accel.nvml import NoGpu
+from pytest_accel.hardware import cpu, gpu, tpu
+from pytest_accel.hardware.identity import checked
+from pytest_accel.hardware.nvml import NoGpu
 from pytest_accel.records import Accelerator, Conditions, Kind
 
 # One-minute load per core above which a run is called disturbed. A run of ours that keeps every core busy

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_accel.identity import slug
+from pytest_accel.hardware.identity import slug
 from pytest_accel.records import Accelerator, Kind
 
 DEV = Path("/dev")
