@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
-    parser.add_argument("--rounds", type=int, default=30, help=f"at least {MIN_ROUNDS}; one step of each a round")
+    parser.add_argument(
+        "--rounds", type=int, default=30, help=f"at least {MIN_ROUNDS}; one step of each a round"
+    )
     options = parser.parse_args()
     if options.rounds < MIN_ROUNDS:
         parser.error(f"--rounds={options.rounds} is not enough for an interval: give at least {MIN_ROUNDS}")

@@ -120,8 +120,9 @@ entries = st.builds(
     st.lists(runs, min_size=1, max_size=2).map(tuple),
 )
 words = st.text(max_size=9)
+names = words.filter(lambda word: word not in ("name", "framework", "examples_per_step"))
 parameters = st.dictionaries(
-    words, st.none() | st.booleans() | st.integers(-9, 9) | finite | words, max_size=2
+    names, st.none() | st.booleans() | st.integers(-9, 9) | finite | words, max_size=2
 )
 workloads = st.builds(Workload, words, words, st.integers(1, 10**6), parameters)
 

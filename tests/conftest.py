@@ -1,0 +1,136 @@
+"""A user's project to try the plugin in: real sessions and real child processes, on a clock that we turn.
+
+A step takes the time that it is told to take, exactly and without waiting. What this cannot show is how real
+steps scatter; the tests of the rules work on recorded times.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scipy.special  # noqa: F401  (NumPy can be imported once a process, and pytester forgets its modules)
+
+pytest_plugins = ("pytester",)
+
+CONFTEST = """
+import json
+import os
+
+import pytest
+
+from pytest_accel.measure import CLOCK
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+def pytest_configure(config):
+    config.stash[CLOCK] = Clock()
+
+
+@pytest.fixture
+def clock(request):
+    return request.config.stash[CLOCK]
+
+
+@pytest.fixture
+def step(request, clock):
+    '''Takes the time that this run of the test is to take: one of STEP_TIMES_S after the other.'''
+    with open(os.environ["RUNS"], "a+") as file:
+        file.seek(0)
+        earlier = [run for run in map(json.loads, file) if run["nodeid"] == request.node.nodeid]
+        file.write(json.dumps({"nodeid": request.node.nodeid, "pid": os.getpid()}) + "\\n")
+    step_times_s = [float(time) for time in os.environ["STEP_TIMES_S"].split()]
+    step_time_s = step_times_s[len(earlier) % len(step_times_s)]
+
+    def step():
+        clock.now_s += step_time_s
+
+    return step
+"""
+
+BENCHMARK = """
+def test_step(accel, step):
+    accel.measure(step, examples_per_step=32)
+"""
+
+
+class Project:
+    """A folder with a conftest that turns the clock, and one benchmark in ``test_it.py``.
+
+    Its conftest offers ``step`` and, for steps of other kinds, ``clock`` with ``clock.now_s``.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+        self._environment = monkeypatch
+        self._runs = self.path / "runs.txt"
+        monkeypatch.setenv("RUNS", str(self._runs))
+        pytester.makeconftest(CONFTEST)
+        self.benchmark(BENCHMARK)
+
+    def benchmark(self, source: str) -> None:
+        """Replace ``test_it.py``."""
+        self.pytester.makepyfile(test_it=source)
+
+    def run(
+        self, *arguments: object, step_times_s: str | float = 0.25, subprocess: bool = False
+    ) -> pytest.RunResult:
+        """A pytest session; each run of a benchmark takes the next of the step times, over and over."""
+        self._runs.write_text("")
+        self._environment.setenv("STEP_TIMES_S", str(step_times_s))
+        run = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
+        return run(*map(str, arguments))
+
+    def record(self, *arguments: object, **settings: Any) -> None:
+        """Store baselines, which must succeed."""
+        result = self.run("--accel-update-baselines", *arguments, **settings)
+        assert result.ret == pytest.ExitCode.OK, result.stdout.str()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process of each run of a benchmark with ``step`` in the last session."""
+        return [json.loads(line)["pid"] for line in self._runs.read_text().splitlines()]
+
+    @property
+    def baseline_files(self) -> list[Path]:
+        return sorted((self.path / "baselines").rglob("*.json"))
+
+    @property
+    def baseline_file(self) -> Path:
+        (file,) = self.baseline_files
+        return file
+
+    def baseline(self) -> dict[str, Any]:
+        return json.loads(self.baseline_file.read_text())
+
+    def edit_baseline(self, edit: Callable[[dict[str, Any]], object]) -> None:
+        """Change the one stored baseline as somebody might by hand."""
+        stored = self.baseline()
+        edit(stored)
+        self.baseline_file.write_text(json.dumps(stored))
+
+    def report(self, *arguments: object, **settings: Any) -> dict[str, Any]:
+        """What ``--accel-json`` says of a session."""
+        file = self.path / "report.json"
+        self.run(f"--accel-json={file}", *arguments, **settings)
+        return json.loads(file.read_text())
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project on the CPU of this machine, outside of any continuous integration."""
+    for name in ("CI", "BUILD_NUMBER", "PYTEST_ADDOPTS", "TPU_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.setenv("COLUMNS", "200")
+    return Project(pytester, monkeypatch)
