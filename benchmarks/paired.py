@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -38,10 +39,8 @@ def in_turns(
 
 
 def median_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """Of a / b over at least ``MIN_ROUNDS`` pairs. The interval is that of order statistics, exact for any noise."""
+    """Of a / b over ``MIN_ROUNDS`` pairs or more. The intervals, by order statistics, hold for any noise."""
     ratios = [a / b for a, b in pairs]
-    both_sides = stats.quantile_test(ratios, p=0.5, alternative="two-sided").confidence_interval(0.99)
-    # What the median lies above: "less" asks for the alternative that bounds it from below.
-    lower_bound = stats.quantile_test(ratios, p=0.5, alternative="greater").confidence_interval(0.99).low
-    estimate = float(stats.scoreatpercentile(ratios, 50))
-    return Ratio(estimate, float(both_sides.low), float(both_sides.high), float(lower_bound))
+    both_sides = stats.quantile_test(ratios, p=0.5).confidence_interval(0.99)
+    from_below = stats.quantile_test(ratios, p=0.5, alternative="greater").confidence_interval(0.99)
+    return Ratio(statistics.median(ratios), both_sides.low, both_sides.high, from_below.low)

@@ -7,6 +7,7 @@ else about the child is ordinary pytest: its conftests, fixtures and reports.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ from pytest_accel.records import Accelerator, Plan, Steps
 
 __all__ = ["accel", "accelerator"]
 
-_AGENT = pytest.StashKey["Agent"]()
+__tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,67 +32,101 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    _end_with_parent()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER_HELP)
     config.addinivalue_line("markers", "flaky: reruns are the business of the session that started us")
-    _end_with_parent()
-    agent = Agent(channel.from_environment())
+    line = channel.from_environment()
+    os.register_at_fork(after_in_child=line.close)  # a process that a step forks must not speak for us
+    agent = Agent(line)
     vars(config.option).update(agent.options)
-    config.stash[_AGENT] = config.stash[BACKEND] = agent
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    config.stash[_AGENT].select(items)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    data = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
-    item.config.stash[_AGENT].channel.send("report", report=data, raised=call.excinfo is not None)
-    return report
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    session.config.stash[_AGENT].channel.send("done")
+    config.stash[BACKEND] = agent
+    config.pluginmanager.register(Reporter(config, line, agent.test))
 
 
 class Agent:
-    """Speaks with the session that started this process; the backend of the fixtures here."""
+    """Speaks with the session that started this process; the backend of the fixtures here.
+
+    ``test`` is the one to run: its node id without the file.
+    """
 
     def __init__(self, line: channel.Channel) -> None:
-        self.channel = line
+        self._channel = line
         line.send("hello", protocol=channel.PROTOCOL)
         orders = line.receive()
+        self.test: str = orders["test"]
         self.options: dict[str, Any] = orders["options"]
         self.accelerator = codec.decode(Accelerator, orders["accelerator"])
-        self._nodeid: str = orders["nodeid"]
         self._spawned_at: float = orders["spawned_at"]
 
-    def select(self, items: list[pytest.Item]) -> None:
-        """Keep the one test that was asked for."""
-        items[:] = [item for item in items if item.nodeid == self._nodeid][:1]
-
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
-        """Announce the plan, then do as told until told to finish. Raises what the steps raise."""
+        """Announce the plan, then do as told until told to finish.
+
+        Raises what the steps raise, and fails the test if told to stop.
+        """
         startup_time_s = time.time() - self._spawned_at
-        self.channel.send("plan", workload=codec.encode(plan.workload), startup_time_s=startup_time_s)
+        self._channel.send("plan", workload=codec.encode(plan.workload), startup_time_s=startup_time_s)
         measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
         while True:
-            order = self.channel.receive()
-            if order["kind"] == "prepare":
-                prepared = measurement.prepare()
-                versions = provenance.of_framework(plan.workload.framework)
-                self.channel.send("prepared", prepared=codec.encode(prepared), provenance=versions)
-            elif order["kind"] == "block":
-                self.channel.send("block", block=codec.encode(measurement.block(order["steps"])))
-            else:
-                steps = codec.decode(Steps, order["steps"])
-                return Measured.of(plan.workload, steps)
+            order = self._channel.receive()
+            match order["kind"]:
+                case "prepare":
+                    prepared = measurement.prepare()
+                    versions = provenance.of_framework(plan.workload.framework)
+                    self._channel.send("prepared", prepared=codec.encode(prepared), provenance=versions)
+                case "block":
+                    block = measurement.block(order["steps"])
+                    self._channel.send("block", block=codec.encode(block))
+                case "stop":
+                    pytest.fail(order["reason"], pytrace=False)
+                case "finish":
+                    return Measured.of(plan.workload, codec.decode(Steps, order["steps"]))
+
+
+class Reporter:
+    """A pytest plugin that keeps the session to one test and sends home all that becomes of it."""
+
+    def __init__(self, config: pytest.Config, line: channel.Channel, test: str) -> None:
+        self._config = config
+        self._channel = line
+        self._test = test
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid.partition("::")[2] == self._test][:1]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.passed:
+            self._send(report, raised=True)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._send(report, raised=call.excinfo is not None)
+        return report
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Also what ``pytest.exit`` comes to."""
+        code = getattr(excinfo.value, "returncode", None)
+        self._channel.send("exit", reason=str(excinfo.value) or excinfo.typename, returncode=code)
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self._channel.send("broken", text=str(excrepr))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        self._channel.send("done")
+
+    def _send(self, report: pytest.CollectReport | pytest.TestReport, *, raised: bool) -> None:
+        hook = self._config.hook
+        data = hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._channel.send("report", report=data, raised=raised)
 
 
 def _end_with_parent() -> None:

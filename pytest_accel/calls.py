@@ -12,6 +12,8 @@ from pytest_accel import frameworks, metrics, settings, user_step, workloads
 from pytest_accel.frameworks import values
 from pytest_accel.records import Accelerator, Plan, Steps, Workload
 
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
 _NOT_GIVEN: Any = object()
 
 
@@ -89,7 +91,12 @@ class Accel:
             raise ValueError(
                 f"accel.measure(examples_per_step={examples_per_step!r}): give a whole number of 1 or more"
             )
-        if state is _NOT_GIVEN and batch != ():
+        if not isinstance(batch, tuple | list):
+            raise TypeError(
+                f"accel.measure(batch=...): give a tuple of what step takes after the state, such as "
+                f"batch=(x, y), not {type(batch).__name__}"
+            )
+        if state is _NOT_GIVEN and batch:
             raise TypeError(
                 "accel.measure(batch=...) belongs to the functional form: give state= as well, or let "
                 "step() fetch its own batch"
@@ -107,6 +114,7 @@ class Accel:
         if self._measured:
             pytest.fail(
                 f"{self._item.nodeid} measures twice: one measuring call a test; parametrize it or split it "
-                "in two"
+                "in two",
+                pytrace=False,
             )
         self._measured = True

@@ -34,9 +34,13 @@ class Channel:
         return self._connection.fileno()
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send one message. Raises Closed if nobody can read it any more."""
+        """Send one message. Raises Closed if nobody can read it any more.
+
+        What JSON has no word for, such as a property that a test recorded, goes as its ``str``.
+        """
+        message = json.dumps({"kind": kind, **fields}, default=str).encode()
         try:
-            self._connection.send_bytes(json.dumps({"kind": kind, **fields}).encode())
+            self._connection.send_bytes(message)
         except OSError:
             raise Closed from None
 

@@ -50,14 +50,16 @@ class Gate:
     def size(self, workload: Workload) -> Size:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
 
+        Recording gets no more of the budget for a run than a later comparison, which may need further runs.
         Raises BrokenBaseline and StoreError.
         """
-        seconds = self._settings.budget / self._most_runs
+        seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
         baseline = self._store.load(self._nodeid, workload.framework)
         if baseline is None or baseline.workload.hash != workload.hash:
             return Size(BLOCKS, seconds)
-        like = baseline.in_force.runs[0]
-        return Size(len(like.step_times_s), seconds, like.steps_per_block)
+        accepted = baseline.in_force.runs
+        blocks = min(len(run.step_times_s) for run in accepted)
+        return Size(blocks, seconds, accepted[0].steps_per_block)
 
     def result(self, sampler: Sampler) -> Result:
         """Take runs and come to a verdict. Raises only what the sampler raises for a test that ended."""
@@ -135,8 +137,9 @@ class Gate:
         return self._finished(Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
     def _old_to_new(self, runs: list[Run], baseline: Baseline) -> tuple[Comparison, ...]:
-        steps = [run.steps for run in runs]
-        answer = step_time.judge(steps, baseline.in_force.runs, self._policy(baseline), more=False)
+        now = [run.steps for run in runs]
+        before = engine.of_equal_length(baseline.in_force.runs, now)
+        answer = step_time.judge(now, before, self._policy(baseline), more=False)
         found = answer.comparisons if isinstance(answer, Verdict) else ()
         return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)
 
@@ -210,6 +213,6 @@ def _drift(runs: Sequence[Run], baseline: Baseline) -> tuple[str, ...]:
         now / metrics.step_time_s(entry.runs) - 1 for entry in (baseline.in_force, baseline.anchor)
     )
     return (
-        f"step time {100 * last:+.1f} % against the last of {len(baseline.accepted)} accepted baselines, "
-        f"{100 * first:+.1f} % against the first",
+        f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted baselines, "
+        f"{100 * first:+z.1f} % against the first",
     )

@@ -29,35 +29,32 @@ class ItemsInChildren:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Fixtures are set up in the child alone."""
+        """Only the child sets the test up, calls it and tears it down, whatever kind of item it is."""
         if uses_accel(item):
             item.stash[_PHASES] = {}
-            vars(item)["setup"] = lambda: None
+            vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        if not uses_accel(pyfuncitem):
-            return None
+    def _run(self, item: pytest.Item) -> None:
+        gate = self._session.gate(item)
         runs = FreshRuns(
-            pyfuncitem,
+            item,
             self._session.accelerator,
-            self._session.gate(pyfuncitem).size,
+            gate.size,
             self._session.watch,
             options=self._child_options,
-            timeout_s=self._session.settings_of(pyfuncitem).timeout,
+            timeout_s=self._session.settings_of(item).timeout,
         )
         try:
-            result = self._session.gate(pyfuncitem).result(runs)
+            result = gate.result(runs)
         except TestEnded as ended:
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
-            return True
+            return
         finally:
-            pyfuncitem.stash[_PHASES] = {str(phase.report.when): phase for phase in runs.reports}
+            item.stash[_PHASES] = {str(phase.report.when): phase for phase in runs.reports}
             if runs.output:
-                pyfuncitem.add_report_section("call", "output of the child", runs.output)
-        self._session.settle(pyfuncitem, result)
-        return True
+                item.add_report_section("call", "output of the child", runs.output)
+        self._session.settle(item, result)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -73,11 +70,16 @@ class ItemsInChildren:
         report = yield
         phases = item.stash.get(_PHASES, {})
         if call.when == "call":
-            setup, body = phases.get("setup"), phases.get("call")
-            _show(setup if setup is not None and setup.raised else body, report)
+            before = (phases.get("collect"), phases.get("setup"))
+            early_end = next((phase for phase in before if phase is not None and phase.raised), None)
+            _show(early_end or phases.get("call"), report)
         elif call.when == "teardown":
             _show(phases.get("teardown"), report)
         return report
+
+
+def _nothing() -> None:
+    pass
 
 
 def _raise(phase: PhaseReport) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from pytest_accel.records import Plan, Program
 
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
 CLOCK = pytest.StashKey[Callable[[], float]]()
 """In ``config.stash``, a clock in place of ``time.perf_counter``: tests of benchmarks need not take time."""
 

@@ -33,19 +33,22 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-        self._config = config
         self._benchmarks = {item.nodeid: settings.for_item(item) for item in items if uses_accel(item)}
         self._settings = settings.resolve(config, {})
+        settings.check_combination(config, self._settings)
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
+        self._json = _json_path(config, self._settings)
         try:
+            if self._json:
+                json_report.check_writable(self._json)
             self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
             folder = settings.baselines_folder(config, self._settings)
             self._store = JsonStore(folder, self.accelerator.identity)
             self._store.check_readable()
             if self._settings.recording:
                 self._store.check_writable()
-        except (hardware.AbsentAccelerator, StoreError, ValueError) as error:
+        except (hardware.AbsentAccelerator, StoreError, json_report.ReportError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
 
     def settings_of(self, item: pytest.Item) -> Settings:
@@ -65,7 +68,9 @@ class Session:
         if verdict.outcome.fails(strict=self.settings_of(item).strict):
             pytest.fail(f"{verdict.outcome}: {verdict.reason}", pytrace=False)
 
-    def pytest_report_collectionfinish(self) -> str:
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> str | list[str]:
+        if config.getoption("collectonly") and config.get_verbosity() < 0:
+            return []  # that list of tests is for other programs to read
         return terminal.hardware_line(self.accelerator)
 
     @pytest.hookimpl(tryfirst=True)
@@ -103,9 +108,9 @@ class Session:
         outcomes = {result.verdict.outcome for result in self._results.values()}
         if outcomes == {Outcome.SKIPPED} and self._settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
-        if self._settings.json and not session.config.getoption("collectonly"):
+        if self._json and not session.config.getoption("collectonly"):
             try:
-                self._write_json(Path(self._settings.json))
+                self._write_json(self._json)
             except json_report.ReportError as error:
                 self._complain(session, str(error), pytest.ExitCode.USAGE_ERROR)
 
@@ -125,7 +130,6 @@ class Session:
     def _write_json(self, path: Path) -> None:
         results = list(self._results.values())
         provenance = next((result.provenance for result in results if result.provenance), {})
-        path = self._config.invocation_params.dir / path.expanduser()
         json_report.write(path, self.accelerator, provenance, results)
 
     def _missing(self, asked: Settings) -> str | None:
@@ -134,11 +138,16 @@ class Session:
         if asked.kinds and here.kind not in asked.kinds:
             return f"runs on {' or '.join(asked.kinds)}, and this is a {here.kind}"
         if here.devices < asked.min_devices:
-            return f"needs {asked.min_devices} devices, and there are {here.devices}"
+            return f"needs {asked.min_devices} devices, and this machine has {here.devices}"
         if here.memory_bytes is not None and here.memory_bytes < asked.min_memory:
             needed, there = asked.min_memory / 1e9, here.memory_bytes / 1e9
-            return f"needs {needed:g} GB a device, and there are {there:.1f}"
+            return f"needs {needed:g} GB a device, and here a device has {there:.1f} GB"
         return None
+
+
+def _json_path(config: pytest.Config, asked: Settings) -> Path | None:
+    """Where the JSON report goes; a relative path counts from where pytest was called."""
+    return config.invocation_params.dir / Path(asked.json).expanduser() if asked.json else None
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

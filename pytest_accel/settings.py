@@ -83,10 +83,11 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
 def memory_bytes(value: object) -> int:
     """A size such as "16GB" (10^9) or "16GiB" (2^30), in bytes. Raises ValueError for all else."""
     units = {"GB": 10**9, "GIB": 2**30, "MB": 10**6, "MIB": 2**20}
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([GM]i?B)\s*", str(value), re.ASCII | re.IGNORECASE)
+    pattern = r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([GM]i?B)\s*"
+    match = re.fullmatch(pattern, str(value), re.ASCII | re.IGNORECASE)
     if not match:
         raise ValueError(f"{value!r} is not a size: give a number with GB, GiB, MB or MiB, such as 16GB")
-    return int(float(match[1]) * units[match[2].upper()])
+    return round(float(match[1]) * units[match[2].upper()])
 
 
 def kinds(value: object) -> tuple[Kind, ...]:
@@ -95,6 +96,8 @@ def kinds(value: object) -> tuple[Kind, ...]:
         raise ValueError(f"{value!r} is not a choice of kinds: give one or more of {', '.join(Kind)}")
     return tuple(Kind(kind) for kind in named)
 
+
+_INI_WORDS = {"string": "text", "bool": "true or false", "int": "a whole number", "float": "a number"}
 
 _PARSERS: dict[str, Callable[[object], Any]] = {
     **{option.name: option.parse for option in OPTIONS if option.marker},
@@ -105,7 +108,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
 def resolve(config: pytest.Config, marker: dict[str, Any]) -> Settings:
     """The settings for a test with these parsed marker arguments: marker > command line > ini > default.
 
-    Raises pytest.UsageError for an ini value that cannot be read and for a forbidden combination.
+    Raises pytest.UsageError for an ini value that cannot be read.
     """
     chosen = {}
     for option in OPTIONS:
@@ -114,22 +117,29 @@ def resolve(config: pytest.Config, marker: dict[str, Any]) -> Settings:
     if chosen["strict"] is None:
         chosen["strict"] = bool(os.environ.get("CI"))
     conditions = {name: marker[name] for name in CONDITIONS if name in marker}
-    settings = Settings(**chosen, **conditions)
+    return Settings(**chosen, **conditions)
+
+
+def check_combination(config: pytest.Config, settings: Settings) -> None:
+    """Raise pytest.UsageError for options that make no sense together."""
     for forbidden, message in FORBIDDEN:
         if forbidden(settings, config):
             raise pytest.UsageError(message)
-    return settings
 
 
 def _ini(config: pytest.Config, option: Option) -> Any:
     if option.ini is None:
         return None
+    overridden = any(one.startswith(f"{option.dest}=") for one in config.getoption("override_ini") or ())
+    where = f"{option.dest} {'given by -o' if overridden else f'in {config.inipath}'}"
     try:
         value = config.getini(option.dest)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"{where} takes {_INI_WORDS[option.ini]}: {error}") from None
+    try:
         return None if value is None else option.parse(value)
-    except (TypeError, ValueError) as error:
-        source = config.inipath or "the command line (-o)"
-        raise pytest.UsageError(f"{option.dest} in {source}: {error}") from None
+    except ValueError as error:
+        raise pytest.UsageError(f"{where}: {error}") from None
 
 
 def marker_arguments(item: pytest.Item) -> dict[str, Any]:

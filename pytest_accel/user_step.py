@@ -8,6 +8,8 @@ from typing import Any
 from pytest_accel.frameworks import values
 from pytest_accel.records import Kind, Program
 
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
 
 def closed_program(step: Callable[[], Any], kind: Kind) -> Program:
     """``step()`` needs nothing and may return anything; all that a block's steps returned is waited for.

@@ -17,13 +17,13 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a workload: ``default`` gets the global batch, ``accepts`` a value of ``type``.
+    """One parameter of a workload: values of ``type`` that ``accepts`` is true of.
 
-    ``allowed`` says in words what ``accepts`` checks.
+    ``allowed`` says the same in words. A default may be a function of the global batch.
     """
 
     type: type[str] | type[int] | type[float]
-    default: Callable[[int], Scalar]
+    default: Scalar | Callable[[int], Scalar]
     allowed: str
     accepts: Callable[[Any], bool]
 
@@ -36,26 +36,24 @@ def linear_learning_rate(global_batch: int) -> float:
     return 0.1 * min(1.0, global_batch / 256)
 
 
-WORKLOADS: Mapping[str, Mapping[str, Parameter]] = {
-    "resnet50": {
-        "precision": Parameter(
-            str, lambda _: "float32", f"one of {', '.join(PRECISIONS)}", lambda value: value in PRECISIONS
-        ),
-        "image_size": Parameter(int, lambda _: 224, "a whole number from 32", lambda value: value >= 32),
-        "num_classes": Parameter(int, lambda _: 1000, "a whole number from 2", lambda value: value >= 2),
-        "learning_rate": Parameter(
-            float, linear_learning_rate, "a finite number above 0", lambda value: 0 < value < math.inf
-        ),
-        "momentum": Parameter(float, lambda _: 0.9, "a number from 0 and below 1", lambda value: 0 <= value < 1),
-        # Weight decay as in Goyal et al. (2017), smoothing as in He et al., "Bag of Tricks" (2018).
-        "weight_decay": Parameter(
-            float, lambda _: 1e-4, "a finite number from 0", lambda value: 0 <= value < math.inf
-        ),
-        "label_smoothing": Parameter(
-            float, lambda _: 0.1, "a number from 0 and below 1", lambda value: 0 <= value < 1
-        ),
-    },
+def _from_0_below_1(value: float) -> bool:
+    return 0 <= value < 1
+
+
+# Weight decay as in Goyal et al. (2017), smoothing as in T. He et al., "Bag of Tricks" (2018).
+_RESNET50 = {
+    "precision": Parameter(str, "float32", f"one of {', '.join(PRECISIONS)}", PRECISIONS.__contains__),
+    "image_size": Parameter(int, 224, "a whole number from 32", lambda pixels: pixels >= 32),
+    "num_classes": Parameter(int, 1000, "a whole number from 2", lambda number: number >= 2),
+    "learning_rate": Parameter(
+        float, linear_learning_rate, "a finite number above 0", lambda rate: 0 < rate < math.inf
+    ),
+    "momentum": Parameter(float, 0.9, "a number from 0 and below 1", _from_0_below_1),
+    "weight_decay": Parameter(float, 1e-4, "a finite number from 0", lambda decay: 0 <= decay < math.inf),
+    "label_smoothing": Parameter(float, 0.1, "a number from 0 and below 1", _from_0_below_1),
 }
+
+WORKLOADS: Mapping[str, Mapping[str, Parameter]] = {"resnet50": _RESNET50}
 
 
 def workload(name: str, *, framework: str, global_batch: int, **parameters: Any) -> Workload:
@@ -73,16 +71,23 @@ def workload(name: str, *, framework: str, global_batch: int, **parameters: Any)
         if given not in known:
             raise ValueError(f"{name}: unknown parameter {given!r}; allowed: {', '.join(known)}.")
     complete = {
-        key: _checked(f"{name}: {key}", parameter, parameters.get(key, parameter.default(global_batch)))
+        key: _checked(f"{name}: {key}", parameters[key], parameter)
+        if key in parameters
+        else _default(parameter, global_batch)
         for key, parameter in known.items()
     }
     return Workload(name=name, framework=framework, examples_per_step=global_batch, parameters=complete)
 
 
-def _checked(what: str, parameter: Parameter, value: object) -> Scalar:
-    """The value in the type of the parameter, so that 1 and 1.0 are the same workload."""
+def _default(parameter: Parameter, global_batch: int) -> Scalar:
+    return parameter.default(global_batch) if callable(parameter.default) else parameter.default
+
+
+def _checked(what: str, value: Any, parameter: Parameter) -> Scalar:
+    """The value in the type of the parameter, so that 0 and 0.0 are the same workload."""
     if parameter.type is float and type(value) is int:
         value = float(value)
     if type(value) is not parameter.type or not parameter.accepts(value):
         raise ValueError(f"{what}={value!r} is not allowed; give {parameter.allowed}.")
-    return value
+    checked: Scalar = value
+    return checked

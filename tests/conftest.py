@@ -6,15 +6,24 @@ steps scatter; the tests of the rules work on recorded times.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import scipy.special  # noqa: F401  (NumPy can be imported once a process, and pytester forgets its modules)
 
 pytest_plugins = ("pytester",)
+
+# After a session in this process pytester forgets the modules that it brought in. All that a session brings in
+# late comes early here: else records would be imported twice and differ, and NumPy refuses a second time.
+for late in ("pytest_accel.items_in_children", "pytest_accel.items_in_process", "filelock", "pynvml",
+             "pytest_benchmark.stats", "pytest_benchmark.table", "scipy.special", "tabulate"):  # fmt: skip
+    importlib.import_module(late)
+
+WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
+"""Its import takes longer than all else that a session of these projects does."""
 
 CONFTEST = """
 import json
@@ -89,7 +98,7 @@ class Project:
         self._runs.write_text("")
         self._environment.setenv("STEP_TIMES_S", str(step_times_s))
         run = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
-        return run(*map(str, arguments))
+        return run(*WITHOUT_HYPOTHESIS, *map(str, arguments))
 
     def record(self, *arguments: object, **settings: Any) -> None:
         """Store baselines, which must succeed."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,10 +31,20 @@ def write(
     try:
         _replace(path, text)
     except OSError as error:
-        raise ReportError(
-            f"cannot write the JSON report {path}: {error.strerror or error}. "
-            "Name a file that can be written: --accel-json=FILE."
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise ReportError if a report could not be written there; leaves nothing behind."""
+    place = path.resolve()
+    try:
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.is_file() or not place.exists():
+            existing = next(folder for folder in place.parents if folder.exists())
+            tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def document(accelerator: Accelerator, provenance: Mapping[str, str], results: Sequence[Result]) -> Json:
@@ -78,6 +90,13 @@ def _benchmark(result: Result) -> dict[str, object]:
         "provenance_changes": result.provenance_changes,
         "notes": result.notes,
     }
+
+
+def _cannot_write(path: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"cannot write the JSON report {path}: {error.strerror or error}. "
+        "Name a file that can be written: --accel-json=FILE."
+    )
 
 
 def _replace(path: Path, text: str) -> None:

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 from pytest_accel import channel
 from pytest_accel.samplers import InvalidRun
@@ -23,36 +25,64 @@ _GOODBYE_S = 10.0
 _TRACE_S = 1.0
 """How long a hanging process may take to write down where it hangs."""
 
-_TAIL_BYTES = 8000
+_TAIL_BYTES = 20_000
+
+_MARK = "PYTEST_ACCEL_RUN"
+"""An environment variable that every process of a run inherits, and by which those left over are found."""
 
 
-class Child:
-    """Use as a context manager: at its end no process of the child's group is left.
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout_s: float
+) -> Iterator[Child]:
+    """Run ``command`` in ``folder`` with ``environment``; at the end nothing is left that it started.
 
-    ``command`` is run with ``environment``; what it writes goes to a temporary file.
+    What it writes goes to a temporary file.
     """
-
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
-        self._resources = contextlib.ExitStack()
-        self._output = self._resources.enter_context(tempfile.TemporaryFile())
-        self._line, theirs = channel.pair()
-        self._doing = "starting"
+    mark = {_MARK: uuid.uuid4().hex}
+    line, theirs = channel.pair()
+    with contextlib.closing(line), tempfile.TemporaryFile() as output:
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 command,
-                env={**environment, channel.VARIABLE: str(theirs.fileno())},
+                env={**environment, **mark, channel.VARIABLE: str(theirs.fileno())},
+                cwd=folder,
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                stdout=self._output,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        child = Child(process, line, output, timeout_s)
+        try:
+            yield child
+            line.close()
+            child.wait()
+        finally:
+            child.kill()
+            _kill_marked(mark)
+
+
+class Child:
+    """A process at the other end of ``line``. ``doing`` says in messages what it is at."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], line: channel.Channel, output: IO[bytes], timeout_s: float
+    ) -> None:
+        self._process = process
+        self._line = line
+        self._output = output
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + timeout_s
+        self.doing = "starting"
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     @property
     def output(self) -> str:
@@ -62,8 +92,8 @@ class Child:
         return self._output.read().decode(errors="replace")
 
     def send(self, kind: str, *, doing: str, **fields: Any) -> None:
-        """Send an order; ``doing`` says in an error message what the process was at. Raises InvalidRun."""
-        self._doing = doing
+        """Send an order that makes the process do this. Raises InvalidRun."""
+        self.doing = doing
         try:
             self._line.send(kind, **fields)
         except channel.Closed:
@@ -74,50 +104,60 @@ class Child:
         while not self._line.waiting(_GLANCE_S):
             if time.monotonic() > self._deadline:
                 raise self._hung()
-            if self._process.poll() is not None and not self._line.waiting(0):
+            if not self.alive and not self._line.waiting(0):
                 raise self._died()
         try:
             return self._line.receive()
         except channel.Closed:
             raise self._died() from None
 
-    def __enter__(self) -> Child:
-        return self
+    def wait(self, seconds: float = _GOODBYE_S) -> None:
+        """Let the process come to its own end, for so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        self._line.close()
-        if failure is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GOODBYE_S)
+    def kill(self) -> None:
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._resources.close()
 
     def _died(self) -> InvalidRun:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GOODBYE_S)
+        self.wait()
         status = self._process.poll()
         if status is None:
             how = "fell silent"
         elif status < 0:
-            how = f"was ended by {signal.Signals(-status).name}{_HINTS.get(signal.Signals(-status), '')}"
+            how = f"was ended by {_signal_name(-status)}"
         else:
             how = f"ended with exit status {status}"
-        return InvalidRun(f"the process {how} while {self._doing}", self.output)
+        return InvalidRun(f"the process {how} while {self.doing}", self.output)
 
     def _hung(self) -> InvalidRun:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_TRACE_S)
+        self.wait(_TRACE_S)
         return InvalidRun(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it hung while "
-            f"{self._doing}",
+            f"{self.doing}",
             self.output,
         )
 
     def _signal(self, number: int) -> None:
+        """To the process and all others of its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
 
-_HINTS = {signal.SIGKILL: " (killed from outside; out of memory?)", signal.SIGSEGV: " (segmentation fault)"}
+def _signal_name(number: int) -> str:
+    if number == signal.SIGKILL:
+        return "SIGKILL (killed from outside; out of memory?)"
+    if number in list(signal.Signals):
+        return f"{signal.Signals(number).name} ({signal.strsignal(number)})"
+    return f"signal {number}"
+
+
+def _kill_marked(mark: Mapping[str, str]) -> None:
+    """End processes with this in their environment: those that left the group of the run (on Linux)."""
+    (entry,) = (f"{name}={value}".encode() for name, value in mark.items())
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if entry in environment.read_bytes():
+                os.kill(int(environment.parent.name), signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import sys
 import time
@@ -15,7 +17,7 @@ from pytest_accel import channel, codec
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Accelerator, Conditions, Kind, Run, Workload
 from pytest_accel.samplers import InvalidRun, Unmeasured
-from pytest_accel.samplers.child import Child
+from pytest_accel.samplers.child import Child, started
 from pytest_accel.samplers.observe import Size, observe
 
 OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
@@ -27,6 +29,18 @@ ENVIRONMENT: Mapping[Kind, Mapping[str, str]] = {
     Kind.TPU: {},
 }
 """What keeps frameworks to the accelerator that was asked for, and from taking all its memory."""
+
+
+NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
+"""Variables that would hand the child options that are not for it, or trace every line that is timed."""
+
+OURS = ("accel", "pytest_accel.plugin")
+"""Names of the plugin of the session that starts a child; the child has the agent instead."""
+
+NOT_FOUND = (
+    "the process of the run did not find this test when it collected: a test must have the same name in "
+    "every process, so its parameters may not come from options of plugins, the time or chance"
+)
 
 
 @dataclass(frozen=True)
@@ -71,11 +85,13 @@ class FreshRuns:
         self._watch = watch
         self._options = options
         self._timeout_s = timeout_s
+        self._done = False
         self.reports: list[PhaseReport] = []
         self.output = ""
 
     def next(self) -> Run:
         """Raises InvalidRun, Unmeasured, or TestEnded where the test did not end normally."""
+        self._done = False
         self.reports = []
         try:
             run = self._run()
@@ -87,12 +103,14 @@ class FreshRuns:
 
     def _run(self) -> Run:
         spawned_at = time.time()
-        with Child(_command(self._item), _environment(self._accelerator.kind), self._timeout_s) as child:
+        environment = _environment(self._accelerator.kind)
+        folder = self._item.config.invocation_params.dir
+        with started(_command(self._item), environment, folder, self._timeout_s) as child:
             _check_protocol(child.receive())
             child.send(
                 "settings",
                 doing="collecting and setting up the test",
-                nodeid=self._item.nodeid,
+                test=self._item.nodeid.partition("::")[2],
                 accelerator=codec.encode(self._accelerator),
                 options=dict(self._options),
                 spawned_at=spawned_at,
@@ -106,24 +124,49 @@ class FreshRuns:
         workload = codec.decode(Workload, plan["workload"])
         subject = _Remote(self, child)
         own = frozenset({os.getpid(), child.pid})
-        steps = observe(
-            subject,
-            self._size(workload),
-            startup_time_s=plan["startup_time_s"],
-            watch=lambda: self._watch(own),
-        )
+        try:
+            steps = observe(
+                subject,
+                self._size(workload),
+                startup_time_s=plan["startup_time_s"],
+                watch=lambda: self._watch(own),
+            )
+        except Exception as problem:
+            self._stop(child, str(problem))
+            raise
         child.send("finish", doing="running the rest of the test", steps=codec.encode(steps))
         return Run(workload, steps, subject.provenance)
+
+    def _stop(self, child: Child, reason: str) -> None:
+        """Let a process that is well tear its fixtures down, though its measurement is of no use."""
+        if child.alive and not self._done:
+            with contextlib.suppress(InvalidRun):
+                child.send("stop", doing="running the rest of the test", reason=reason)
+                self._until(child, "done")
+            self.reports = [
+                PhaseReport(phase.report, phase.raised and phase.report.when == "teardown")
+                for phase in self.reports
+            ]
 
     def _until(self, child: Child, kind: str) -> channel.Message:
         """The next message of this kind; reports that come before it are kept."""
         while (message := child.receive())["kind"] != kind:
-            if message["kind"] == "report":
-                self._keep(message)
-            elif message["kind"] == "done":
-                raise self._ended_early(child)
-            else:
-                raise InvalidRun(f"the process sent {message['kind']!r} where {kind!r} was due", child.output)
+            match message["kind"]:
+                case "report":
+                    self._keep(message)
+                case "exit":
+                    pytest.exit(message["reason"], message["returncode"])
+                case "broken":
+                    raise InvalidRun(
+                        f"pytest itself failed while {child.doing}: {_last_line(message['text'])}",
+                        message["text"],
+                    )
+                case "done":
+                    self._done = True
+                    child.wait()
+                    raise self._ended_early(child, kind)
+                case other:
+                    raise InvalidRun(f"the process sent {other!r} where {kind!r} was due", child.output)
         return message
 
     def _keep(self, message: channel.Message) -> None:
@@ -138,11 +181,15 @@ class FreshRuns:
             if phase.raised:
                 raise TestEnded(phase)
 
-    def _ended_early(self, child: Child) -> Exception:
+    def _ended_early(self, child: Child, due: str) -> Exception:
         self._check_reports()
-        if self.reports:
+        if not self.reports:
+            return InvalidRun(NOT_FOUND, child.output)
+        if due == "plan":
             return Unmeasured("the test made no measuring call")
-        return InvalidRun("the process of the run did not find this test when it collected", child.output)
+        return InvalidRun(
+            "the test ended before it was measured: let what a step raises leave the test", child.output
+        )
 
 
 class _Remote:
@@ -172,30 +219,38 @@ def _check_protocol(hello: channel.Message) -> None:
         )
 
 
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2].strip()
+
+
 def _command(item: pytest.Item) -> list[str]:
     """A pytest session for the test's file that writes no reports and has the agent in our place."""
     config = item.config
-    command = [sys.executable, "-m", "pytest", str(item.path), f"--rootdir={config.rootpath}"]
-    if config.inipath is not None:
-        command += ["-c", str(config.inipath)]
-    command += ["-o", "addopts=", f"--import-mode={config.getoption('importmode')}"]
-    for override in config.getoption("override_ini", None) or ():
-        if not override.startswith("addopts="):
+    given = config.known_args_namespace
+    # Relative, since pytest takes a bracket in a path for parameters, and folders above may have one.
+    file = os.path.relpath(item.path, config.invocation_params.dir)
+    command = [sys.executable, "-m", "pytest", file, "--no-header", "--no-summary"]
+    command += [f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
+    command += [f"--confcutdir={given.confcutdir}", f"--import-mode={given.importmode}"]
+    command += ["-o", "addopts=", "-o", "log_file="]
+    for override in given.override_ini or ():
+        if not override.startswith(("addopts=", "log_file=")):
             command += ["-o", override]
-    if config.getoption("confcutdir", None):
-        command.append(f"--confcutdir={config.getoption('confcutdir')}")
-    if config.getoption("noconftest", False):
-        command.append("--noconftest")
-    for warning in config.getoption("pythonwarnings", None) or ():
+    for warning in given.pythonwarnings or ():
         command += ["-W", warning]
-    for plugin in config.getoption("plugins", None) or ():
-        if isinstance(plugin, str) and not plugin.removeprefix("no:").startswith(("accel", "pytest_accel")):
+    command += [f"--{flag}" for flag in ("noconftest", "disable-plugin-autoload") if _is_set(given, flag)]
+    for plugin in given.plugins:
+        if plugin.removeprefix("no:") not in OURS:
             command += ["-p", plugin]
-    for unwanted in ("accel", "lfplugin", "nfplugin", "rerunfailures"):
+    for unwanted in (*OURS, "lfplugin", "nfplugin", "rerunfailures"):
         command += ["-p", f"no:{unwanted}"]
     return [*command, "-p", "pytest_accel.agent"]
 
 
+def _is_set(given: argparse.Namespace, flag: str) -> bool:
+    return bool(getattr(given, flag.replace("-", "_"), False))
+
+
 def _environment(kind: Kind) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     return {**inherited, **ENVIRONMENT[kind]}

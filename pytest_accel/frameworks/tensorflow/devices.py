@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import textwrap
 
 import tensorflow as tf
 
@@ -32,8 +33,12 @@ def kind_in_use() -> Kind:
 
 
 def strategy() -> tf.distribute.Strategy:
-    """How steps are spread over devices: over all TPU cores, else the one device that TensorFlow prefers."""
-    return tpu_strategy() if kind_in_use() is Kind.TPU else tf.distribute.get_strategy()
+    """How a step is spread over the devices: a replica on each TPU core or GPU, one on a CPU."""
+    if kind_in_use() is Kind.TPU:
+        return tpu_strategy()
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
 
 
 @functools.cache  # Initializing the TPU system again would lose what it holds.
@@ -47,9 +52,9 @@ def tpu_strategy() -> tf.distribute.TPUStrategy:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise RuntimeError(
-            f"TensorFlow {tf.__version__} cannot reach the TPU {name!r}; it sees {_seen()}. Is the extra "
-            f"installed (pip install 'pytest-accel[tpu]'), is TPU_NAME right, does another process hold the "
-            f"TPU? {_first_line(error)}"
+            f"TensorFlow {tf.__version__} cannot reach the TPU {name!r}, it sees {_seen()}. Install a build "
+            f"for TPUs (pip install 'pytest-accel[tpu]'), look at TPU_NAME, end other processes that "
+            f"hold the TPU, or run with --accel=cpu. It says: {_first_line(error)}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
 
@@ -79,8 +84,9 @@ def _hide_gpus() -> None:
 
 
 def _seen() -> str:
-    return ", ".join(device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices())
+    devices = tf.config.list_physical_devices()
+    return ", ".join(device.name.removeprefix("/physical_device:") for device in devices)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return textwrap.shorten(str(error).partition("\n")[0], 200)

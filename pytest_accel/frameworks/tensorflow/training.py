@@ -41,7 +41,7 @@ class Trainer:
         self.loss_scale = LossScale() if images.dtype == tf.float16 else None
 
     def step(self) -> tf.Tensor:
-        """Update the weights once. Gives the loss before that: float32, a scalar, the replicas' shares add up."""
+        """Update the weights once. Gives this replica's share of the loss before that, a float32 scalar."""
         scale = 1.0 if self.loss_scale is None else self.loss_scale.value.read_value()
         with tf.GradientTape() as tape:
             loss = self.loss() / self.replicas

@@ -1,0 +1,74 @@
+"""The loop: how many runs are taken, and what they are judged against."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_accel import engine
+from pytest_accel.records import NeedMore, Outcome, Policy, Run, Steps, Verdict, Workload
+
+POLICY = Policy(0.1, 0.99, min_runs=1, max_runs=3, between_run_sd=0.02, between_run_dof=22, assumed=True)
+PASSED = Verdict(Outcome.PASSED, "no change")
+
+
+def steps(*times_s: float, steps_per_block: int = 1) -> Steps:
+    return Steps(times_s, steps_per_block, 1.0, 1.0, 1.0, 1.0, 4)
+
+
+def run(*times_s: float) -> Run:
+    return Run(Workload("measure", "python", 32), steps(*times_s), {})
+
+
+class Sampler:
+    """Gives runs of two blocks of 1 s."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def next(self) -> Run:
+        self.taken += 1
+        return run(1.0, 1.0)
+
+
+def decide(judge, budget_s=60.0):
+    sampler = Sampler()
+    first = engine.collect(sampler, 1)
+    verdict, runs = engine.decide(first, sampler, [steps(1.0, 1.0)], POLICY, judge, budget_s=budget_s)
+    assert len(runs) == sampler.taken
+    return verdict, len(runs)
+
+
+def test_so_many_runs_are_collected_as_asked_for():
+    assert len(engine.collect(Sampler(), 3)) == 3
+
+
+def test_a_rule_that_decides_takes_no_further_run():
+    assert decide(lambda *_, more: PASSED) == (PASSED, 1)
+
+
+def test_runs_are_added_until_the_rule_decides():
+    assert decide(lambda now, *_, more: PASSED if len(now) == 2 else NeedMore("undecided")) == (PASSED, 2)
+
+
+def test_the_rule_must_decide_after_the_most_runs():
+    assert decide(lambda *_, more: NeedMore("undecided") if more else PASSED) == (PASSED, 3)
+
+
+@pytest.mark.parametrize(("budget_s", "runs"), [(1.9, 1), (2.1, 2), (60.0, 3)])
+def test_the_budget_ends_the_sampling(budget_s, runs):
+    assert decide(lambda *_, more: NeedMore("undecided") if more else PASSED, budget_s)[1] == runs
+
+
+def test_the_budget_counts_every_step_of_a_block():
+    long = Run(Workload("measure", "python", 32), steps(0.5, 0.5, steps_per_block=4), {})
+    assert engine.steady_state_s([long, run(1.0)]) == 5.0
+
+
+def test_a_rule_that_never_decides_does_not_loop_for_ever():
+    with pytest.raises(AssertionError, match="must come to a verdict"):
+        decide(lambda *_, more: NeedMore("undecided"))
+
+
+def test_both_sides_of_a_comparison_have_equally_many_blocks():
+    cut = engine.of_equal_length([steps(3.0, 2.0, 1.0), steps(4.0)], [steps(5.0, 5.0), steps(5.0, 5.0, 5.0)])
+    assert [one.step_times_s for one in cut] == [(3.0, 2.0), (4.0,)]

@@ -1,0 +1,62 @@
+"""What the hardware must offer, as a marker says it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_accel.records import Kind
+from pytest_accel.settings import Settings, kinds, memory_bytes
+
+UNITS = {"GB": 10**9, "GiB": 2**30, "MB": 10**6, "MiB": 2**20}
+
+
+@given(st.integers(0, 10**6), st.sampled_from(sorted(UNITS)))
+def test_a_size_is_read_in_bytes(number, unit):
+    assert memory_bytes(f"{number}{unit}") == number * UNITS[unit]
+    assert memory_bytes(f" {number} {unit.lower()} ") == number * UNITS[unit]
+
+
+@pytest.mark.parametrize(("text", "size"), [("1.5GB", 1_500_000_000), ("0.5GiB", 2**29)])
+def test_a_size_may_be_a_fraction(text, size):
+    assert memory_bytes(text) == size
+
+
+@pytest.mark.parametrize("value", ["16", 16, "GB", "16TB", "-1GB", "", True, None, "9" * 400 + "GB"])
+def test_what_is_no_size_is_named_with_the_way_out(value):
+    with pytest.raises(ValueError, match=r"is not a size: give a number with GB, GiB, MB or MiB, such as 16GB$"):
+        memory_bytes(value)
+
+
+@given(st.text() | st.from_regex(r"\s*[0-9.]{0,30}\s*[GM]i?B", fullmatch=True))
+def test_any_text_is_a_size_or_an_error(text):
+    try:
+        size = memory_bytes(text)
+    except ValueError as error:
+        assert repr(text) in str(error)
+    else:
+        assert type(size) is int
+        assert size >= 0
+
+
+def test_kinds_are_one_or_several():
+    assert kinds("gpu") == (Kind.GPU,)
+    assert kinds(("gpu", "tpu")) == kinds(["gpu", "tpu"]) == (Kind.GPU, Kind.TPU)
+
+
+@pytest.mark.parametrize("value", ["cuda", "", (), ("gpu", "cuda"), [["gpu"]], 1, None, {"gpu"}])
+def test_what_is_no_kind_is_named_with_the_choices(value):
+    with pytest.raises(ValueError, match="give one or more of cpu, gpu, tpu$") as error:
+        kinds(value)
+    assert str(error.value).startswith(repr(value))
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [(Kind.CPU, 0.1), (Kind.GPU, 0.02), (Kind.TPU, 0.02)])
+def test_the_default_tolerance_is_that_of_the_kind(kind, tolerance):
+    given_nothing = Settings(
+        accel="auto", framework="tensorflow", identity=None, baselines="baselines", tolerance=None,
+        strict=False, runs=1, budget=60.0, timeout=1800.0, update_baselines=False, record_missing=False,
+        in_process=False, json=None,
+    )  # fmt: skip
+    assert given_nothing.tolerance_for(kind) == tolerance

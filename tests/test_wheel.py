@@ -1,0 +1,46 @@
+"""The wheel is complete: installed elsewhere, it measures a shipped workload in a project of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BENCHMARK = """
+import os
+import pytest_accel
+
+def test_resnet50(accel):
+    assert pytest_accel.__file__.startswith(os.environ["WHEEL"])
+    accel.throughput("resnet50", global_batch=2, image_size=32)
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with nothing in it but the wheel, unpacked."""
+    work = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--outdir", str(work / "dist"), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = (work / "dist").glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(work / "site"), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    return work / "site"
+
+
+def test_the_wheel_is_typed_and_licensed(installed):
+    names = {str(path.relative_to(installed)) for path in installed.rglob("*")}
+    assert "pytest_accel/py.typed" in names
+    assert any(name.endswith("LICENSE") for name in names)
+
+
+def test_a_shipped_workload_runs_in_another_project(installed, pytester, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("PYTHONPATH", f"{installed}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    pytester.makepyfile(BENCHMARK)
+    monkeypatch.setenv("WHEEL", str(installed))
+    result = pytester.runpytest_subprocess("-v", "--accel=cpu", "--accel-budget=1")
+    result.stdout.fnmatch_lines(["*test_resnet50 NO_BASELINE*"])
+    assert result.ret == 0
