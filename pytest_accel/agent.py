@@ -27,6 +27,10 @@ __all__ = ["accel", "accelerator"]
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
+MOST_OUTPUT = 2**20
+"""So many characters of what a phase of the test printed are sent home, the last ones."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.register(parser)
 
@@ -112,7 +116,9 @@ class Reporter:
         return report
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Also what ``pytest.exit`` comes to."""
+        """Also what ``pytest.exit`` comes to, and errors of the collection, which are reported already."""
+        if isinstance(excinfo.value, pytest.Session.Interrupted):
+            return
         code = getattr(excinfo.value, "returncode", None)
         self._channel.send("exit", reason=str(excinfo.value) or excinfo.typename, returncode=code)
 
@@ -126,7 +132,13 @@ class Reporter:
     def _send(self, report: pytest.CollectReport | pytest.TestReport, *, raised: bool) -> None:
         hook = self._config.hook
         data = hook.pytest_report_to_serializable(config=self._config, report=report)
+        data["sections"] = [(name, _tail(text)) for name, text in report.sections]
         self._channel.send("report", report=data, raised=raised)
+
+
+def _tail(text: str) -> str:
+    left_out = len(text) - MOST_OUTPUT
+    return text if left_out <= 0 else f"[{left_out} characters left out]\n{text[left_out:]}"
 
 
 def _end_with_parent() -> None:

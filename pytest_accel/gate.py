@@ -77,7 +77,7 @@ class Gate:
 
     @property
     def _most_runs(self) -> int:
-        extra = 0 if self._settings.recording or self._settings.in_process else EXTRA_RUNS
+        extra = 0 if self._settings.update_baselines or self._settings.in_process else EXTRA_RUNS
         return self._settings.runs + extra
 
     def _judged(self, runs: list[Run], sampler: Sampler) -> Result:

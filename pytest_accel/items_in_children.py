@@ -70,9 +70,8 @@ class ItemsInChildren:
         report = yield
         phases = item.stash.get(_PHASES, {})
         if call.when == "call":
-            before = (phases.get("collect"), phases.get("setup"))
-            early_end = next((phase for phase in before if phase is not None and phase.raised), None)
-            _show(early_end or phases.get("call"), report)
+            setup, body = phases.get("setup"), phases.get("call")
+            _show(setup if setup is not None and setup.raised else body, report)
         elif call.when == "teardown":
             _show(phases.get("teardown"), report)
         return report

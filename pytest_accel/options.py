@@ -55,7 +55,7 @@ def _one_of(*choices: str) -> Callable[[object], str]:
 
 def _text(value: object) -> str:
     if not str(value).strip():
-        raise ValueError("it is empty")
+        raise ValueError("give a name; this one is empty")
     return str(value)
 
 

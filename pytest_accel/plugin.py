@@ -17,6 +17,7 @@ from pytest_accel.fixture import accel, accelerator
 __all__ = ["accel", "accelerator"]
 
 _OPTIONS_BEFORE_CONFTESTS = pytest.StashKey[frozenset[str]]()
+_PARSER = pytest.StashKey[pytest.Parser]()
 
 NOT_UNDER_XDIST = (
     "a benchmark needs the machine for itself, and pytest-xdist runs several tests at once: run benchmarks "
@@ -29,8 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
     early_config.stash[_OPTIONS_BEFORE_CONFTESTS] = frozenset(vars(early_config.known_args_namespace))
+    early_config.stash[_PARSER] = parser
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,14 +66,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     try:
         benchmarks = Session(config, session.items)
+        if config.getoption("accel_in_process"):
+            items: object = ItemsInProcess(benchmarks, config)
+        else:
+            items = ItemsInChildren(benchmarks, config, _custom_options(config))
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return
     config.pluginmanager.register(benchmarks)
-    if config.getoption("accel_in_process"):
-        config.pluginmanager.register(ItemsInProcess(benchmarks, config))
-    else:
-        config.pluginmanager.register(ItemsInChildren(benchmarks, config, _custom_options(config)))
+    config.pluginmanager.register(items)
 
 
 class _UnderXdist:
@@ -91,7 +94,9 @@ class _Refusing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if not session.testsfailed and not session.config.getoption("collectonly"):
+        option = session.config.option
+        goes_on = not session.testsfailed or option.continue_on_collection_errors
+        if goes_on and not option.collectonly:
             raise self._problem
 
 
@@ -101,15 +106,28 @@ def _uses_accel(item: pytest.Item) -> bool:
 
 
 def _custom_options(config: pytest.Config) -> dict[str, Any]:
-    """The options that conftest files added, as far as JSON can carry their values."""
-    before = config.stash.get(_OPTIONS_BEFORE_CONFTESTS, frozenset(vars(config.option)))
-    added = {name: value for name, value in vars(config.option).items() if name not in before}
-    return {name: value for name, value in added.items() if _json_can_carry(value)}
+    """What was given for options that conftest files added. Raises pytest.UsageError, see the message."""
+    if _PARSER not in config.stash:
+        return {}  # a conftest.py loaded this plugin itself
+    before = config.stash[_OPTIONS_BEFORE_CONFTESTS]
+    defaults = vars(config.stash[_PARSER].parse_known_args([]))
+    given = {
+        name: value
+        for name, value in vars(config.option).items()
+        if name not in before and value != defaults.get(name)
+    }
+    for name, value in given.items():
+        if not _json_can_carry(value):
+            raise pytest.UsageError(
+                f"the option {name}, which a conftest.py adds, has a value of type {type(value).__name__}, "
+                "which cannot be handed to the process that runs a benchmark: let its value be text, a number "
+                "or a list, and convert it where it is used"
+            )
+    return given
 
 
 def _json_can_carry(value: object) -> bool:
     try:
-        json.dumps(value)
+        return bool(json.loads(json.dumps(value)) == value)
     except (TypeError, ValueError):
         return False
-    return True

@@ -141,7 +141,7 @@ class Session:
             return f"needs {asked.min_devices} devices, and this machine has {here.devices}"
         if here.memory_bytes is not None and here.memory_bytes < asked.min_memory:
             needed, there = asked.min_memory / 1e9, here.memory_bytes / 1e9
-            return f"needs {needed:g} GB a device, and here a device has {there:.1f} GB"
+            return f"needs {needed:.10g} GB a device, and here a device has {there:.1f} GB"
         return None
 
 
@@ -152,7 +152,7 @@ def _json_path(config: pytest.Config, asked: Settings) -> Path | None:
 
 def _skip_reason(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return f"expected to fail: {report.wasxfail or 'no reason given'}"
+        return f"expected to fail: {report.wasxfail.removeprefix('reason: ') or 'no reason given'}"
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
     return reason.removeprefix("Skipped: ")
 

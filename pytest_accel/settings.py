@@ -61,12 +61,15 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
         "or drop --accel-update-baselines to leave existing ones as they are",
     ),
     (
-        lambda settings, _: settings.in_process and settings.recording,
-        "--accel-in-process writes no baselines: drop it, or drop --accel-update-baselines and "
-        "--accel-record-missing",
+        lambda settings, _: settings.in_process and settings.update_baselines,
+        "--accel-in-process writes no baselines: drop it, or drop --accel-update-baselines",
     ),
     (
-        lambda settings, _: settings.in_process and settings.runs > 1,
+        lambda settings, _: settings.in_process and settings.record_missing,
+        "--accel-in-process writes no baselines: drop it, or drop --accel-record-missing",
+    ),
+    (
+        lambda settings, config: settings.in_process and (config.getoption("accel_runs") or 1) > 1,
         "--accel-in-process makes one run, in this process: drop it, or set --accel-runs=1",
     ),
     (
@@ -116,6 +119,8 @@ def resolve(config: pytest.Config, marker: dict[str, Any]) -> Settings:
         chosen[option.name] = next((value for value in candidates if value is not None), option.default)
     if chosen["strict"] is None:
         chosen["strict"] = bool(os.environ.get("CI"))
+    if chosen["in_process"]:
+        chosen["runs"] = 1  # a lasting setting of the project does not stand in the way of debugging
     conditions = {name: marker[name] for name in CONDITIONS if name in marker}
     return Settings(**chosen, **conditions)
 
@@ -150,7 +155,10 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for marker in item.iter_markers("accel"):
         if marker.args:
-            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.accel takes keyword arguments only")
+            raise pytest.UsageError(
+                f"{item.nodeid}: @pytest.mark.accel takes keyword arguments only, such as "
+                "tolerance='3%'"
+            )
         for name, value in marker.kwargs.items():
             if name not in _PARSERS:
                 known = ", ".join(_PARSERS)

@@ -12,25 +12,12 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
 def closed_program(step: Callable[[], Any], kind: Kind) -> Program:
-    """``step()`` needs nothing and may return anything; all that a block's steps returned is waited for.
+    """``step()`` needs nothing and may return anything; what the last step of a block returned is waited for.
 
-    All, not only the last: independent results may be finished in any order.
+    That is enough, since a device finishes what it is given in order. Earlier results may not be touched: a
+    step may have donated their buffers to the next one.
     """
-    pending: list[object] = []
-
-    def start() -> object:
-        result = step()
-        if result is not None:
-            pending.append(result)
-        return result
-
-    def wait(handle: object) -> float | None:
-        for result in pending:
-            values.wait_for(result)
-        pending.clear()
-        return values.wait_for(handle)
-
-    return Program(start, wait, lambda: values.peak_memory_bytes(kind))
+    return Program(step, values.wait_for, lambda: values.peak_memory_bytes(kind))
 
 
 def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any], kind: Kind) -> Program:

@@ -16,8 +16,8 @@ import pytest
 
 pytest_plugins = ("pytester",)
 
-# After a session in this process pytester forgets the modules that it brought in. All that a session brings in
-# late comes early here: else records would be imported twice and differ, and NumPy refuses a second time.
+# After a session in this process pytester forgets the modules that came with it. What a session imports late
+# is imported here: else a second one has two kinds of records that differ, and NumPy refuses to come again.
 for late in ("pytest_accel.items_in_children", "pytest_accel.items_in_process", "filelock", "pynvml",
              "pytest_benchmark.stats", "pytest_benchmark.table", "scipy.special", "tabulate"):  # fmt: skip
     importlib.import_module(late)

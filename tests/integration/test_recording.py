@@ -47,6 +47,9 @@ def test_only_missing_ones_are_recorded_and_the_others_are_still_gated(project):
     project.benchmark(BOTH)
     project.record("-k", "old")
     before = project.baseline_file.read_bytes()
+    undecided = project.run("--accel-record-missing", "-k", "old", step_times_s=0.27)
+    assert undecided.parseoutcomes() == {"inconclusive": 1, "deselected": 1}
+    assert len(project.pids) == 3
     result = project.run("-v", "--accel-record-missing", step_times_s=0.3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes() == {"failed": 1, "recorded": 1}
@@ -97,7 +100,7 @@ def test_a_test_that_fails_in_teardown_records_nothing(project):
     result = project.run("--accel-update-baselines")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes()["errors"] == 1
-    assert "invalid  test_it.py::test_step: the test itself failed: OSError: disk is gone" in result.stdout.str()
+    result.stdout.fnmatch_lines(["invalid  *::test_step: the test itself failed: OSError: disk is gone"])
     assert not project.baseline_files
 
 
