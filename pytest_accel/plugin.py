@@ -120,8 +120,8 @@ def _custom_options(config: pytest.Config) -> dict[str, Any]:
         if not _json_can_carry(value):
             raise pytest.UsageError(
                 f"the option {name}, which a conftest.py adds, has a value of type {type(value).__name__}, "
-                "which cannot be handed to the process that runs a benchmark: let its value be text, a number "
-                "or a list, and convert it where it is used"
+                "which cannot be handed to the process that runs a benchmark: let its value be text, a "
+                "number or a list, and convert it where it is used"
             )
     return given
 

@@ -64,8 +64,9 @@ def test_a_truncated_file_is_incomparable_and_not_overwritten(project, arguments
     result = project.run(*arguments)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
-        f"incomparable: {project.baseline_file}: line * column *: not JSON: * (cut short, or "
-        "left by a merge[?]). Restore it from version control, or delete it and record anew with --accel-update-baselines."
+        f"incomparable: {project.baseline_file}: line * column *: not JSON: * "
+        "(cut short, or left by a merge[?]). Restore it from version control, or delete it and record anew "
+        "with --accel-update-baselines."
     ])  # fmt: skip
     assert project.baseline_file.read_bytes() == whole[: len(whole) // 2]
 

@@ -58,34 +58,35 @@ def test_classes_may_share_the_names_of_their_tests(project):
         class TestOne:
             examples = 1
 
-            class TestInner:
-                def test_it(self, accel, step):
-                    accel.measure(step, examples_per_step=2)
-
             def test_it(self, accel, step):
                 accel.measure(step, examples_per_step=self.examples)
 
         class TestTwo(TestOne):
-            examples = 3
+            examples = 2
 
-        @pytest.mark.parametrize("examples", [4, 5])
+        @pytest.mark.parametrize("examples", [3, 4])
         class TestThree:
             def test_it(self, accel, step, examples):
                 accel.measure(step, examples_per_step=examples)
 
+            class TestInner:
+                def test_it(self, accel, step, examples):
+                    accel.measure(step, examples_per_step=examples + 2)
+
         def test_it(accel, step):
-            accel.measure(step, examples_per_step=6)
+            accel.measure(step, examples_per_step=7)
         """
     )
 
     assert by_throughput(project) == {
         1: "TestOne::test_it",
-        2: "TestOne::TestInner::test_it",
-        3: "TestTwo::test_it",
+        2: "TestTwo::test_it",
+        3: "TestThree::test_it[3]",
         4: "TestThree::test_it[4]",
-        5: "TestThree::test_it[5]",
-        6: "test_it",
-    } | ({2: by_throughput(project)[2]})
+        5: "TestThree::TestInner::test_it[3]",
+        6: "TestThree::TestInner::test_it[4]",
+        7: "test_it",
+    }
 
 
 DEEP = """
@@ -97,6 +98,7 @@ def test_deep(accel, step, local):
 @pytest.fixture
 def deep(project):
     """A benchmark in a subfolder with a conftest of its own."""
+    project.pytester.makeini("[pytest]")
     folder = project.path / "speed" / "deep"
     folder.mkdir(parents=True)
     (folder / "conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef local():\n    return 3\n")
@@ -109,8 +111,8 @@ def deep(project):
     ("folder", "arguments"),
     [
         (".", []),
-        (".", ["--rootdir=speed", "speed/deep"]),
-        (".", ["--rootdir=elsewhere", "speed"]),
+        (".", ["--rootdir=speed", "-c", "tox.ini", "speed/deep"]),
+        (".", ["--rootdir=elsewhere", "-c", "tox.ini", "speed"]),
         ("speed/deep", []),
         ("speed", ["deep/test_deep.py::test_deep"]),
         ("elsewhere", ["../speed/deep", "--rootdir=.."]),
@@ -128,10 +130,11 @@ def test_a_folder_with_brackets_is_no_obstacle(deep, monkeypatch):
     (deep.path / "speed").rename(deep.path / "speed[1]")
     monkeypatch.chdir(deep.path / "speed[1]")
 
-    assert list(by_throughput(deep)) == [3]
+    assert list(by_throughput(deep, ".")) == [3]
 
 
 def test_an_ini_file_that_the_session_does_not_use_is_not_used_by_the_child(deep):
+    (deep.path / "tox.ini").unlink()
     (deep.path / "speed" / "pytest.ini").write_text("[pytest]\npython_functions = other_*\n")
 
     assert list(by_throughput(deep, ".")) == [3]
@@ -231,7 +234,7 @@ def test_options_for_the_session_do_not_reach_the_child(project, monkeypatch):
         def test_it(accel, step, request):
             for option in "keyword", "markexpr", "xmlpath", "reruns", "durations":
                 assert not request.config.getoption(option, None), option
-            assert request.config.getoption("maxfail") == 0
+            assert not request.config.getoption("maxfail")
             accel.measure(step, examples_per_step=1)
         """
     )
