@@ -32,7 +32,7 @@ def label(metric: str) -> str:
 
 def percent(fraction: float) -> str:
     """A relative change in percent, with its sign and without the percent sign: ``+11.8`` for 0.118."""
-    return f"{100 * fraction:+.1f}" if abs(fraction) < 1e4 else f"{100 * fraction:+.3g}"
+    return f"{100 * fraction:+z.1f}" if abs(fraction) < 1e4 else f"{100 * fraction:+.3g}"
 
 
 def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:

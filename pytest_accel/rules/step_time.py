@@ -110,12 +110,12 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
 
 
 def _size(ratio: LogRatio, policy: Policy) -> str:
-    return f"step time changed by {100 * ratio.change:+.1f} % {_interval(ratio, policy)}"
+    return f"step time changed by {100 * ratio.change:+z.1f} % {_interval(ratio, policy)}"
 
 
 def _interval(ratio: LogRatio, policy: Policy) -> str:
     low, high = ratio.interval
-    return f"({100 * policy.confidence:g} % interval {100 * low:+.1f} % to {100 * high:+.1f} %)"
+    return f"({100 * policy.confidence:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
 
 
 def _smallest_visible(ratio: LogRatio, policy: Policy) -> str:
