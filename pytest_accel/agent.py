@@ -115,6 +115,16 @@ class Reporter:
         self._send(report, raised=call.excinfo is not None)
         return report
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Nobody reads the summary of a child, and plugins may take a second to add to it."""
+        try:
+            return (yield)
+        finally:
+            manager = self._config.pluginmanager
+            silent = manager.subset_hook_caller("pytest_terminal_summary", manager.get_plugins())
+            vars(self._config.hook)["pytest_terminal_summary"] = silent
+
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Also what ``pytest.exit`` comes to, and errors of the collection, which are reported already."""
         if isinstance(excinfo.value, pytest.Session.Interrupted):

@@ -17,6 +17,22 @@ BACKEND: pytest.StashKey[Backend] = pytest.StashKey()
 """Where a process that may measure keeps its backend, in ``config.stash``."""
 
 
+def uses_accel(item: pytest.Item) -> bool:
+    """Whether a test is a benchmark: it asks for ``accel``, or a fixture that it uses does.
+
+    A project may have a fixture of that name for something else, which then hides ours.
+    """
+    information = getattr(item, "_fixtureinfo", None)
+    if information is None:
+        return False
+    for definition in reversed(information.name2fixturedefs.get("accel", ())):
+        if definition.func.__module__ == __name__:
+            return True
+        if "accel" not in definition.argnames:
+            return False
+    return False
+
+
 @pytest.fixture
 def accel(request: pytest.FixtureRequest) -> Accel:
     """Measures a training step: ``accel.throughput(...)`` or ``accel.measure(step, ...)``."""

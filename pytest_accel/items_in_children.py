@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pytest_accel import options
+from pytest_accel.fixture import uses_accel
 from pytest_accel.samplers.fresh_runs import OPTIONS_FOR_REPORTS, FreshRuns, PhaseReport, TestEnded
-from pytest_accel.session import Session, uses_accel
+from pytest_accel.session import Session
 
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 

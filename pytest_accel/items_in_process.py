@@ -9,12 +9,12 @@ import pytest
 
 from pytest_accel import provenance
 from pytest_accel.calls import Measured
-from pytest_accel.fixture import BACKEND
+from pytest_accel.fixture import BACKEND, uses_accel
 from pytest_accel.gate import unmeasured
 from pytest_accel.measure import CLOCK, Measurement
 from pytest_accel.records import Accelerator, Plan, Result
 from pytest_accel.samplers.in_process import InProcess
-from pytest_accel.session import Session, uses_accel
+from pytest_accel.session import Session
 
 _RESULT = pytest.StashKey[Result]()
 

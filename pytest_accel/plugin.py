@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_accel import options
-from pytest_accel.fixture import accel, accelerator
+from pytest_accel.fixture import accel, accelerator, uses_accel
 
 __all__ = ["accel", "accelerator"]
 
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: Sequence[pytest.Item]
 ) -> Generator[None, object, object]:
-    if not any(_uses_accel(item) for item in items):
+    if not any(uses_accel(item) for item in items):
         return (yield)
     from pytest_accel.reports import benchmark_bridge
 
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring in all the rest, if a selected test is a benchmark."""
     config = session.config
-    if not any(_uses_accel(item) for item in session.items):
+    if not any(uses_accel(item) for item in session.items):
         return
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_UnderXdist())
@@ -82,7 +82,7 @@ class _UnderXdist:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if _uses_accel(item):
+        if uses_accel(item):
             pytest.fail(NOT_UNDER_XDIST, pytrace=False)
 
 
@@ -98,11 +98,6 @@ class _Refusing:
         goes_on = not session.testsfailed or option.continue_on_collection_errors
         if goes_on and not option.collectonly:
             raise self._problem
-
-
-def _uses_accel(item: pytest.Item) -> bool:
-    """Whether a test is a benchmark: it names the fixture ``accel``, or something that it uses does."""
-    return "accel" in getattr(item, "fixturenames", ())
 
 
 def _custom_options(config: pytest.Config) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_accel import hardware, settings
+from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.records import Conditions, Outcome, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
@@ -19,11 +20,6 @@ ALL_SKIPPED = (
     "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
     "that the benchmarks ask for, or pass --no-accel-strict"
 )
-
-
-def uses_accel(item: pytest.Item) -> bool:
-    """Whether a test is a benchmark: it names the fixture ``accel``, or something that it uses does."""
-    return "accel" in getattr(item, "fixturenames", ())
 
 
 class Session:

@@ -32,8 +32,7 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
         result = step(current, *batch)
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(
-                f"a step measured with state= must return (state, aux); this one returned "
-                f"{type(result).__name__}"
+                f"a step measured with state= must return (state, aux); this one returned {_shape(result)}"
             )
         current, aux = result
         return aux
@@ -43,3 +42,9 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
         return values.wait_for(aux)
 
     return Program(start, wait, lambda: values.peak_memory_bytes(kind))
+
+
+def _shape(result: object) -> str:
+    if result is None or isinstance(result, tuple):
+        return "None" if result is None else f"a tuple of {len(result)}"
+    return f"a {type(result).__name__}"

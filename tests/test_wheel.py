@@ -25,8 +25,8 @@ def installed(tmp_path_factory):
     build = [sys.executable, "-m", "build", "--outdir", str(work / "dist"), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = (work / "dist").glob("*.whl")
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(work / "site"), str(wheel)]
-    subprocess.run(install, check=True, capture_output=True)
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(work / "site")]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     return work / "site"
 
 

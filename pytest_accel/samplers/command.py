@@ -18,7 +18,6 @@ ENVIRONMENT: Mapping[Kind, Mapping[str, str]] = {
 }
 """What keeps frameworks to the accelerator that was asked for, and from taking all its memory."""
 
-
 NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 """Variables that would hand the child options that are not for it, or trace every line that is timed."""
 
@@ -32,7 +31,7 @@ def arguments(item: pytest.Item) -> list[str]:
     given = config.known_args_namespace
     # Relative, since pytest takes a bracket in a path for parameters, and folders above may have one.
     file = os.path.relpath(item.path, config.invocation_params.dir)
-    command = [sys.executable, "-m", "pytest", file, "--no-header", "--no-summary"]
+    command = [sys.executable, "-m", "pytest", file, "--no-header"]
     command += [f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
     command += [f"--confcutdir={given.confcutdir}", f"--import-mode={given.importmode}"]
     command += ["-o", "addopts=", "-o", "log_file="]
@@ -43,7 +42,7 @@ def arguments(item: pytest.Item) -> list[str]:
         command += ["-W", warning]
     command += [f"--{flag}" for flag in ("noconftest", "disable-plugin-autoload") if _is_set(given, flag)]
     for plugin in given.plugins:
-        if plugin.removeprefix("no:") not in OURS:
+        if plugin.removeprefix("no:") not in (*OURS, "terminal"):  # what a child prints may say why it failed
             command += ["-p", plugin]
     for unwanted in (*OURS, "lfplugin", "nfplugin", "rerunfailures"):
         command += ["-p", f"no:{unwanted}"]

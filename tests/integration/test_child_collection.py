@@ -1,4 +1,4 @@
-"""The child finds the same test, with the same parameters, options and fixtures, however pytest was called."""
+"""The child finds the same test with the same parameters and options, however pytest was called."""
 
 from __future__ import annotations
 
@@ -224,14 +224,16 @@ def test_options_for_the_session_do_not_reach_the_child(project, monkeypatch):
         """
     )
     monkeypatch.setenv("PYTEST_ADDOPTS", "-m 'not nonsense' --durations=3")
+    monkeypatch.setenv("COV_CORE_SOURCE", "would trace every line")
     project.benchmark(
         """
-        import logging
+        import logging, os
 
         def test_it_logs():
             logging.getLogger().warning("said by the session")
 
         def test_it(accel, step, request):
+            assert not {"PYTEST_ADDOPTS", "COV_CORE_SOURCE"} & os.environ.keys()
             for option in "keyword", "markexpr", "xmlpath", "reruns", "durations":
                 assert not request.config.getoption(option, None), option
             assert not request.config.getoption("maxfail")

@@ -69,6 +69,45 @@ def test_a_session_of_benchmarks_sets_up_no_fixture_of_theirs(project):
     assert project.run().parseoutcomes() == {"no_baseline": 1}
 
 
+def test_a_fixture_of_that_name_that_a_project_has_for_itself_is_left_alone(project):
+    project.benchmark(
+        """
+        import os
+        import pytest
+
+        @pytest.fixture
+        def accel():
+            return 9.81
+
+        def test_gravity(accel):
+            assert accel > 9
+            assert "PYTEST_ACCEL_RUN" not in os.environ
+        """
+    )
+
+    result = project.run()
+
+    assert result.parseoutcomes() == {"passed": 1}
+    result.stdout.no_fnmatch_line("accel: *")
+
+
+def test_a_fixture_that_wraps_ours_is_a_benchmark(project):
+    project.benchmark(
+        """
+        import pytest
+
+        @pytest.fixture
+        def accel(accel, step):
+            return lambda: accel.measure(step, examples_per_step=1)
+
+        def test_it(accel):
+            accel()
+        """
+    )
+
+    assert project.run().parseoutcomes() == {"no_baseline": 1}
+
+
 def test_under_xdist_benchmarks_say_how_to_run_and_other_tests_run(project):
     project.benchmark(
         """
@@ -89,15 +128,34 @@ def test_under_xdist_benchmarks_say_how_to_run_and_other_tests_run(project):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-p", "no:benchmark"], ["--benchmark-disable"], ["--benchmark-only"], ["-p", "no:terminal"]]
+    "option", ["-pno:benchmark", "--benchmark-disable", "--benchmark-only", "-pno:terminal"]
 )
-def test_other_plugins_may_be_switched_off_or_asked_for(project, arguments):
+def test_other_plugins_may_be_switched_off_or_asked_for(project, option):
     project.record()
 
-    result = project.run(*arguments, step_times_s=0.3)
+    result = project.run(option, step_times_s=0.3)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert len(project.pids) > 0
+
+
+def test_what_plugins_do_at_the_end_of_a_child_does_not_matter(project):
+    with (project.path / "conftest.py").open("a") as conftest:
+        conftest.write(
+            """
+IN_CHILD = "PYTEST_ACCEL_RUN" in os.environ
+
+def pytest_terminal_summary():
+    assert not IN_CHILD, "nobody reads the summary of a child"
+
+def pytest_unconfigure(config):
+    config.pluginmanager.unregister(config.pluginmanager.get_plugin("pastebin"))
+    print("good bye " * 1000)
+    assert not IN_CHILD
+"""
+        )
+
+    assert project.run().parseoutcomes() == {"no_baseline": 1}
 
 
 def test_faults_are_told_without_the_fault_handler(project):
@@ -111,11 +169,13 @@ def test_faults_are_told_without_the_fault_handler(project):
 def test_a_real_step_of_tensorflow_in_a_child(project):
     project.benchmark(
         """
-        import sys
+        import time
+        from pytest_accel.measure import CLOCK
 
-        def test_it(accel):
+        def test_it(accel, request):
             import tensorflow as tf
 
+            request.config.stash[CLOCK] = time.perf_counter
             weights = tf.Variable(tf.zeros([8]))
 
             @tf.function

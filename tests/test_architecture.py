@@ -1,0 +1,181 @@
+"""Who imports whom, read from the source: the directions that docs/architecture.md gives."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_accel
+
+PACKAGE = Path(pytest_accel.__file__).parent
+FRAMEWORKS = {"tensorflow", "keras", "jax", "jaxlib", "torch", "flax", "optax"}
+HEAVY = {"numpy", "scipy", "tabulate", "filelock", "pynvml", "pytest_benchmark"}
+PURE = {"metrics", "stats", "comparable", "rules"}
+OUTSIDE_WORLD = {"datetime", "io", "logging", "os", "pathlib", "random", "subprocess", "sys", "time"}
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+SOURCES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(file.read_text()) for name, file in SOURCES.items()}
+
+
+def statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """What runs when a module is imported: neither function bodies nor what is for type checkers."""
+    pending = list(tree.body)
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
+            continue
+        yield statement
+        pending += [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.stmt)]
+
+
+def imported(nodes) -> set[str]:
+    """Full names of the modules that import statements name; of ours also the submodules."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} & SOURCES.keys()
+    return names
+
+
+EVERYWHERE = {name: imported(ast.walk(tree)) for name, tree in TREES.items()}
+ON_IMPORT = {name: imported(statements(tree)) for name, tree in TREES.items()}
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name for name in names if top(name) == "pytest_accel"}
+
+
+def under(name: str, packages: set[str]) -> bool:
+    """Whether a module of ours is one of these, or inside one."""
+    return any(name == f"pytest_accel.{one}" or name.startswith(f"pytest_accel.{one}.") for one in packages)
+
+
+def loaded_with(name: str) -> set[str]:
+    """The modules of ours that importing this one imports."""
+    loaded, pending = set(), {name}
+    while pending:
+        module = pending.pop()
+        if module in SOURCES and module not in loaded:
+            loaded.add(module)
+            pending |= ours(ON_IMPORT[module]) | {module.rpartition(".")[0]}
+    return loaded
+
+
+def test_records_stand_alone():
+    assert ours(EVERYWHERE["pytest_accel.records"]) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if under(name, PURE)])
+def test_what_is_pure_knows_records_and_what_is_pure_and_nothing_of_the_world(name):
+    known = {each for each in ours(EVERYWHERE[name]) if not under(each, PURE | {"records"})}
+
+    assert known <= {"pytest_accel"}
+    assert not {top(each) for each in EVERYWHERE[name]} & OUTSIDE_WORLD
+
+
+def test_nothing_imports_the_plugin():
+    assert [name for name, names in EVERYWHERE.items() if "pytest_accel.plugin" in names] == []
+
+
+def test_frameworks_are_imported_in_their_own_folders_only():
+    for name, names in EVERYWHERE.items():
+        for framework in FRAMEWORKS & {top(each) for each in names}:
+            assert under(name, {f"frameworks.{framework}", "frameworks.tensorflow"}), (name, framework)
+
+
+def test_heavy_libraries_are_imported_when_they_are_needed():
+    early = {
+        name: HEAVY & {top(each) for each in names}
+        for name, names in ON_IMPORT.items()
+        if not under(name, {"frameworks.tensorflow"})
+    }
+
+    assert {name: heavy for name, heavy in early.items() if heavy} == {}
+
+
+def test_the_side_of_the_child_needs_only_pytest():
+    loaded = loaded_with("pytest_accel.agent")
+
+    outside = {top(each) for name in loaded for each in ON_IMPORT[name]} - sys.stdlib_module_names
+    assert outside == {"pytest", "pytest_accel"}
+    assert "pytest_accel.measure" in loaded
+    assert not any(under(name, {"session", "gate", "rules", "stores", "reports"}) for name in loaded)
+
+
+def test_the_loop_and_the_gate_do_not_know_where_runs_come_from():
+    for name in ("pytest_accel.engine", "pytest_accel.gate"):
+        known = {each for each in EVERYWHERE[name] if each.startswith("pytest_accel.samplers.")}
+        assert known <= {"pytest_accel.samplers.observe"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_says_what_it_is_for_and_is_short(name):
+    assert ast.get_docstring(TREES[name]), "a module has a docstring"
+    assert len(SOURCES[name].read_text().splitlines()) <= 300
+
+
+def modules_after(project: Path, *arguments: str) -> set[str]:
+    """The modules that a pytest session has imported at its end."""
+    (project / "conftest.py").write_text(
+        "import sys\n\ndef pytest_unconfigure():\n    print('LOADED', *sys.modules, file=sys.__stdout__)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--rootdir=.", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    result = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("LOADED"))
+    return set(line.split()[1:])
+
+
+@pytest.mark.parametrize("arguments", [(), ("--collect-only",)])
+def test_a_project_without_benchmarks_imports_next_to_nothing(tmp_path, arguments):
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+
+    loaded = modules_after(tmp_path, *arguments)
+
+    assert ours(loaded) == {
+        "pytest_accel",
+        "pytest_accel.plugin",
+        "pytest_accel.options",
+        "pytest_accel.fixture",
+        "pytest_accel.frameworks",
+    }
+    assert not (HEAVY - {"pytest_benchmark"} | FRAMEWORKS) & loaded
+
+
+def test_a_session_of_benchmarks_imports_no_framework(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        """
+def test_shipped(accel):
+    accel.throughput("resnet50", global_batch=1, image_size=32)
+"""
+    )
+
+    loaded = modules_after(tmp_path, "--accel-budget=0.5")
+
+    assert "pytest_accel.session" in loaded
+    assert not FRAMEWORKS & loaded

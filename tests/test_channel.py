@@ -1,0 +1,124 @@
+"""The line between a session and its child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel import channel
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@contextlib.contextmanager
+def both_ends():
+    ours, theirs = channel.pair()
+    with contextlib.closing(ours), contextlib.closing(channel.Channel(theirs.detach())) as end:
+        yield ours, end
+
+
+@pytest.fixture
+def ends():
+    with both_ends() as (ours, theirs):
+        yield ours, theirs
+
+
+@given(value=JSON)
+@settings(max_examples=50, deadline=None)
+def test_what_is_sent_is_received(value):
+    with both_ends() as (ours, theirs):
+        ours.send("order", value=value)
+        theirs.send("answer", value=value)
+
+        assert theirs.receive() == {"kind": "order", "value": value}
+        assert ours.receive() == {"kind": "answer", "value": value}
+
+
+def test_messages_come_one_by_one_and_in_order(ends):
+    ours, theirs = ends
+    for number in range(20):
+        ours.send("block", number=number)
+
+    assert [theirs.receive()["number"] for _ in range(20)] == list(range(20))
+
+
+def test_a_message_may_be_larger_than_any_buffer(ends):
+    ours, theirs = ends
+    text = "x" * 20_000_000
+    sender = threading.Thread(target=ours.send, args=("report",), kwargs={"text": text})
+    sender.start()
+
+    received = theirs.receive()["text"]
+    sender.join()
+
+    assert received == text
+
+
+def test_numbers_that_are_none_and_broken_text_arrive(ends):
+    ours, theirs = ends
+
+    ours.send("block", loss=float("inf"), text="\udcff\x00")
+
+    assert theirs.receive() == {"kind": "block", "loss": float("inf"), "text": "\udcff\x00"}
+
+
+def test_what_json_has_no_word_for_arrives_as_text(ends):
+    ours, theirs = ends
+
+    ours.send("report", path=Path("a/b"), number=complex(1, 2))
+
+    assert theirs.receive() == {"kind": "report", "path": "a/b", "number": "(1+2j)"}
+
+
+def test_waiting_tells_whether_there_is_something_to_receive(ends):
+    ours, theirs = ends
+
+    assert not theirs.waiting(0)
+    ours.send("prepare")
+    assert theirs.waiting(0)
+
+
+def test_the_end_of_the_line_is_told_after_what_was_sent_before(ends):
+    ours, theirs = ends
+    ours.send("last")
+    ours.close()
+
+    assert theirs.waiting(0)
+    assert theirs.receive()["kind"] == "last"
+    with pytest.raises(channel.Closed):
+        theirs.receive()
+    with pytest.raises(channel.Closed):
+        theirs.send("too late")
+
+
+def test_the_own_end_may_be_closed_at_any_time(ends):
+    ours, _ = ends
+    ours.close()
+
+    with pytest.raises(channel.Closed):
+        ours.send("nothing")
+    with pytest.raises(channel.Closed):
+        ours.receive()
+
+
+def test_the_child_takes_its_end_from_the_environment_and_hands_it_on_to_nobody(monkeypatch):
+    ours, theirs = channel.pair()
+    os.set_inheritable(theirs.fileno(), True)
+    monkeypatch.setenv(channel.VARIABLE, str(theirs.detach()))
+
+    with contextlib.closing(ours), contextlib.closing(channel.from_environment()) as end:
+        ours.send("hello")
+
+        assert end.receive() == {"kind": "hello"}
+        assert not os.get_inheritable(end.fileno())
+        assert channel.VARIABLE not in os.environ

@@ -1,0 +1,117 @@
+"""One run, observed: how many blocks of how many steps, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.measure import Block, Prepared
+from pytest_accel.records import Conditions
+from pytest_accel.samplers import InvalidRun
+from pytest_accel.samplers.observe import BLOCKS, LEAST_BLOCK_S, LEAST_BLOCKS, Size, observe
+
+
+class Subject:
+    """Takes ``step_time_s`` a step; ``losses`` are those of its blocks, the last one again and again."""
+
+    def __init__(self, step_time_s=0.25, losses=(None,)):
+        self.asked = []
+        self._step_time_s = step_time_s
+        self._losses = losses
+
+    def prepare(self):
+        return Prepared(2.0, 30.0, 4.0, 16, step_time_s=self._step_time_s)
+
+    def block(self, steps):
+        loss = self._losses[min(len(self.asked), len(self._losses) - 1)]
+        self.asked.append(steps)
+        return Block(steps * self._step_time_s, loss, 1000 + len(self.asked))
+
+
+def observed(subject, size=None, watch=Conditions):
+    return observe(subject, size or Size(BLOCKS, 1e9), startup_time_s=1.0, watch=watch)
+
+
+def test_everything_seen_is_in_the_observation():
+    steps = observed(Subject(losses=(3.0, 2.0, 1.0)), Size(6, 1e9))
+
+    assert steps.step_times_s == (0.25,) * 6
+    assert steps.losses == (3.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    assert steps.peak_memory_bytes == 1006
+    assert (steps.startup_time_s, steps.build_time_s, steps.compile_time_s) == (1.0, 2.0, 30.0)
+    assert (steps.warmup_time_s, steps.warmup_steps) == (4.0, 16)
+
+
+def test_a_step_without_a_loss_has_none():
+    assert observed(Subject()).losses == ()
+
+
+def test_as_many_blocks_as_asked_for():
+    assert len(observed(Subject(), Size(17, 1e9)).step_times_s) == 17
+
+
+@given(step_time_s=st.floats(1e-4, 10.0), seconds=st.floats(0.1, 100.0), blocks=st.integers(1, 60))
+@settings(max_examples=60, deadline=None)
+def test_time_ends_a_run_early_but_never_below_the_least(step_time_s, seconds, blocks):
+    subject = Subject(step_time_s)
+
+    steps = observed(subject, Size(blocks, seconds))
+
+    count = len(steps.step_times_s)
+    block_time_s = step_time_s * steps.steps_per_block
+    assert LEAST_BLOCKS <= count <= max(LEAST_BLOCKS, blocks)
+    if LEAST_BLOCKS < count < blocks:
+        assert (count - 1) * block_time_s < seconds * (1 + 1e-9)
+        assert count * block_time_s >= seconds * (1 - 1e-9)
+
+
+@given(step_time_s=st.floats(1e-7, 100.0))
+@settings(max_examples=60, deadline=None)
+def test_a_block_is_a_power_of_two_of_steps_long_enough_and_not_twice_so(step_time_s):
+    steps_per_block = observed(Subject(step_time_s)).steps_per_block
+
+    assert math.log2(steps_per_block).is_integer()
+    assert steps_per_block * step_time_s >= LEAST_BLOCK_S * (1 - 1e-9)
+    assert steps_per_block == 1 or steps_per_block * step_time_s < 2 * LEAST_BLOCK_S * (1 + 1e-9)
+
+
+def test_a_run_like_an_earlier_one_has_its_steps_per_block():
+    subject = Subject(step_time_s=0.25)
+
+    steps = observed(subject, Size(5, 1e9, steps_per_block=3))
+
+    assert steps.steps_per_block == 3
+    assert set(subject.asked) == {3}
+    assert steps.step_times_s == (0.25,) * 5
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_ends_the_run_at_once(loss):
+    subject = Subject(losses=(1.0, 1.0, loss))
+
+    with pytest.raises(InvalidRun, match=rf"the loss is {loss} after block 3: this training diverges"):
+        observed(subject)
+    assert len(subject.asked) == 3
+
+
+@pytest.mark.parametrize("time_s", [0.0, -1.0, math.nan, math.inf])
+def test_a_time_that_is_none_ends_the_run_at_once(time_s):
+    class Odd(Subject):
+        def block(self, steps):
+            return Block(time_s, None, None)
+
+    with pytest.raises(InvalidRun, match=rf"block 1 took {time_s:g} s"):
+        observed(Odd())
+
+
+def test_the_machine_is_looked_at_before_and_after_every_block():
+    seen = [Conditions(load_average=0.5)]
+    seen += [Conditions(foreign_processes=(f"other {number}",)) for number in range(5)]
+
+    conditions = observed(Subject(), Size(5, 1e9), watch=iter(seen).__next__).conditions
+
+    assert conditions.load_average == 0.5
+    assert len(conditions.foreign_processes) == 5

@@ -1,0 +1,181 @@
+"""Steps of the user's own: what a measuring call accepts, and how both forms are run."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_accel import user_step
+from pytest_accel.calls import Accel
+from pytest_accel.records import Accelerator, Kind
+
+CPU = Accelerator("here", Kind.CPU, "this one", 1)
+
+
+class Backend:
+    """Keeps the plan instead of measuring it."""
+
+    accelerator = CPU
+
+    def measure(self, item, plan):
+        self.plan = plan
+
+
+@pytest.fixture
+def backend():
+    return Backend()
+
+
+@pytest.fixture
+def calls(pytester, backend):
+    return Accel(pytester.getitem("def test_it(): pass", "test_it"), backend)
+
+
+def count():
+    """A closed step that knows how often it ran."""
+    count.calls += 1
+    return {"loss": float(count.calls)}
+
+
+@pytest.fixture(autouse=True)
+def _reset():
+    count.calls = 0
+
+
+def test_a_closed_step_is_run_as_often_as_asked_and_its_loss_is_found(calls, backend):
+    calls.measure(count, examples_per_step=8)
+    program = backend.plan.build()
+
+    handles = [program.step() for _ in range(3)]
+
+    assert program.wait(handles[-1]) == 3.0
+    assert count.calls == 3
+    assert program.peak_memory_bytes() > 0
+
+
+def test_the_plan_says_what_work_it_is_and_nothing_has_run_yet(calls, backend):
+    calls.measure(count, examples_per_step=8)
+
+    workload = backend.plan.workload
+    assert (workload.name, workload.examples_per_step) == ("measure", 8)
+    assert count.calls == 0
+
+
+def test_the_marker_names_the_framework(pytester, backend):
+    source = "import pytest\n\n@pytest.mark.accel(framework='tensorflow')\ndef test_it(): pass"
+    item = pytester.getitem(source, "test_it")
+
+    Accel(item, backend).measure(count, examples_per_step=1)
+
+    assert backend.plan.workload.framework == "tensorflow"
+
+
+def test_a_functional_step_hands_its_state_on_and_gets_the_batch(calls, backend):
+    seen = []
+
+    def step(state, images, labels):
+        seen.append((state, images, labels))
+        return state + 1, {"loss": state / 2}
+
+    calls.measure(step, state=10, batch=("images", "labels"), examples_per_step=2)
+    program = backend.plan.build()
+    program.step()
+    handle = program.step()
+
+    assert program.wait(handle) == 5.5
+    assert seen == [(10, "images", "labels"), (11, "images", "labels")]
+
+
+@pytest.mark.parametrize("state", [None, 0, ()])
+def test_a_state_may_be_empty(calls, backend, state):
+    calls.measure(lambda state: (state, 1.0), state=state, examples_per_step=1)
+
+    program = backend.plan.build()
+
+    assert program.wait(program.step()) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("returned", "name"),
+    [(None, "None"), (1.0, "a float"), ((1, 2, 3), "a tuple of 3"), ([1, 2], "a list")],
+)
+def test_a_functional_step_must_return_a_pair(returned, name):
+    program = user_step.functional_program(lambda state: returned, 0, (), Kind.CPU)
+
+    with pytest.raises(TypeError, match=rf"must return \(state, aux\); this one returned {name}"):
+        program.step()
+
+
+@pytest.mark.parametrize("examples", [0, -1, 2.0, "8", None, True])
+def test_examples_per_step_must_be_a_positive_whole_number(calls, examples):
+    with pytest.raises(ValueError, match=r"examples_per_step=.*give a whole number of 1 or more"):
+        calls.measure(count, examples_per_step=examples)
+
+
+def test_a_step_must_be_callable(calls):
+    with pytest.raises(TypeError, match="step must be callable, not int"):
+        calls.measure(3, examples_per_step=1)
+
+
+def test_a_batch_without_a_state_is_named(calls):
+    with pytest.raises(TypeError, match="belongs to the functional form: give state= as well"):
+        calls.measure(count, batch=(1, 2), examples_per_step=1)
+
+
+@pytest.mark.parametrize("batch", [5, "text", {"x": 1}])
+def test_a_batch_must_be_a_tuple(calls, batch):
+    with pytest.raises(TypeError, match=r"give a tuple .* such as batch=\(x, y\), not"):
+        calls.measure(count, state=0, batch=batch, examples_per_step=1)
+
+
+def test_a_second_call_names_the_test_and_the_way_out(calls):
+    calls.measure(count, examples_per_step=1)
+
+    with pytest.raises(pytest.fail.Exception, match=r"test_it measures twice: .*parametrize it or split it"):
+        calls.throughput("resnet50", global_batch=8)
+
+
+def test_a_step_of_tensorflow_in_both_forms():
+    import tensorflow as tf
+
+    weights = tf.Variable(tf.zeros([4]))
+
+    @tf.function
+    def closed():
+        weights.assign_add(tf.ones([4]))
+        return {"loss": tf.reduce_sum(weights)}
+
+    @tf.function
+    def functional(state, batch):
+        return state + batch, tf.reduce_sum(state)
+
+    first = user_step.closed_program(closed, Kind.CPU)
+    second = user_step.functional_program(functional, tf.zeros([2]), (tf.ones([2]),), Kind.CPU)
+
+    assert [first.wait(first.step()) for _ in range(3)] == [4.0, 8.0, 12.0]
+    assert [second.wait(second.step()) for _ in range(3)] == [0.0, 2.0, 4.0]
+
+
+def test_earlier_results_are_left_alone():
+    """A step may give its buffers to the next one: JAX then raises for whoever touches the old result."""
+
+    class Donated:
+        shape = ()
+        dtype = "float32"
+        usable = True
+
+        def __float__(self):
+            assert self.usable, "this buffer was donated"
+            return 1.0
+
+    results = []
+
+    def step():
+        for result in results:
+            result.usable = False
+        results.append(Donated())
+        return results[-1]
+
+    program = user_step.closed_program(step, Kind.CPU)
+    handles = [program.step() for _ in range(3)]
+
+    assert program.wait(handles[-1]) == 1.0
