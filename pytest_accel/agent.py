@@ -7,6 +7,7 @@ else about the child is ordinary pytest: its conftests, fixtures and reports.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -138,6 +139,7 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         self._channel.send("done")
+        gc.freeze()  # to look for garbage once more in all of TensorFlow takes Python a second at its end
 
     def _send(self, report: pytest.CollectReport | pytest.TestReport, *, raised: bool) -> None:
         hook = self._config.hook
