@@ -39,9 +39,7 @@ ADVISED_RUNS = 3
 class Gate:
     """Judges the benchmark ``nodeid`` by what ``store`` holds, or stores what it came to."""
 
-    def __init__(
-        self, nodeid: str, accelerator: Accelerator, store: JsonStore, settings: Settings
-    ) -> None:
+    def __init__(self, nodeid: str, accelerator: Accelerator, store: JsonStore, settings: Settings) -> None:
         self._nodeid = nodeid
         self._accelerator = accelerator
         self._store = store

@@ -34,9 +34,7 @@ class ItemsInProcess:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.gate(item)
         measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
-        result = gate.result(
-            InProcess(measurement, gate.size, self._session.watch, provenance.of_framework)
-        )
+        result = gate.result(InProcess(measurement, gate.size, self._session.watch, provenance.of_framework))
         item.stash[_RESULT] = result
         if not result.runs:
             self._session.settle(item, result)

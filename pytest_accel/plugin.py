@@ -43,11 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: Sequence[pytest.Item]
 ) -> Generator[None, object, object]:
-    if not any(uses_accel(item) for item in items):
+    benchmarks = [item for item in items if uses_accel(item)]
+    if not benchmarks:
         return (yield)
     from pytest_accel.reports import benchmark_bridge
 
-    with benchmark_bridge.counted_as_benchmarks(config, items):
+    with benchmark_bridge.counted_as_benchmarks(config, benchmarks):
         return (yield)
 
 

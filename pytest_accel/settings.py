@@ -156,8 +156,7 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     for marker in item.iter_markers("accel"):
         if marker.args:
             raise pytest.UsageError(
-                f"{item.nodeid}: @pytest.mark.accel takes keyword arguments only, such as "
-                "tolerance='3%'"
+                f"{item.nodeid}: @pytest.mark.accel takes keyword arguments only, such as tolerance='3%'"
             )
         for name, value in marker.kwargs.items():
             if name not in _PARSERS:
@@ -168,9 +167,7 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
             try:
                 arguments.setdefault(name, _PARSERS[name](value))
             except ValueError as error:
-                raise pytest.UsageError(
-                    f"{item.nodeid}: @pytest.mark.accel({name}=...): {error}"
-                ) from None
+                raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.accel({name}=...): {error}") from None
     return arguments
 
 

@@ -151,10 +151,26 @@ class FakeModule(ModuleType):
 
 def test_jax_arrays_in_any_nest_are_waited_for(monkeypatch):
     waited = []
-    monkeypatch.setitem(sys.modules, "jax", FakeModule("jax", block_until_ready=waited.extend))
+    jax = FakeModule("jax", block_until_ready=waited.extend, Array=np.ndarray)
+    monkeypatch.setitem(sys.modules, "jax", jax)
     array = np.zeros(3)
     assert wait_for((Metrics(count=1, loss={"deep": [array]}), 0.5)) == 0.5
     assert any(leaf is array for leaf in waited)
+
+
+def test_jax_steps_that_return_nothing_are_waited_for_on_every_device(monkeypatch):
+    """A stand-in: that a real device finishes its work in order was seen on a CPU by hand."""
+    waited = []
+    jax = FakeModule(
+        "jax",
+        Array=np.ndarray,
+        block_until_ready=waited.extend,
+        local_devices=lambda: ["device 0", "device 1"],
+        device_put=lambda value, device: np.array(value),
+    )
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    assert wait_for(None) is None
+    assert len(waited) == 2
 
 
 @pytest.mark.parametrize(("in_use", "calls"), [(True, ["synchronize"]), (False, [])])
@@ -179,7 +195,9 @@ def test_tensorflow_beside_another_framework_is_left_asleep(monkeypatch):
         test=SimpleNamespace(experimental=SimpleNamespace(sync_devices=lambda: pytest.fail("woken"))),
     )
     monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
-    monkeypatch.setitem(sys.modules, "jax", FakeModule("jax", block_until_ready=lambda leaves: None))
+    monkeypatch.setitem(
+        sys.modules, "jax", FakeModule("jax", Array=(), block_until_ready=lambda leaves: None)
+    )
     assert wait_for(0.5) == 0.5
 
 

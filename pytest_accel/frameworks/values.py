@@ -118,7 +118,13 @@ def _wait_tensorflow(tf: ModuleType, leaves: list[Any]) -> None:
 
 
 def _wait_jax(jax: ModuleType, leaves: list[Any]) -> None:
-    jax.block_until_ready(leaves)
+    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
+    if not arrays:
+        if sys.modules.get("tensorflow") or sys.modules.get("torch"):
+            return  # Asking JAX would start it, and it would take memory from the framework in use.
+        # A device finishes its work in order, so what is asked for now comes after all before it.
+        arrays = [jax.device_put(0.0, device) + 1 for device in jax.local_devices()]
+    jax.block_until_ready(arrays)
 
 
 def _wait_torch(torch: ModuleType, leaves: list[Any]) -> None:

@@ -61,26 +61,25 @@ def export(item: pytest.Item, result: Result) -> None:
 
 
 @contextmanager
-def counted_as_benchmarks(config: pytest.Config, items: Sequence[pytest.Item]) -> Iterator[None]:
-    """Let pytest-benchmark's ``--benchmark-only`` and ``--benchmark-skip`` see our tests as benchmarks.
+def counted_as_benchmarks(config: pytest.Config, ours: Sequence[pytest.Item]) -> Iterator[None]:
+    """Let pytest-benchmark's ``--benchmark-only`` and ``--benchmark-skip`` see ``ours`` as benchmarks.
 
     It knows a benchmark by the fixture's name, while it handles ``pytest_collection_modifyitems``. Only for
     that time is the name listed, so that the fixture is never set up.
     """
-    ours = [
+    unknown_to_it = [
         item
-        for item in items
+        for item in ours
         if isinstance(item, pytest.Function)
-        and "accel" in item.fixturenames
         and "benchmark" not in item.fixturenames
         and _session(config) is not None
     ]
-    for item in ours:
+    for item in unknown_to_it:
         item.fixturenames = [*item.fixturenames, "benchmark"]
     try:
         yield
     finally:
-        for item in ours:
+        for item in unknown_to_it:
             item.fixturenames = [name for name in item.fixturenames if name != "benchmark"]
 
 

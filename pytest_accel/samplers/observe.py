@@ -39,9 +39,7 @@ class Subject(Protocol):
     def block(self, steps: int) -> Block: ...
 
 
-def observe(
-    subject: Subject, size: Size, *, startup_time_s: float, watch: Callable[[], Conditions]
-) -> Steps:
+def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Callable[[], Conditions]) -> Steps:
     """Prepare and time ``subject``; ``watch`` tells what else goes on, before and after every block.
 
     Raises InvalidRun for a loss that is not finite and for a time that is not positive.

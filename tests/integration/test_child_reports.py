@@ -199,9 +199,7 @@ def test_xfail_marks_count_as_in_any_test(project):
     result = project.run()
 
     result.assert_outcomes(xfailed=2, xpassed=1, failed=3)
-    result.stdout.fnmatch_lines(
-        ["FAILED*test_unexpected*", "FAILED*test_strict*", "FAILED*test_not_here*"]
-    )
+    result.stdout.fnmatch_lines(["FAILED*test_unexpected*", "FAILED*test_strict*", "FAILED*test_not_here*"])
 
 
 def test_no_process_is_started_where_a_mark_already_decides(project):

@@ -114,7 +114,7 @@ def test_a_read_only_folder_refuses_to_record_and_still_compares(project, read_o
 
 
 def test_awkward_test_names_record_and_compare_inside_the_folder(project):
-    project.benchmark('''
+    project.benchmark("""
         import pytest
 
         NAMES = ["a/b\\\\c", "../../../escape", "", "x" * 300, "line\\nbreak", "größe-量"]
@@ -130,7 +130,7 @@ def test_awkward_test_names_record_and_compare_inside_the_folder(project):
         class TestB:
             def test_same(self, accel, step):
                 accel.measure(step, examples_per_step=32)
-        ''')
+        """)
     before = set(project.path.rglob("*"))
     assert project.run("--accel-update-baselines").parseoutcomes() == {"recorded": 8}
     assert len(project.baseline_files) == 8
