@@ -17,6 +17,10 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 _NOT_GIVEN: Any = object()
 
 
+MOST_EXAMPLES_PER_STEP = 10**15
+"""More would be no batch, and throughput would no longer be exact in floating point."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a measuring call returns: the numbers of this run, for the test's own assertions.
@@ -86,10 +90,11 @@ class Accel:
         if (
             isinstance(examples_per_step, bool)
             or not isinstance(examples_per_step, int)
-            or examples_per_step < 1
+            or not 1 <= examples_per_step <= MOST_EXAMPLES_PER_STEP
         ):
             raise ValueError(
-                f"accel.measure(examples_per_step={examples_per_step!r}): give a whole number of 1 or more"
+                f"accel.measure(examples_per_step={examples_per_step!r}): give a whole number from 1 to "
+                "10**15"
             )
         if not isinstance(batch, tuple | list):
             raise TypeError(

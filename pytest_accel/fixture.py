@@ -39,7 +39,7 @@ def accel(request: pytest.FixtureRequest) -> Accel:
     from pytest_accel.calls import Accel
 
     backend = request.config.stash.get(BACKEND, None)
-    if backend is None:
+    if backend is None or not uses_accel(request.node):
         pytest.fail(
             "accel was asked for while the test ran: name it among the arguments of the test, so that the "
             "test can be run in a process of its own",

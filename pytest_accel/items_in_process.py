@@ -44,10 +44,9 @@ class ItemsInProcess:
         if _RESULT in item.stash:
             del item.stash[_RESULT]
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        done = yield
-        if uses_accel(pyfuncitem):
-            result = pyfuncitem.stash.get(_RESULT, None)
-            self._session.settle(pyfuncitem, result or unmeasured(pyfuncitem.nodeid))
-        return done
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Methods of ``unittest.TestCase`` come this way as well."""
+        yield
+        if uses_accel(item):
+            self._session.settle(item, item.stash.get(_RESULT, None) or unmeasured(item.nodeid))

@@ -29,7 +29,7 @@ def percentage(value: object) -> float:
 def positive_int(value: object) -> int:
     """A whole number from 1. Raises ValueError for all else."""
     if isinstance(value, bool) or not re.fullmatch(r"\s*\+?0*[1-9]\d{0,8}\s*", str(value), re.ASCII):
-        raise ValueError(f"{value!r} is not a whole number of 1 or more")
+        raise ValueError(f"{value!r} is not a whole number from 1 to 999999999")
     return int(str(value))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -48,7 +49,11 @@ class Session:
             raise pytest.UsageError(str(error)) from None
 
     def settings_of(self, item: pytest.Item) -> Settings:
-        return self._benchmarks[item.nodeid]
+        """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
+        asked = self._benchmarks[item.nodeid]
+        if item.get_closest_marker("xfail"):
+            return dataclasses.replace(asked, update_baselines=False, record_missing=False)
+        return asked
 
     def gate(self, item: pytest.Item) -> Gate:
         return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item))

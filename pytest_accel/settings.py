@@ -118,7 +118,7 @@ def resolve(config: pytest.Config, marker: dict[str, Any]) -> Settings:
         candidates = (marker.get(option.name), config.getoption(option.dest, None), _ini(config, option))
         chosen[option.name] = next((value for value in candidates if value is not None), option.default)
     if chosen["strict"] is None:
-        chosen["strict"] = bool(os.environ.get("CI"))
+        chosen["strict"] = os.environ.get("CI", "").lower() not in ("", "0", "false")
     if chosen["in_process"]:
         chosen["runs"] = 1  # a lasting setting of the project does not stand in the way of debugging
     conditions = {name: marker[name] for name in CONDITIONS if name in marker}

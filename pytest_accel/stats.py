@@ -37,14 +37,9 @@ def log_ratio(now: Sequence[float], reference: Sequence[float], *, sd: float, qu
     return LogRatio(estimate, quantile * sd * math.sqrt(1 / len(now) + 1 / len(reference)))
 
 
-def two_sided_quantile(confidence: float, dof: float, looks: int) -> float:
-    """Quantile of Student's t for an interval that is looked at up to ``looks`` times.
-
-    The error rate ``1 - confidence`` is shared evenly among the looks and both sides (Bonferroni), so that
-    all intervals together hold the truth with at least this confidence. With infinite ``dof`` it is the
-    normal quantile.
-    """
-    tail = (1 - confidence) / looks / 2
+def two_sided_quantile(confidence: float, dof: float) -> float:
+    """Quantile of Student's t for an interval; with infinite ``dof`` the normal quantile."""
+    tail = (1 - confidence) / 2
     if math.isinf(dof):
         return statistics.NormalDist().inv_cdf(1 - tail)
     from scipy.special import stdtrit  # slow to import, and only a session that compares needs it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from pytest_accel.frameworks import values
@@ -12,12 +12,23 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
 def closed_program(step: Callable[[], Any], kind: Kind) -> Program:
-    """``step()`` needs nothing and may return anything; what the last step of a block returned is waited for.
+    """``step()`` needs nothing and may return anything; what the last of a block returned is waited for.
 
     That is enough, since a device finishes what it is given in order. Earlier results may not be touched: a
-    step may have donated their buffers to the next one.
+    step may have donated their buffers to the next one. Raises TypeError for a step that returns work still
+    to be done, a coroutine or generator.
     """
-    return Program(step, values.wait_for, lambda: values.peak_memory_bytes(kind))
+
+    def start() -> object:
+        result = step()
+        if isinstance(result, Coroutine | Generator | AsyncGenerator):
+            raise TypeError(
+                f"the step returned a {type(result).__name__} that has done no work yet: measure a plain "
+                "function that runs it to its end"
+            )
+        return result
+
+    return Program(start, values.wait_for, lambda: values.peak_memory_bytes(kind))
 
 
 def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any], kind: Kind) -> Program:

@@ -115,3 +115,11 @@ def test_the_machine_is_looked_at_before_and_after_every_block():
 
     assert conditions.load_average == 0.5
     assert len(conditions.foreign_processes) == 5
+
+
+def test_a_step_that_became_slow_does_not_spend_many_times_its_seconds():
+    subject = Subject(step_time_s=0.01)
+
+    observed(subject, Size(40, 20.0, steps_per_block=2**17))
+
+    assert subject.asked == [16] * 40

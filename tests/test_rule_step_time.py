@@ -76,7 +76,7 @@ class TestWhatItSays:
         found = verdict([0.11, 0.1105, 0.1103], [0.1, 0.1, 0.1])
         assert found.outcome is Outcome.REGRESSED
         assert found.reason == (
-            "step time is 10.3 % longer than the baseline (99 % interval +4.5 % to +16.4 %), "
+            "step time is 10.3 % longer than the baseline (99 % interval +5.3 % to +15.5 %), "
             "above the tolerance of 4 %"
         )
 
@@ -84,14 +84,14 @@ class TestWhatItSays:
         found = verdict([0.1, 0.1, 0.1], [0.1, 0.1, 0.1], policy(tolerance=0.1))
         assert found.outcome is Outcome.PASSED
         assert found.reason == (
-            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (99 % interval -5.2 % to +5.5 %)"
+            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (99 % interval -4.5 % to +4.7 %)"
         )
 
     def test_improved_says_how_to_update_the_baseline(self):
         found = verdict([0.09] * 3, [0.1] * 3)
         assert found.outcome is Outcome.IMPROVED
         assert found.reason == (
-            "step time is 10.0 % shorter than the baseline (99 % interval -14.7 % to -5.0 %), "
+            "step time is 10.0 % shorter than the baseline (99 % interval -14.0 % to -5.8 %), "
             "beyond the tolerance of 4 %: update the baseline with --accel-update-baselines"
         )
 
@@ -100,13 +100,13 @@ class TestWhatItSays:
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.reason == (
             "3 runs can neither show nor rule out a slowdown above 4 %: step time changed by +3.0 % "
-            "(99 % interval -2.4 % to +8.7 %), and the smallest slowdown this could have seen is 5.5 %; "
+            "(99 % interval -1.6 % to +7.9 %), and the smallest slowdown this could have seen is 4.7 %; "
             "more runs, here and in the baseline, narrow it (--accel-runs=6)"
         )
 
     def test_what_it_could_have_seen_is_what_it_would_have_called_a_regression(self):
-        assert verdict([0.1 * 1.0560] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
-        assert verdict([0.1 * 1.0545] * 3, [0.1] * 3).outcome is Outcome.INCONCLUSIVE
+        assert verdict([0.1 * 1.0475] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
+        assert verdict([0.1 * 1.0465] * 3, [0.1] * 3).outcome is Outcome.INCONCLUSIVE
 
     @pytest.mark.parametrize("now", [0.103, 0.2])
     def test_an_assumed_spread_is_named_with_the_way_to_measure_it(self, now):
@@ -141,8 +141,23 @@ class TestAnotherRun:
         answer = judge(runs([0.2]), runs([0.1]), policy(min_runs=3), more=True)
         assert answer == NeedMore("1 of at least 3 runs measured")
 
-    def test_not_once_it_is_decided(self):
-        assert isinstance(judge(runs([0.2]), runs([0.1]), POLICY, more=True), Verdict)
+    def test_not_once_a_slowdown_is_ruled_out(self):
+        assert isinstance(judge(runs([0.1]), runs([0.1] * 3), policy(tolerance=0.1), more=True), Verdict)
+
+    @pytest.mark.parametrize(("now", "outcome"), [(0.2, Outcome.REGRESSED), (0.05, Outcome.IMPROVED)])
+    def test_a_change_is_confirmed_by_all_planned_runs(self, now, outcome):
+        for count in (1, 2):
+            answer = judge(runs([now] * count), runs([0.1]), policy(max_runs=3), more=True)
+            assert isinstance(answer, NeedMore)
+            assert answer.reason.endswith("the other planned runs have to confirm it")
+        answer = judge(runs([now] * 3), runs([0.1]), policy(max_runs=3), more=True)
+        assert isinstance(answer, Verdict)
+        assert answer.outcome is outcome
+
+    def test_one_disturbed_run_fails_nothing(self):
+        answer = judge(runs([0.11, 0.1, 0.1]), runs([0.1] * 5), policy(tolerance=0.04), more=True)
+        assert isinstance(answer, Verdict)
+        assert answer.outcome is not Outcome.REGRESSED
 
     def test_while_it_could_decide(self):
         answer = judge(runs([0.103]), runs([0.1]), policy(tolerance=0.1), more=True)
@@ -241,7 +256,7 @@ class TestProperties:
         final = verdict(now, reference, policy)
         assert asked == final or isinstance(asked, NeedMore)
         if isinstance(asked, NeedMore) and len(now) >= policy.min_runs:
-            assert final.outcome is Outcome.INCONCLUSIVE
+            assert final.outcome is not Outcome.PASSED
 
     @pytest.mark.parametrize(("now", "reference"), [([], [0.1]), ([0.1], []), ([], [])])
     @pytest.mark.parametrize("more", [True, False])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import statistics
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,31 +51,7 @@ def test_samples_without_a_logarithm_are_refused(now, reference):
     [(0.95, 10, 2.228), (0.99, 22, 2.819), (0.99, 1, 63.657), (0.95, math.inf, 1.960)],
 )
 def test_quantiles_are_those_of_the_printed_tables(confidence, dof, published):
-    assert two_sided_quantile(confidence, dof, looks=1) == pytest.approx(published, abs=5e-4)
-
-
-def test_looks_share_the_error_rate():
-    assert two_sided_quantile(0.97, 22, looks=3) == pytest.approx(two_sided_quantile(0.99, 22, looks=1))
-
-
-def test_three_looks_together_hold_the_truth_as_often_as_promised():
-    rng = np.random.default_rng(3)
-    runs = rng.standard_normal((20_000, 3))
-    reference = rng.standard_normal((20_000, 1))
-    quantile = two_sided_quantile(0.99, math.inf, looks=3)
-    misses = np.zeros(len(runs), dtype=bool)
-    for look in (1, 2, 3):
-        estimate = runs[:, :look].mean(axis=1) - reference[:, 0]
-        misses |= np.abs(estimate) > quantile * math.sqrt(1 / look + 1)
-    assert misses.mean() <= 0.01
-
-
-@FEW
-@given(group=st.lists(st.floats(0.1, 10), min_size=2, max_size=6), factor=st.floats(0.1, 10))
-def test_pooling_groups_ignores_how_they_differ_in_level(group, factor):
-    variance, dof = pooled_log_variance([group, [factor * time for time in group]])
-    assert dof == 2 * (len(group) - 1)
-    assert variance == pytest.approx(statistics.variance(math.log(time) for time in group), abs=1e-12)
+    assert two_sided_quantile(confidence, dof) == pytest.approx(published, abs=5e-4)
 
 
 def test_groups_of_one_run_tell_nothing():

@@ -129,6 +129,7 @@ def test_a_broken_baseline_is_not_overwritten_and_leaves_the_others_readable(sto
     path.write_bytes(b"{")
     with pytest.raises(BrokenBaseline, match="line 1"):
         store.accept(NODEID, WORKLOAD, ENTRY)
+    path.with_name("dangling.json").symlink_to("nowhere")
     assert path.read_bytes() == b"{"
     assert store.baselines() == (other,)
 

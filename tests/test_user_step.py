@@ -107,8 +107,25 @@ def test_a_functional_step_must_return_a_pair(returned, name):
 
 @pytest.mark.parametrize("examples", [0, -1, 2.0, "8", None, True])
 def test_examples_per_step_must_be_a_positive_whole_number(calls, examples):
-    with pytest.raises(ValueError, match=r"examples_per_step=.*give a whole number of 1 or more"):
+    with pytest.raises(ValueError, match=r"examples_per_step=.*give a whole number from 1 to 10"):
         calls.measure(count, examples_per_step=examples)
+
+
+async def coroutine():
+    pass
+
+
+def generator():
+    yield
+
+
+@pytest.mark.parametrize("step", [coroutine, generator, lambda: generator()])
+@pytest.mark.filterwarnings("ignore:coroutine")
+def test_a_step_that_has_done_no_work_yet_is_refused(step):
+    program = user_step.closed_program(step, Kind.CPU)
+
+    with pytest.raises(TypeError, match="has done no work yet: measure a plain function"):
+        program.step()
 
 
 def test_a_step_must_be_callable(calls):

@@ -13,6 +13,10 @@ from pytest_accel.metrics import run_step_time_s, step_time_s
 from pytest_accel.records import Comparison, NeedMore, Outcome, Policy, Steps, Verdict
 from pytest_accel.stats import LogRatio, log_ratio, two_sided_quantile
 
+CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
+"""What only the last planned look may say: looking again gives chance no second opportunity, and one run that
+a neighbour disturbed fails nothing."""
+
 
 def judge(
     now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, more: bool
@@ -26,7 +30,7 @@ def judge(
         raise ValueError("a comparison needs at least one run now and one in the baseline")
     if more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
-    quantile = two_sided_quantile(policy.confidence, policy.between_run_dof, _looks(policy))
+    quantile = two_sided_quantile(policy.confidence, policy.between_run_dof)
     ratio = log_ratio(
         [run_step_time_s(run) for run in now],
         [run_step_time_s(run) for run in reference],
@@ -34,8 +38,12 @@ def judge(
         quantile=quantile,
     )
     outcome = _outcome(ratio, policy.tolerance)
-    if outcome is Outcome.INCONCLUSIVE and more and _could_decide(ratio, now, reference, policy, quantile):
+    if more and outcome is Outcome.INCONCLUSIVE and _could_decide(ratio, now, reference, policy, quantile):
         return NeedMore(f"after {_runs(now)} {_size(ratio, policy)} is undecided")
+    if more and outcome in CHANGED and len(now) < policy.max_runs:
+        return NeedMore(
+            f"after {_runs(now)} {_size(ratio, policy)}: the other planned runs have to confirm it"
+        )
     comparison = Comparison(
         metric="step_time_s",
         baseline=step_time_s(reference),
@@ -48,10 +56,6 @@ def judge(
         outcome=outcome,
     )
     return Verdict(outcome, _reason(outcome, ratio, now, policy), (comparison,))
-
-
-def _looks(policy: Policy) -> int:
-    return max(1, policy.max_runs - policy.min_runs + 1)
 
 
 def _outcome(ratio: LogRatio, tolerance: float) -> Outcome:

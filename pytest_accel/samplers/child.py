@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+import pytest
 
 from pytest_accel import channel
 from pytest_accel.samplers import InvalidRun
@@ -41,7 +44,7 @@ def started(
     """
     mark = {_MARK: uuid.uuid4().hex}
     line, theirs = channel.pair()
-    with contextlib.closing(line), tempfile.TemporaryFile() as output:
+    with _orderly_end(), contextlib.closing(line), tempfile.TemporaryFile() as output:
         with theirs:
             process = subprocess.Popen(
                 command,
@@ -61,6 +64,26 @@ def started(
         finally:
             child.kill()
             _kill_marked(mark)
+
+
+@contextlib.contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Let signals that would end this process at once end its pytest session, and so the child first."""
+
+    def end(number: int, _: object) -> None:
+        pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
+
+    deadly = (signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in deadly if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # Python allows handlers in the main thread only
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class Child:

@@ -46,7 +46,7 @@ def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Calla
     """
     conditions = [watch()]
     prepared = subject.prepare()
-    steps_per_block = size.steps_per_block or _steps_per_block(prepared.step_time_s)
+    steps_per_block = _steps_per_block(prepared.step_time_s, size)
     blocks: list[Block] = []
     spent_s = 0.0
     while len(blocks) < LEAST_BLOCKS or (len(blocks) < size.blocks and spent_s < size.seconds):
@@ -69,8 +69,15 @@ def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Calla
     )
 
 
-def _steps_per_block(step_time_s: float) -> int:
-    """A power of two, so that it seldom differs between sessions, and that makes a block long enough."""
+def _steps_per_block(step_time_s: float, size: Size) -> int:
+    """What ``size`` says, unless the step became so slow that the least blocks would not fit into its seconds.
+
+    Else a power of two, so that it seldom differs between sessions, and that makes a block long enough.
+    """
+    asked = size.steps_per_block
+    longest_s = max(size.seconds / LEAST_BLOCKS, 2 * LEAST_BLOCK_S)
+    if asked is not None and asked * step_time_s <= longest_s:
+        return asked
     return int(2 ** max(0, math.ceil(math.log2(LEAST_BLOCK_S / step_time_s))))
 
 

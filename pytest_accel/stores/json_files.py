@@ -50,7 +50,7 @@ class JsonStore:
         """
         stored = []
         for path in sorted(self._files()):
-            with contextlib.suppress(BrokenBaseline):
+            with contextlib.suppress(BrokenBaseline, StoreError):
                 stored.append(self._read(path))
         return tuple(baseline for baseline in stored if baseline is not None)
 

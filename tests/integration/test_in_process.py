@@ -84,3 +84,35 @@ def test_a_debugger_reaches_the_step(project):
     pytest_with_debugger = [sys.executable, "-m", "pytest", "--accel-in-process", "--pdb"]
     result = project.pytester.run(*pytest_with_debugger, stdin=b"p 'here is', here\nq\n")
     result.stdout.fnmatch_lines(["*(Pdb) ('here is', 'inside the step')"])
+
+
+def test_a_unittest_benchmark_is_judged_as_well(project):
+    project.benchmark("""
+        import unittest
+
+        import pytest
+
+        class TestStep(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def given(self, accel, step):
+                self.accel, self.step = accel, step
+
+            def test_step(self):
+                self.accel.measure(self.step, examples_per_step=32)
+        """)
+    project.record()
+    result = project.run("--accel-in-process", step_times_s=0.5)
+    assert result.parseoutcomes() == {"failed": 1}
+
+
+def test_accel_asked_for_at_run_time_fails_here_too(project):
+    project.benchmark("""
+        def test_ordinary(accel):
+            pass
+
+        def test_late(request):
+            request.getfixturevalue("accel")
+        """)
+    result = project.run("--accel-in-process", "-k", "late or ordinary")
+    result.stdout.fnmatch_lines(["*name it among the arguments of the test*"])
+    assert result.parseoutcomes() == {"failed": 2}

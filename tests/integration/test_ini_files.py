@@ -73,7 +73,7 @@ def test_every_lasting_setting_is_read(project, name):
         ("accel_tolerance = 2", ": '2' is not a tolerance: give a percentage * such as 2%"),
         ("accel_strict = perhaps", " takes true or false: *'perhaps'*"),
         ("accel_runs = some", " takes a whole number: *'some'*"),
-        ("accel_runs = 0", ": 0 is not a whole number of 1 or more"),
+        ("accel_runs = 0", ": 0 is not a whole number from 1 to 999999999"),
         ("accel_budget = long", " takes a number: *'long'*"),
         ("accel_timeout = -1", ": -1.0 is not a time: give seconds above 0, such as 60"),
     ],

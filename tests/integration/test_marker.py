@@ -29,7 +29,7 @@ MARKED = """
         ("budget='long'", "(budget=...): 'long' is not a time: give seconds above 0, such as 60"),
         ("framework='torch'", "(framework=...): 'torch' is not one of tensorflow*"),
         ("kinds='cuda'", "(kinds=...): 'cuda' is not a choice of kinds: give one or more of cpu, gpu, tpu"),
-        ("min_devices=0", "(min_devices=...): 0 is not a whole number of 1 or more"),
+        ("min_devices=0", "(min_devices=...): 0 is not a whole number from 1 to 999999999"),
         ("min_memory='lots'", "(min_memory=...): 'lots' is not a size: give a number with GB*"),
         ("'3%'", " takes keyword arguments only, such as tolerance='3%'"),
     ],

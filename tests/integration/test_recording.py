@@ -130,3 +130,17 @@ def test_no_run_takes_more_than_its_share_of_the_budget(project):
     report = project.report("--accel-budget=15", step_times_s=1.08)
     runs = report["benchmarks"][0]["runs"]
     assert [len(run["step_times_s"]) for run in runs] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("flag", ["--accel-update-baselines", "--accel-record-missing"])
+def test_a_test_that_is_expected_to_fail_records_nothing(project, flag):
+    project.benchmark("""
+        import pytest
+
+        @pytest.mark.xfail(strict=True)
+        def test_step(accel, step):
+            accel.measure(step, examples_per_step=32)
+        """)
+    result = project.run(flag)
+    assert result.parseoutcomes() == {"failed": 1}
+    assert project.baseline_files == []

@@ -18,6 +18,8 @@ SKIPPED = """
     [
         ([], "", False),
         ([], "true", True),
+        ([], "0", False),
+        ([], "false", False),
         (["--accel-strict"], "", True),
         (["--no-accel-strict"], "true", False),
         (["-o", "accel_strict=true"], "", True),
