@@ -70,7 +70,7 @@ def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Calla
 
 
 def _steps_per_block(step_time_s: float, size: Size) -> int:
-    """What ``size`` says, unless the step became so slow that the least blocks would not fit into its seconds.
+    """What ``size`` says, unless the step became so slow that the least blocks do not fit its seconds.
 
     Else a power of two, so that it seldom differs between sessions, and that makes a block long enough.
     """
