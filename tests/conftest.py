@@ -25,6 +25,9 @@ for late in ("pytest_accel.items_in_children", "pytest_accel.items_in_process", 
 WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
 """Its import takes longer than all else that a session of these projects does."""
 
+WITHIN_A_SESSION = ("-W", "ignore:Module already imported so cannot be rewritten")
+"""pytest warns so where one session runs within another and pytest-accel is installed."""
+
 CONFTEST = """
 import json
 import os
@@ -98,7 +101,7 @@ class Project:
         self._runs.write_text("")
         self._environment.setenv("STEP_TIMES_S", str(step_times_s))
         run = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
-        return run(*WITHOUT_HYPOTHESIS, *map(str, arguments))
+        return run(*WITHOUT_HYPOTHESIS, *WITHIN_A_SESSION, *map(str, arguments))
 
     def record(self, *arguments: object, **settings: Any) -> None:
         """Store baselines, which must succeed."""

@@ -245,7 +245,7 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
 
     def run(tests: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile("import pytest\ncame_to = pytest.mark.came_to\n" + tests)
-        return pytester.runpytest("-p", "no:accel", "-p", "no:benchmark", *arguments)
+        return pytester.runpytest_subprocess("-p", "no:accel", "-p", "no:benchmark", *arguments)
 
     return run
 

@@ -116,6 +116,8 @@ class FreshRuns:
                 startup_time_s=plan["startup_time_s"],
                 watch=lambda: self._watch(own),
             )
+        except pytest.exit.Exception:
+            raise
         except Exception as problem:
             self._stop(child, str(problem))
             raise
