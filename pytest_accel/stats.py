@@ -26,15 +26,31 @@ class LogRatio:
         return math.expm1(self.estimate - self.half_width), math.expm1(self.estimate + self.half_width)
 
 
-def log_ratio(now: Sequence[float], reference: Sequence[float], *, sd: float, quantile: float) -> LogRatio:
+@dataclass(frozen=True)
+class Spread:
+    """How much logarithms of times vary: standard deviations, and how many of them an interval spans.
+
+    ``sd`` is that of one time within its sample, ``shared_sd`` that of what all times of a sample have in
+    common, which no mean takes away. ``quantile`` standard errors lie on each side of an estimate.
+    """
+
+    sd: float
+    shared_sd: float
+    quantile: float
+
+    def half_width(self, now: float, reference: float) -> float:
+        """Of the interval of a difference between the means of so many times; math.inf is the limit."""
+        variance = 2 * self.shared_sd**2 + self.sd**2 * (1 / now + 1 / reference)
+        return self.quantile * math.sqrt(variance)
+
+
+def log_ratio(now: Sequence[float], reference: Sequence[float], spread: Spread) -> LogRatio:
     """Compare two samples of positive times by the means of their logarithms.
 
-    ``sd`` is the standard deviation of the logarithm of one time, known from elsewhere; ``quantile`` is
-    how many standard errors lie on each side of the estimate. Raises ValueError for an empty sample and
-    for a time that is not positive.
+    Raises ValueError for an empty sample and for a time that is not positive.
     """
     estimate = _mean_log(now) - _mean_log(reference)
-    return LogRatio(estimate, quantile * sd * math.sqrt(1 / len(now) + 1 / len(reference)))
+    return LogRatio(estimate, spread.half_width(len(now), len(reference)))
 
 
 def two_sided_quantile(confidence: float, dof: float) -> float:
@@ -57,6 +73,23 @@ def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     dof = sum(len(group) - 1 for group in telling)
     squares = math.fsum((len(group) - 1) * statistics.variance(group) for group in telling)
     return (squares / dof if dof else 0.0), dof
+
+
+TRIMMED = 0.2
+"""Share that a trimmed mean leaves out on each side: Wilcox, "Introduction to Robust Estimation", 4.3."""
+
+
+def trimmed_mean(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of the middle three fifths, and its standard error (Tukey and McLaughlin, 1963).
+
+    Raises ValueError for fewer than five values, which leave no middle.
+    """
+    if len(values) < 5:
+        raise ValueError(f"{len(values)} values are too few for a trimmed mean")
+    from scipy.stats import mstats  # slow to import, and only a comparison of environments needs it
+
+    limits = (TRIMMED, TRIMMED)
+    return float(mstats.trimmed_mean(values, limits)), float(mstats.trimmed_stde(values, limits))
 
 
 def _mean_log(times: Sequence[float]) -> float:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pytest_accel.records import Kind, NeedMore, Outcome, Policy, Steps, Verdict
 from pytest_accel.rules.step_time import judge
 from pytest_accel.rules.variance import between_run
+from pytest_accel.settings import TOLERANCES
 
 SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
 POLICY = Policy(
@@ -76,7 +77,7 @@ class TestWhatItSays:
         found = verdict([0.11, 0.1105, 0.1103], [0.1, 0.1, 0.1])
         assert found.outcome is Outcome.REGRESSED
         assert found.reason == (
-            "step time is 10.3 % longer than the baseline (99 % interval +5.3 % to +15.5 %), "
+            "step time is 10.3 % longer than the baseline (99 % interval +2.6 % to +18.5 %), "
             "above the tolerance of 4 %"
         )
 
@@ -84,29 +85,49 @@ class TestWhatItSays:
         found = verdict([0.1, 0.1, 0.1], [0.1, 0.1, 0.1], policy(tolerance=0.1))
         assert found.outcome is Outcome.PASSED
         assert found.reason == (
-            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (99 % interval -4.5 % to +4.7 %)"
+            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (99 % interval -7.0 % to +7.5 %)"
         )
 
     def test_improved_says_how_to_update_the_baseline(self):
         found = verdict([0.09] * 3, [0.1] * 3)
         assert found.outcome is Outcome.IMPROVED
         assert found.reason == (
-            "step time is 10.0 % shorter than the baseline (99 % interval -14.0 % to -5.8 %), "
+            "step time is 10.0 % shorter than the baseline (99 % interval -16.3 % to -3.2 %), "
             "beyond the tolerance of 4 %: update the baseline with --accel-update-baselines"
         )
 
     def test_inconclusive_says_the_smallest_change_it_could_have_seen(self):
-        found = verdict([0.103] * 3, [0.1] * 3)
+        found = verdict([0.103] * 3, [0.1] * 3, policy(tolerance=0.06))
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.reason == (
-            "3 runs can neither show nor rule out a slowdown above 4 %: step time changed by +3.0 % "
-            "(99 % interval -1.6 % to +7.9 %), and the smallest slowdown this could have seen is 4.7 %; "
+            "3 runs can neither show nor rule out a slowdown above 6 %: step time changed by +3.0 % "
+            "(99 % interval -4.2 % to +10.7 %), and the smallest slowdown this could have seen is 7.5 %; "
             "more runs, here and in the baseline, narrow it (--accel-runs=6)"
         )
 
+    def test_where_more_runs_would_not_help_it_names_what_does(self):
+        found = verdict([0.103] * 3, [0.1] * 3, policy(tolerance=0.05))
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.reason.endswith(
+            "; sessions on this machine differ too much for that, however many runs they have: compare side "
+            "by side with --accel-against, or set a wider --accel-tolerance"
+        )
+
+    @FEW
+    @given(tolerance=st.floats(0.001, 0.2), sd=st.floats(0.001, 0.05))
+    def test_more_runs_are_advised_where_a_thousand_would_pass_and_only_there(self, tolerance, sd):
+        decide = policy(tolerance=tolerance, between_run_sd=sd)
+        few = verdict([0.1], [0.1], decide)
+        assume(few.outcome is Outcome.INCONCLUSIVE)
+        many = verdict([0.1] * 1000, [0.1] * 1000, decide)
+        advised = "--accel-runs=" in few.reason
+        narrow = many.comparisons[0].interval[1] / tolerance
+        assume(not 0.98 < narrow < 1.02)  # a thousand runs are not quite infinitely many
+        assert advised == (narrow < 1)
+
     def test_what_it_could_have_seen_is_what_it_would_have_called_a_regression(self):
-        assert verdict([0.1 * 1.0475] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
-        assert verdict([0.1 * 1.0465] * 3, [0.1] * 3).outcome is Outcome.INCONCLUSIVE
+        assert verdict([0.1 * 1.0755] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
+        assert verdict([0.1 * 1.0745] * 3, [0.1] * 3).outcome is Outcome.INCONCLUSIVE
 
     @pytest.mark.parametrize("now", [0.103, 0.2])
     def test_an_assumed_spread_is_named_with_the_way_to_measure_it(self, now):
@@ -320,7 +341,7 @@ def rates(
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize(("tolerance", "baseline_runs"), [(0.1, 1), (0.1, 3), (0.04, 3)])
+@pytest.mark.parametrize(("tolerance", "baseline_runs"), [(0.1, 1), (0.1, 3), (0.05, 3)])
 class TestContractOnTheCpu:
     """Error rates without any measured spread: one run now, up to two more while undecided."""
 
@@ -330,20 +351,41 @@ class TestContractOnTheCpu:
         )
         assert found[Outcome.REGRESSED] + found[Outcome.IMPROVED] <= 0.01
 
-    def test_a_slowdown_beyond_doubt_is_found_and_never_passed(self, noise, tolerance, baseline_runs):
-        slowdown = max(0.1, 2 * tolerance)
+    def test_a_slowdown_of_twice_the_tolerance_is_found_and_never_passed(
+        self, noise, tolerance, baseline_runs
+    ):
         found = rates(
-            NOISES[noise], kind=Kind.CPU, tolerance=tolerance, baseline_runs=baseline_runs, slowdown=slowdown
+            NOISES[noise],
+            kind=Kind.CPU,
+            tolerance=tolerance,
+            baseline_runs=baseline_runs,
+            slowdown=2 * tolerance,
         )
-        assert found[Outcome.REGRESSED] >= 0.98
+        assert found[Outcome.REGRESSED] >= 0.95
         assert found[Outcome.PASSED] <= 0.01
 
 
 @pytest.mark.parametrize("noise", ["resnet50_32px", "busy_neighbour"])
-def test_twice_a_tolerance_of_4_percent_is_found_on_the_cpu(noise):
-    found = rates(NOISES[noise], kind=Kind.CPU, tolerance=0.04, baseline_runs=3, slowdown=0.08)
-    assert found[Outcome.REGRESSED] >= 0.95
-    assert found[Outcome.PASSED] <= 0.01
+def test_an_unchanged_program_passes_at_the_default_tolerance_of_the_cpu(noise):
+    found = rates(NOISES[noise], kind=Kind.CPU, tolerance=TOLERANCES[Kind.CPU], baseline_runs=3, slowdown=0)
+    assert found[Outcome.PASSED] >= 0.90
+
+
+BOOTED = {
+    "dense": [0.0028034, 0.0027471, 0.0031138],
+    "batch 32": [0.185058, 0.192154, 0.182694],
+    "batch 16": [0.144443, 0.146363, 0.138398],
+    "batch 8": [0.108188, 0.103187, 0.105163],
+}
+"""Fastest blocks (s) of a baseline's runs, recorded right after the machine had booted."""
+
+
+@pytest.mark.parametrize(("name", "now", "runs_now"), [("batch 16", 0.127, 1), ("dense", 0.00261, 5)])
+def test_a_machine_that_settles_after_boot_is_no_improvement(name, now, runs_now):
+    """The same program minutes later: faster by a tenth, with a baseline whose runs differ by 4 %."""
+    between = between_run(Kind.CPU, list(BOOTED.values()))
+    decide = policy(tolerance=0.1, between_run_sd=between.sd, between_run_dof=between.dof)
+    assert verdict([now] * runs_now, BOOTED[name], decide).outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(("kind", "sd"), [(Kind.GPU, 0.005), (Kind.TPU, 0.003)])

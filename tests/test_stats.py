@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.stats import log_ratio, pooled_log_variance, two_sided_quantile
+from pytest_accel.stats import Spread, log_ratio, pooled_log_variance, two_sided_quantile
 
 TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=6)
 FEW = settings(max_examples=50, deadline=None)
+SPREAD = Spread(sd=0.02, shared_sd=0.01, quantile=3)
+SPREADS = st.builds(Spread, sd=st.floats(0, 0.1), shared_sd=st.floats(0, 0.1), quantile=st.floats(0, 5))
 
 
 @FEW
-@given(now=TIMES, reference=TIMES, sd=st.floats(0, 0.1), quantile=st.floats(0, 5))
-def test_the_interval_holds_the_change(now, reference, sd, quantile):
-    ratio = log_ratio(now, reference, sd=sd, quantile=quantile)
+@given(now=TIMES, reference=TIMES, spread=SPREADS)
+def test_the_interval_holds_the_change(now, reference, spread):
+    ratio = log_ratio(now, reference, spread)
     low, high = ratio.interval
     assert low <= ratio.change <= high
 
@@ -25,25 +27,33 @@ def test_the_interval_holds_the_change(now, reference, sd, quantile):
 @FEW
 @given(now=TIMES, reference=TIMES)
 def test_swapping_the_samples_mirrors_the_estimate(now, reference):
-    there = log_ratio(now, reference, sd=0.02, quantile=3)
-    back = log_ratio(reference, now, sd=0.02, quantile=3)
+    there = log_ratio(now, reference, SPREAD)
+    back = log_ratio(reference, now, SPREAD)
     assert back.estimate == pytest.approx(-there.estimate, abs=1e-12)
     assert back.half_width == there.half_width
 
 
 def test_twice_the_time_is_a_change_of_100_percent():
-    assert log_ratio([2.0, 2.0], [1.0], sd=0.0, quantile=3).change == pytest.approx(1.0)
+    assert log_ratio([2.0, 2.0], [1.0], SPREAD).change == pytest.approx(1.0)
 
 
 def test_half_width_counts_the_runs_of_both_sides():
-    ratio = log_ratio([1.0, 1.0], [1.0, 1.0, 1.0], sd=0.02, quantile=3)
-    assert ratio.half_width == pytest.approx(3 * 0.02 * math.sqrt(1 / 2 + 1 / 3))
+    ratio = log_ratio([1.0, 1.0], [1.0, 1.0, 1.0], SPREAD)
+    assert ratio.half_width == pytest.approx(3 * math.sqrt(2 * 0.01**2 + 0.02**2 * (1 / 2 + 1 / 3)))
+
+
+@FEW
+@given(spread=SPREADS, runs=st.integers(1, 50), more=st.integers(0, 50))
+def test_no_number_of_runs_takes_away_what_they_share(spread, runs, more):
+    limit = spread.half_width(math.inf, math.inf)
+    assert limit == pytest.approx(spread.quantile * spread.shared_sd * math.sqrt(2))
+    assert limit <= spread.half_width(runs + more, runs) <= spread.half_width(runs, runs)
 
 
 @pytest.mark.parametrize(("now", "reference"), [([], [1.0]), ([1.0], []), ([0.0], [1.0]), ([1.0], [-1.0])])
 def test_samples_without_a_logarithm_are_refused(now, reference):
     with pytest.raises(ValueError, match=r"no time to take the mean of|math domain|expected a positive"):
-        log_ratio(now, reference, sd=0.02, quantile=3)
+        log_ratio(now, reference, SPREAD)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 from pytest_accel.metrics import run_step_time_s, step_time_s
 from pytest_accel.records import Comparison, NeedMore, Outcome, Policy, Steps, Verdict
-from pytest_accel.stats import LogRatio, log_ratio, two_sided_quantile
+from pytest_accel.rules import wording
+from pytest_accel.rules.decision import outcome_of
+from pytest_accel.rules.variance import SHARED
+from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 
 CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
 """What only the last planned look may say: looking again gives chance no second opportunity, and one run that
@@ -30,20 +33,20 @@ def judge(
         raise ValueError("a comparison needs at least one run now and one in the baseline")
     if more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
-    quantile = two_sided_quantile(policy.confidence, policy.between_run_dof)
-    ratio = log_ratio(
-        [run_step_time_s(run) for run in now],
-        [run_step_time_s(run) for run in reference],
+    spread = Spread(
         sd=policy.between_run_sd,
-        quantile=quantile,
+        shared_sd=SHARED * policy.between_run_sd,
+        quantile=two_sided_quantile(policy.confidence, policy.between_run_dof),
     )
-    outcome = _outcome(ratio, policy.tolerance)
-    if more and outcome is Outcome.INCONCLUSIVE and _could_decide(ratio, now, reference, policy, quantile):
-        return NeedMore(f"after {_runs(now)} {_size(ratio, policy)} is undecided")
+    ratio = log_ratio(
+        [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], spread
+    )
+    outcome = outcome_of(ratio, policy.tolerance)
+    size = wording.size(ratio, policy.confidence)
+    if more and outcome is Outcome.INCONCLUSIVE and _could_decide(ratio, now, reference, policy, spread):
+        return NeedMore(f"after {_runs(now)} {size} is undecided")
     if more and outcome in CHANGED and len(now) < policy.max_runs:
-        return NeedMore(
-            f"after {_runs(now)} {_size(ratio, policy)}: the other planned runs have to confirm it"
-        )
+        return NeedMore(f"after {_runs(now)} {size}: the other planned runs have to confirm it")
     comparison = Comparison(
         metric="step_time_s",
         baseline=step_time_s(reference),
@@ -55,75 +58,61 @@ def judge(
         direction="lower_is_better",
         outcome=outcome,
     )
-    return Verdict(outcome, _reason(outcome, ratio, now, policy), (comparison,))
-
-
-def _outcome(ratio: LogRatio, tolerance: float) -> Outcome:
-    low, high = ratio.interval
-    if low > 0 and ratio.change > tolerance:
-        return Outcome.REGRESSED
-    if high < 0 and ratio.change < 1 / (1 + tolerance) - 1:
-        return Outcome.IMPROVED
-    if high <= tolerance:
-        return Outcome.PASSED
-    return Outcome.INCONCLUSIVE
+    return Verdict(outcome, _reason(outcome, ratio, now, policy, spread), (comparison,))
 
 
 def _could_decide(
-    ratio: LogRatio, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, quantile: float
+    ratio: LogRatio, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, spread: Spread
 ) -> bool:
     """Whether the last planned look could end otherwise than inconclusive.
 
     Until then the estimate moves by no more than ``reach``, at the confidence of the interval: the mean of n
-    runs has variance sd²/n, that of all N has sd²/N, and their difference has sd² (1/n - 1/N). An
-    improvement needs no line of its own: where one is in reach, so is a pass.
+    runs has variance sd²/n beside what they share, that of all N has sd²/N, and their difference has
+    sd² (1/n - 1/N). An improvement needs no line of its own: where one is in reach, so is a pass.
     """
     runs, last = len(now), max(len(now), policy.max_runs)
     if runs == last:
         return False
-    unit = quantile * policy.between_run_sd
-    reach = unit * math.sqrt(1 / runs - 1 / last)
-    last_half_width = unit * math.sqrt(1 / last + 1 / len(reference))
+    reach = spread.quantile * spread.sd * math.sqrt(1 / runs - 1 / last)
+    last_half_width = spread.half_width(last, len(reference))
     tolerance = math.log1p(policy.tolerance)
     could_pass = ratio.estimate - reach + last_half_width <= tolerance
     could_regress = ratio.estimate + reach > max(tolerance, last_half_width)
     return could_pass or could_regress
 
 
-def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy) -> str:
+def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
     tolerance = f"{100 * policy.tolerance:g} %"
-    size = f"{100 * abs(ratio.change):.1f} %"
-    interval = _interval(ratio, policy)
+    change = f"{100 * abs(ratio.change):.1f} %"
+    size = wording.size(ratio, policy.confidence)
+    interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.PASSED:
-        return f"a slowdown above {tolerance} is ruled out: {_size(ratio, policy)}"
+        return f"a slowdown above {tolerance} is ruled out: {size}"
     if outcome is Outcome.IMPROVED:
         return (
-            f"step time is {size} shorter than the baseline {interval}, beyond the tolerance of {tolerance}: "
-            "update the baseline with --accel-update-baselines"
+            f"step time is {change} shorter than the baseline {interval}, beyond the tolerance of "
+            f"{tolerance}: update the baseline with --accel-update-baselines"
         )
     if outcome is Outcome.REGRESSED:
         return (
-            f"step time is {size} longer than the baseline {interval}, "
+            f"step time is {change} longer than the baseline {interval}, "
             f"above the tolerance of {tolerance}{_assumption(policy)}"
         )
     return (
-        f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {_size(ratio, policy)}, "
-        f"and the smallest slowdown this could have seen is {_smallest_visible(ratio, policy)}; more runs, "
-        f"here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))}){_assumption(policy)}"
+        f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
+        f"slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; "
+        f"{_way_out(now, policy, spread)}{_assumption(policy)}"
     )
 
 
-def _size(ratio: LogRatio, policy: Policy) -> str:
-    return f"step time changed by {100 * ratio.change:+z.1f} % {_interval(ratio, policy)}"
-
-
-def _interval(ratio: LogRatio, policy: Policy) -> str:
-    low, high = ratio.interval
-    return f"({100 * policy.confidence:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
-
-
-def _smallest_visible(ratio: LogRatio, policy: Policy) -> str:
-    return f"{100 * max(policy.tolerance, math.expm1(ratio.half_width)):.1f} %"
+def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
+    """What to do about an inconclusive comparison: more runs, unless what sessions differ by is too much."""
+    if spread.half_width(math.inf, math.inf) < math.log1p(policy.tolerance):
+        return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
+    return (
+        "sessions on this machine differ too much for that, however many runs they have: compare side by "
+        "side with --accel-against, or set a wider --accel-tolerance"
+    )
 
 
 def _assumption(policy: Policy) -> str:
