@@ -1,0 +1,97 @@
+"""The tables of the detection study: shares of trials in percent, with 95 % Clopper-Pearson intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from other_rules import OTHER_RULES, Rule
+from replay import Trial, our_outcome
+from scipy.stats import binomtest
+from tabulate import tabulate
+
+from pytest_accel.records import Kind, Outcome
+
+SLOWDOWNS = (0.02, 0.05, 0.10, 0.20)
+CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
+
+
+def rules_table(trials: Sequence[Trial], tolerances: Sequence[float]) -> str:
+    """Every rule: how often it calls an unchanged program changed, and finds a slowdown."""
+    ours = [_our_row(trials, tolerance) for tolerance in tolerances]
+    theirs = [_their_row(trials, name, rule) for name, rule in OTHER_RULES.items()]
+    found = [f"{100 * slowdown:g} % slower: found" for slowdown in SLOWDOWNS]
+    headers = ["rule", "unchanged: called changed", "unchanged: inconclusive", *found]
+    return tabulate(ours + theirs, headers, tablefmt="github")
+
+
+def _our_row(trials: Sequence[Trial], tolerance: float) -> list[str]:
+    unchanged = [our_outcome(trial, tolerance, 0.0) for trial in trials]
+    return [
+        f"pytest-accel, {100 * tolerance:g} %",
+        _rate(one in CHANGED for one in unchanged),
+        _rate(one is Outcome.INCONCLUSIVE for one in unchanged),
+        *(
+            _rate(our_outcome(trial, tolerance, slowdown) is Outcome.REGRESSED for trial in trials)
+            for slowdown in SLOWDOWNS
+        ),
+    ]
+
+
+def _their_row(trials: Sequence[Trial], name: str, rule: Rule) -> list[str]:
+    return [
+        name,
+        _rate(rule(trial.now.ravel(), trial.before.ravel()) != 0 for trial in trials),
+        "never",
+        *(
+            _rate(rule((1 + slowdown) * trial.now.ravel(), trial.before.ravel()) == 1 for trial in trials)
+            for slowdown in SLOWDOWNS
+        ),
+    ]
+
+
+def contract_table(trials: Sequence[Trial], tolerances: Sequence[float], kind: Kind = Kind.CPU) -> str:
+    """What this project promises, at each tolerance: at most 1 % false verdicts, and so on."""
+    headers = [
+        "tolerance",
+        "unchanged: called changed",
+        "unchanged: inconclusive",
+        "twice the tolerance: found",
+        "twice the tolerance: passed",
+        "holds",
+    ]
+    rows = [_contract_row(trials, tolerance, kind) for tolerance in tolerances]
+    return tabulate(rows, headers, tablefmt="github")
+
+
+def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list[str]:
+    unchanged = [our_outcome(trial, tolerance, 0.0, kind) for trial in trials]
+    twice = [our_outcome(trial, tolerance, 2 * tolerance, kind) for trial in trials]
+    wrong = [one in CHANGED for one in unchanged]
+    undecided = [one is Outcome.INCONCLUSIVE for one in unchanged]
+    found = [one is Outcome.REGRESSED for one in twice]
+    missed = [one is Outcome.PASSED for one in twice]
+    broken = [
+        what
+        for what, breaks in (
+            ("false verdicts", _share(wrong) > 0.01),
+            ("inconclusive", _share(undecided) > 0.10),
+            ("detection", _share(found) < 0.95),
+            ("wrong passes", _share(missed) > 0.01),
+        )
+        if breaks
+    ]
+    return [
+        f"{100 * tolerance:g} %",
+        *map(_rate, (wrong, undecided, found, missed)),
+        f"not: {', '.join(broken)}" if broken else "yes",
+    ]
+
+
+def _share(hits: Sequence[bool]) -> float:
+    return sum(hits) / len(hits)
+
+
+def _rate(hits: Iterable[bool]) -> str:
+    hits = list(hits)
+    interval = binomtest(sum(hits), len(hits)).proportion_ci(0.95)
+    return f"{100 * _share(hits):.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -1,0 +1,124 @@
+"""The study of error rates: it finds what is planted, and prints what the documentation quotes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RATE = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+def study(*arguments: str) -> str:
+    command = [sys.executable, BENCHMARKS / "detection_study.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_replay_puts_every_rule_beside_ours():
+    printed = study("replay", "--trials=5", "--tolerance=10%")
+
+    for name in ("quiet", "quiet_with_neighbour", "noisy", "noisy_with_neighbours"):
+        assert f"# replay of {name}: " in printed
+    for rule in ("pytest-accel, 10 %", "pytest-benchmark min:5%", "asv", "pyperf", "criterion", "TorchBench"):
+        rows = [line for line in printed.splitlines() if line.startswith(f"| {rule}")]
+        assert len(rows) == 4
+        assert all(len(re.findall(RATE, row)) >= 5 for row in rows)
+
+
+def test_the_documentation_quotes_the_figures_of_the_recordings():
+    documented = (BENCHMARKS.parent / "docs" / "verdicts.md").read_text().splitlines()
+    rows = [line for line in study("noise").splitlines() if line.startswith("|")]
+
+    assert len(rows) > 15
+    assert [row for row in rows if row not in documented] == []
+
+
+def test_model_says_whether_the_promise_holds():
+    printed = study("model", "--drawn=200", "--tolerance=10%")
+
+    quiet = printed.partition("# model of quiet:")[2]
+    (row,) = re.findall(r"^\| 10 %.*\|$", quiet.partition("\n# ")[0], re.MULTILINE)
+    assert row.rstrip(" |").endswith("yes")
+    assert len(re.findall(RATE, row)) == 4
+
+
+def test_the_same_seed_gives_the_same_rates():
+    arguments = ("model", "--drawn=20", "--tolerance=2%")
+    assert study(*arguments, "--seed=1") == study(*arguments, "--seed=1")
+    assert study(*arguments, "--seed=1") != study(*arguments, "--seed=2")
+
+
+def test_recordings_are_what_their_readme_says():
+    from recordings import load
+
+    sizes = {one.name: one.step_times_s.shape for one in load()}
+    readme = (BENCHMARKS / "data" / "README.md").read_text()
+    for name, (sessions, _) in sizes.items():
+        assert f"| `{name}.json` | {sessions} |" in readme
+
+
+def test_a_trial_has_no_session_twice():
+    from recordings import Recording
+    from replay import trials
+
+    sessions = np.arange(1.0, 11.0)[:, None]
+    recording = Recording("ten", "", sessions, {}, sittings=(0,) * 6 + (1,) * 4)
+    made = trials(recording, 3, 4, most=1000, seed=0)
+
+    assert made
+    for trial in made:
+        before, now = set(trial.before.ravel()), set(trial.now.ravel())
+        assert not before & now
+        assert not {time for other in trial.others for time in other.ravel()} & now
+        for side in (sorted(before), sorted(now)):
+            assert np.diff(side).tolist() == [1.0, 1.0]
+            assert (side[0] <= 6) == (side[-1] <= 6), "a session of two sittings"
+
+
+@pytest.mark.parametrize(("slowdown", "expected"), [(0.0, "passed"), (0.5, "regressed"), (-0.5, "improved")])
+def test_what_is_planted_is_judged(slowdown, expected):
+    from replay import Trial, our_outcome
+
+    same = np.full((3, 5), 0.25)
+    assert our_outcome(Trial(same, same, [same]), 0.1, slowdown) == expected
+
+
+def test_every_other_rule_finds_a_plain_slowdown_and_no_rule_finds_one_in_the_same_times():
+    from other_rules import OTHER_RULES
+
+    times = 0.25 + 0.01 * np.random.default_rng(0).random(120)
+    for name, rule in OTHER_RULES.items():
+        assert rule(1.5 * times, times) == 1, name
+        assert rule(times, times) == 0, name
+
+
+def test_components_are_those_of_the_model():
+    from noise_model import STEP_TIME_S
+    from noise_study import components
+    from recordings import Recording
+
+    rng = np.random.default_rng(0)
+    shared = np.repeat(0.03 * rng.standard_normal(400), 3)
+    times = STEP_TIME_S * np.exp(shared + 0.02 * rng.standard_normal(1200))[:, None]
+    recording = Recording("made", "", times, {}, sittings=tuple(np.repeat(range(400), 3).tolist()))
+
+    assert components(recording) == pytest.approx((0.03, 0.02), rel=0.1)
+
+
+def test_data_files_hold_positive_times_of_six_digits():
+    for file in (BENCHMARKS / "data").glob("*.json"):
+        content = json.loads(file.read_text())
+        for session in content["sessions"]:
+            times = [*session["step_times_s"], *(t for each in session["yardsticks"].values() for t in each)]
+            assert all(time > 0 and float(f"{time:.6g}") == time for time in times)
