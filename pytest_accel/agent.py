@@ -82,6 +82,8 @@ class Agent:
                 case "prepare":
                     prepared = measurement.prepare()
                     versions = provenance.of_framework(plan.workload.framework)
+                    if order["every_package"]:
+                        versions = {**provenance.every_package(), **versions}
                     self._channel.send("prepared", prepared=codec.encode(prepared), provenance=versions)
                 case "block":
                     block = measurement.block(order["steps"])

@@ -1,21 +1,21 @@
-"""The private line between a session and its child: JSON messages over a socket pair.
+"""The private line between a session and its child: JSON messages over two pipes.
 
-Standard output is never used, so a step may print what it likes.
+They are the standard input and output that the child was started with. ``bootstrap`` has put others in their
+place by the time a test runs, so a step may print what it likes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 from multiprocessing.connection import Connection
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Checked first: both sides must speak the same version."""
 
-VARIABLE = "PYTEST_ACCEL_CHANNEL"
-"""The environment variable that tells a child the file descriptor of its end."""
+VARIABLE = "PYTEST_ACCEL_LINE"
+"""The environment variable in which ``bootstrap`` leaves the file descriptors of the child's end."""
 
 Message = dict[str, Any]
 
@@ -25,13 +25,11 @@ class Closed(Exception):
 
 
 class Channel:
-    """One end of the line."""
+    """One end of the line: the file descriptors to read from and to write to."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._connection = Connection(descriptor)
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._incoming = Connection(incoming, writable=False)
+        self._outgoing = Connection(outgoing, readable=False)
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send one message. Raises Closed if nobody can read it any more.
@@ -40,34 +38,54 @@ class Channel:
         """
         message = json.dumps({"kind": kind, **fields}, default=str).encode()
         try:
-            self._connection.send_bytes(message)
+            self._outgoing.send_bytes(message)
         except OSError:
             raise Closed from None
 
     def waiting(self, timeout_s: float) -> bool:
         """Whether a message, or the end of the line, comes within this time."""
-        return self._connection.poll(timeout_s)
+        return self._incoming.poll(timeout_s)
 
     def receive(self) -> Message:
         """The next message, whenever it comes. Raises Closed at the end of the line."""
         try:
-            message: Message = json.loads(self._connection.recv_bytes())
+            message: Message = json.loads(self._incoming.recv_bytes())
         except (EOFError, OSError):
             raise Closed from None
         return message
 
+    def send_line(self, text: str) -> None:
+        """Send one line of text, which is what the first lines of a child can read. Raises Closed."""
+        unsent = f"{text}\n".encode()
+        try:
+            while unsent:
+                unsent = unsent[os.write(self._outgoing.fileno(), unsent) :]
+        except OSError:
+            raise Closed from None
+
+    def receive_byte(self) -> bytes:
+        """The next byte of a line of text; what follows the line is left alone. Raises Closed."""
+        try:
+            byte = os.read(self._incoming.fileno(), 1)
+        except OSError:
+            raise Closed from None
+        if not byte:
+            raise Closed
+        return byte
+
     def close(self) -> None:
-        self._connection.close()
-
-
-def pair() -> tuple[Channel, socket.socket]:
-    """Our end, and the socket whose descriptor a child is to inherit."""
-    ours, theirs = socket.socketpair()
-    return Channel(ours.detach()), theirs
+        self._incoming.close()
+        self._outgoing.close()
 
 
 def from_environment() -> Channel:
-    """The child's end. No process that the child starts gets hold of it."""
-    descriptor = int(os.environ.pop(VARIABLE))
-    os.set_inheritable(descriptor, False)
-    return Channel(descriptor)
+    """The child's end, which no process that the child starts inherits."""
+    incoming, outgoing = map(int, os.environ.pop(VARIABLE).split())
+    return Channel(incoming, outgoing)
+
+
+def pair() -> tuple[Channel, int, int]:
+    """Our end, and the file descriptors that the child is to have as its standard input and output."""
+    their_incoming, our_outgoing = os.pipe()
+    our_incoming, their_outgoing = os.pipe()
+    return Channel(our_incoming, our_outgoing), their_incoming, their_outgoing

@@ -3,48 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from pytest_accel.records import NeedMore, Policy, Run, Steps, Verdict
+from pytest_accel.records import NeedMore, Run, Steps, Verdict
 from pytest_accel.samplers import Sampler
 
-
-class Rule(Protocol):
-    """Judges runs of now against those of a baseline; without ``more`` it must come to a verdict."""
-
-    def __call__(
-        self, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, more: bool
-    ) -> Verdict | NeedMore: ...
+Seen = TypeVar("Seen")
+"""A Run, or a Pair of them."""
 
 
-def collect(sampler: Sampler, count: int) -> list[Run]:
-    """So many runs. Raises what the sampler raises."""
+def collect(sampler: Sampler[Seen], count: int) -> list[Seen]:
+    """So many of them. Raises what the sampler raises."""
     return [sampler.next() for _ in range(count)]
 
 
 def decide(
-    runs: Sequence[Run],
-    sampler: Sampler,
-    reference: Sequence[Steps],
-    policy: Policy,
-    judge: Rule,
-    *,
-    budget_s: float,
-) -> tuple[Verdict, list[Run]]:
-    """Judge ``runs``, and take further ones from ``sampler`` while they may decide and budget is left.
+    seen: Sequence[Seen],
+    sampler: Sampler[Seen],
+    judge: Callable[[Sequence[Seen], bool], Verdict | NeedMore],
+    affordable: Callable[[Sequence[Seen]], bool],
+) -> tuple[Verdict, list[Seen]]:
+    """Judge what was seen, and take more from ``sampler`` while that may decide and is ``affordable``.
 
-    Returns the verdict and all runs behind it. Raises what the sampler raises.
+    ``judge`` is told whether more may be asked for; without that it must come to a verdict. Returns the
+    verdict and all that is behind it. Raises what the sampler raises.
     """
-    runs = list(runs)
+    seen = list(seen)
     while True:
-        more = len(runs) < policy.max_runs and steady_state_s(runs) < budget_s
-        now = [run.steps for run in runs]
-        answer = judge(now, of_equal_length(reference, now), policy, more=more)
+        more = affordable(seen)
+        answer = judge(seen, more)
         if isinstance(answer, Verdict):
-            return answer, runs
+            return answer, seen
         assert more, "without more runs a rule must come to a verdict"
-        runs.append(sampler.next())
+        seen.append(sampler.next())
 
 
 def of_equal_length(reference: Sequence[Steps], now: Sequence[Steps]) -> list[Steps]:

@@ -12,6 +12,7 @@ from pytest_accel.records import (
     Accepted,
     Baseline,
     Comparison,
+    NeedMore,
     Outcome,
     Policy,
     Result,
@@ -59,7 +60,7 @@ class Gate:
         blocks = min(len(run.step_times_s) for run in accepted)
         return Size(blocks, seconds, accepted[0].steps_per_block)
 
-    def result(self, sampler: Sampler) -> Result:
+    def result(self, sampler: Sampler[Run]) -> Result:
         """Take runs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             runs = engine.collect(sampler, self._settings.runs)
@@ -78,7 +79,7 @@ class Gate:
         extra = 0 if self._settings.update_baselines or self._settings.in_process else EXTRA_RUNS
         return self._settings.runs + extra
 
-    def _judged(self, runs: list[Run], sampler: Sampler) -> Result:
+    def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         workload = runs[0].workload
         baseline = self._store.load(self._nodeid, workload.framework)
         if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
@@ -87,16 +88,15 @@ class Gate:
             return self._without_baseline(runs)
         if baseline.workload.hash != workload.hash:
             return self._incomparable(runs, baseline)
+        policy = self._policy(baseline)
         verdict, runs = engine.decide(
             runs,
             sampler,
-            baseline.in_force.runs,
-            self._policy(baseline),
-            step_time.judge,
-            budget_s=self._settings.budget,
+            lambda seen, more: _judged_by(baseline, seen, policy, more=more),
+            lambda seen: len(seen) < policy.max_runs and engine.steady_state_s(seen) < self._settings.budget,
         )
         drift = _drift(runs, baseline)
-        return self._finished(_explained(verdict, runs), runs, baseline, drift)
+        return self._finished(explained(verdict, runs), runs, baseline, drift)
 
     def _policy(self, baseline: Baseline) -> Policy:
         kind = self._accelerator.kind
@@ -135,9 +135,7 @@ class Gate:
         return self._finished(Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
     def _old_to_new(self, runs: list[Run], baseline: Baseline) -> tuple[Comparison, ...]:
-        now = [run.steps for run in runs]
-        before = engine.of_equal_length(baseline.in_force.runs, now)
-        answer = step_time.judge(now, before, self._policy(baseline), more=False)
+        answer = _judged_by(baseline, runs, self._policy(baseline), more=False)
         found = answer.comparisons if isinstance(answer, Verdict) else ()
         return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)
 
@@ -174,6 +172,11 @@ class Gate:
         )
 
 
+def _judged_by(baseline: Baseline, runs: Sequence[Run], policy: Policy, *, more: bool) -> Verdict | NeedMore:
+    now = [run.steps for run in runs]
+    return step_time.judge(now, engine.of_equal_length(baseline.in_force.runs, now), policy, more=more)
+
+
 def unmeasured(nodeid: str) -> Result:
     """What a test comes to that asked for ``accel`` and ended normally without using it."""
     reason = (
@@ -193,7 +196,7 @@ def _accepted(runs: Sequence[Run]) -> Accepted:
     )
 
 
-def _explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
+def explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
     """A verdict that is no pass names what else went on, where that may explain it."""
     if verdict.outcome is Outcome.PASSED:
         return verdict

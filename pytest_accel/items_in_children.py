@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import functools
+import random
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pytest
 
 from pytest_accel import options
+from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
-from pytest_accel.samplers.fresh_runs import OPTIONS_FOR_REPORTS, FreshRuns, PhaseReport, TestEnded
+from pytest_accel.records import Workload
+from pytest_accel.samplers.environments import Environment
+from pytest_accel.samplers.fresh_runs import FreshRuns
+from pytest_accel.samplers.interleaved import Interleaved
+from pytest_accel.samplers.observe import Size
+from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
 from pytest_accel.session import Session
+
+OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
+"""pytest's own options that change what a report says; the child's reports are shown as ours."""
 
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
@@ -36,17 +47,17 @@ class ItemsInChildren:
             vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
 
     def _run(self, item: pytest.Item) -> None:
-        gate = self._session.gate(item)
-        runs = FreshRuns(
-            item,
-            self._session.accelerator,
-            gate.size,
-            self._session.watch,
-            options=self._child_options,
-            timeout_s=self._session.settings_of(item).timeout,
-        )
+        runs: FreshRuns | Interleaved
+        if self._session.other is None:
+            gate = self._session.gate(item)
+            runs = self._fresh_runs(item, gate.size)
+            judged = functools.partial(gate.result, runs)
+        else:
+            against = self._session.against(item)
+            runs = self._pairs(item, against, self._session.other)
+            judged = functools.partial(against.result, runs)
         try:
-            result = gate.result(runs)
+            result = judged()
         except TestEnded as ended:
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
@@ -56,6 +67,29 @@ class ItemsInChildren:
             if runs.output:
                 item.add_report_section("call", "output of the child", runs.output)
         self._session.settle(item, result)
+
+    def _fresh_runs(self, item: pytest.Item, size: Callable[[Workload], Size]) -> FreshRuns:
+        return FreshRuns(
+            item,
+            self._session.accelerator,
+            size,
+            self._session.watch,
+            options=self._child_options,
+            timeout_s=self._session.settings_of(item).timeout,
+        )
+
+    def _pairs(self, item: pytest.Item, against: Against, other: Environment) -> Interleaved:
+        return Interleaved(
+            item,
+            self._session.accelerator,
+            other,
+            self._session.watch,
+            seconds=against.seconds,
+            enough=against.enough,
+            options=self._child_options,
+            timeout_s=self._session.settings_of(item).timeout,
+            order=random.Random(),
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:

@@ -96,7 +96,8 @@ OPTIONS = (
            _text, None, "NAME", ini="string"),
     Option("baselines", "folder of the baselines, relative to rootdir (default: baselines)",
            _text, "baselines", "DIR", ini="string"),
-    Option("tolerance", "a slowdown up to this does not matter (default: 2%% on gpu and tpu, 10%% on cpu)",
+    Option("tolerance", "a slowdown up to this does not matter (default: 2%% on gpu and tpu; on cpu 10%%, "
+           "with --accel-against 2.5%%)",
            percentage, None, "PERCENT", ini="string", marker=True),
     Option("strict", "fail every outcome that is not a proven pass (default: on when CI is set)",
            bool, None, ini="bool", switch=True),
@@ -110,6 +111,8 @@ OPTIONS = (
            bool, False, switch=True),
     Option("record_missing", "record only benchmarks that have no baseline yet",
            bool, False, switch=True),
+    Option("against", "compare, block by block in turns, with another environment: an interpreter, a virtual "
+           "environment's folder, or a command that starts a Python", _text, None, "PYTHON"),
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE"),

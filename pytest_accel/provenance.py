@@ -98,11 +98,42 @@ def of_framework(name: str) -> dict[str, str]:
     return dict(sorted({**provenance(), **known}.items()))
 
 
+def every_package() -> dict[str, str]:
+    """The version of every other distribution that is installed in this environment, by normalized name.
+
+    Names are compared as PEP 503 says: in lower case, with ``-`` for every run of ``-``, ``_`` and ``.``.
+    Those that :func:`provenance` knows as one package are left to it.
+    """
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:  # what an interrupted installation left has none
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    known = {alias for aliases in _DISTRIBUTIONS.values() for alias in aliases}
+    return {name: version for name, version in sorted(found.items()) if name not in known}
+
+
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     """What differs, such as "tensorflow 2.20.0 -> 2.21.0": the frameworks first, then by name."""
     differing = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
     differing.sort(key=_framework_order)
     return tuple(f"{name} {_shown(name, old)} -> {_shown(name, new)}" for name in differing)
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What differs between whole environments: :func:`changes`, and a sentence for each one's own packages.
+
+    A package that is installed on one side only is most often a tool, so it is not among the changes.
+    """
+    known = {*PACKAGES, *VARIABLES} - {"pytest-accel"}  # which is brought along
+    apart = {name for name in old.keys() ^ new.keys() if name not in known}
+    changed = changes(
+        {name: value for name, value in old.items() if name not in apart},
+        {name: value for name, value in new.items() if name not in apart},
+    )
+    sides = (("here", new), ("in the other environment", old))
+    own = [(where, sorted((apart & facts.keys()) - {"pytest-accel"})) for where, facts in sides]
+    return changed, tuple(f"installed {where} only: {', '.join(names)}" for where, names in own if names)
 
 
 def _framework_order(name: str) -> int:

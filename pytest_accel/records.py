@@ -162,6 +162,19 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two runs of the same work at about the same time: one here, one in the environment compared with.
+
+    ``in_turns`` says that their blocks alternated, so that block ``i`` of one was timed right beside block
+    ``i`` of the other. Otherwise one whole process came after the other.
+    """
+
+    now: Run
+    other: Run
+    in_turns: bool
+
+
+@dataclass(frozen=True)
 class Accepted:
     """Observations that somebody accepted: when (ISO 8601, UTC), with which versions, and the runs.
 
@@ -244,18 +257,39 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class PairPolicy:
+    """How the rule on pairs is to decide.
+
+    ``tolerance`` and ``confidence`` are as in :class:`Policy`. There is a look after ``min_pairs`` and one
+    after each further pair up to ``max_pairs``. The standard deviations are of logarithms: ``in_turns_sd`` is
+    what the ratio of a pair varies by beside the noise of its rounds, ``run_sd`` what the step time of one
+    process varies by, for pairs whose processes came one after the other.
+    """
+
+    tolerance: float
+    confidence: float
+    min_pairs: int
+    max_pairs: int
+    in_turns_sd: float
+    run_sd: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One benchmark of a session, as the reports show it.
 
-    ``metrics`` are the numbers of :func:`pytest_accel.metrics.summary`. ``provenance`` is of the run,
-    ``provenance_changes`` lists what differs from the baseline in force ("tensorflow 2.20.0 -> 2.21.0").
-    ``notes`` are further sentences: drift against the anchor, assumed variance, load on the machine.
+    ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
+    baseline is compared with. ``metrics`` are the numbers of :func:`pytest_accel.metrics.summary`.
+    ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
+    the other environment ("tensorflow 2.20.0 -> 2.21.0"). ``notes`` are further sentences: drift against the
+    anchor, packages that only one environment has.
     """
 
     nodeid: str
     verdict: Verdict
     workload: Workload | None = None
     runs: tuple[Steps, ...] = ()
+    reference_runs: tuple[Steps, ...] = ()
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     provenance_changes: tuple[str, ...] = ()

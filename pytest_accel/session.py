@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, settings
+from pytest_accel import hardware, settings, why
+from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.records import Conditions, Outcome, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
+from pytest_accel.samplers import InvalidRun, environments, interleaved
+from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import StoreError
 from pytest_accel.stores.json_files import JsonStore
@@ -40,9 +43,12 @@ class Session:
             if self._json:
                 json_report.check_writable(self._json)
             self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
-            folder = settings.baselines_folder(config, self._settings)
-            self._store = JsonStore(folder, self.accelerator.identity)
-            self._store.check_readable()
+            self._store = JsonStore(
+                settings.baselines_folder(config, self._settings), self.accelerator.identity
+            )
+            self.other = _other_environment(config, self._settings)
+            if self.other is None:
+                self._store.check_readable()
             if self._settings.recording:
                 self._store.check_writable()
         except (hardware.AbsentAccelerator, StoreError, json_report.ReportError, ValueError) as error:
@@ -58,6 +64,10 @@ class Session:
     def gate(self, item: pytest.Item) -> Gate:
         return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item))
 
+    def against(self, item: pytest.Item) -> Against:
+        assert self.other is not None
+        return Against(item.nodeid, self.accelerator, self.settings_of(item), self.other.name)
+
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
 
@@ -72,7 +82,7 @@ class Session:
     def pytest_report_collectionfinish(self, config: pytest.Config) -> str | list[str]:
         if config.getoption("collectonly") and config.get_verbosity() < 0:
             return []  # that list of tests is for other programs to read
-        return terminal.hardware_line(self.accelerator)
+        return terminal.hardware_line(self.accelerator, against=self._settings.against)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -97,9 +107,9 @@ class Session:
         """A test that ended by itself has a result as well: nothing falls through."""
         if report.nodeid in self._benchmarks and report.nodeid not in self._results:
             if report.skipped:
-                self._keep(report.nodeid, Outcome.SKIPPED, _skip_reason(report))
+                self._keep(report.nodeid, Outcome.SKIPPED, why.skipped(report))
             elif report.failed:
-                self._keep(report.nodeid, Outcome.INVALID, f"the test itself failed: {_crash(report)}")
+                self._keep(report.nodeid, Outcome.INVALID, f"the test itself failed: {why.failed(report)}")
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
         return terminal.teststatus(report)
@@ -146,20 +156,20 @@ class Session:
         return None
 
 
+def _other_environment(config: pytest.Config, asked: Settings) -> Environment | None:
+    """The environment to compare with, if tests can run there. Raises pytest.UsageError."""
+    if asked.against is None or config.getoption("collectonly"):
+        return None
+    folder = config.invocation_params.dir
+    environment = environments.named(asked.against, folder)
+    try:
+        interleaved.check(environment, folder)
+    except InvalidRun as invalid:
+        output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
+        raise pytest.UsageError(f"--accel-against={asked.against}: {invalid}{output}") from None
+    return environment
+
+
 def _json_path(config: pytest.Config, asked: Settings) -> Path | None:
     """Where the JSON report goes; a relative path counts from where pytest was called."""
     return config.invocation_params.dir / Path(asked.json).expanduser() if asked.json else None
-
-
-def _skip_reason(report: pytest.TestReport) -> str:
-    if hasattr(report, "wasxfail"):
-        return f"expected to fail: {report.wasxfail.removeprefix('reason: ') or 'no reason given'}"
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-    return reason.removeprefix("Skipped: ")
-
-
-def _crash(report: pytest.TestReport) -> str:
-    """The first line of what went wrong, as pytest's own short summary has it."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = crash.message if crash is not None else report.longreprtext
-    return text.strip().partition("\n")[0]

@@ -21,6 +21,9 @@ from pytest_accel.records import Kind
 TOLERANCES = {Kind.CPU: 0.10, Kind.GPU: 0.02, Kind.TPU: 0.02}
 """Relative tolerance by kind where none is given; two shared cores vary far more than an accelerator."""
 
+TOLERANCES_AGAINST = {**TOLERANCES, Kind.CPU: 0.025}
+"""The same with ``--accel-against``: what disturbs a shared machine disturbs both sides."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,6 +43,7 @@ class Settings:
     timeout: float
     update_baselines: bool
     record_missing: bool
+    against: str | None
     in_process: bool
     json: str | None
     kinds: tuple[Kind, ...] = ()
@@ -51,7 +55,9 @@ class Settings:
         return self.update_baselines or self.record_missing
 
     def tolerance_for(self, kind: Kind) -> float:
-        return TOLERANCES[kind] if self.tolerance is None else self.tolerance
+        if self.tolerance is not None:
+            return self.tolerance
+        return TOLERANCES[kind] if self.against is None else TOLERANCES_AGAINST[kind]
 
 
 FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
@@ -59,6 +65,20 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
         lambda settings, _: settings.update_baselines and settings.record_missing,
         "--accel-update-baselines already records missing baselines: drop --accel-record-missing, "
         "or drop --accel-update-baselines to leave existing ones as they are",
+    ),
+    (
+        lambda settings, _: settings.against is not None and settings.update_baselines,
+        "--accel-against compares with another environment and writes no baselines: drop it, or drop "
+        "--accel-update-baselines",
+    ),
+    (
+        lambda settings, _: settings.against is not None and settings.record_missing,
+        "--accel-against compares with another environment and writes no baselines: drop it, or drop "
+        "--accel-record-missing",
+    ),
+    (
+        lambda settings, _: settings.against is not None and settings.in_process,
+        "--accel-in-process runs in this process only: drop it, or drop --accel-against",
     ),
     (
         lambda settings, _: settings.in_process and settings.update_baselines,

@@ -22,8 +22,8 @@ JSON = st.recursive(
 
 @contextlib.contextmanager
 def both_ends():
-    ours, theirs = channel.pair()
-    with contextlib.closing(ours), contextlib.closing(channel.Channel(theirs.detach())) as end:
+    ours, *theirs = channel.pair()
+    with contextlib.closing(ours), contextlib.closing(channel.Channel(*theirs)) as end:
         yield ours, end
 
 
@@ -111,14 +111,38 @@ def test_the_own_end_may_be_closed_at_any_time(ends):
         ours.receive()
 
 
+def test_a_line_of_text_goes_before_the_messages(ends):
+    ours, theirs = ends
+    text = "x" * 500_000  # more than a pipe holds
+    sender = threading.Thread(target=lambda: (ours.send_line(text), ours.send("hello")))
+    sender.start()
+
+    line = b""
+    while not line.endswith(b"\n"):
+        line += theirs.receive_byte()
+    sender.join()
+
+    assert line.decode() == f"{text}\n"
+    assert theirs.receive() == {"kind": "hello"}
+
+
+def test_a_line_of_text_cannot_go_to_nobody_nor_come_from_nobody(ends):
+    ours, theirs = ends
+    theirs.close()
+
+    with pytest.raises(channel.Closed):
+        ours.send_line("too late")
+    with pytest.raises(channel.Closed):
+        ours.receive_byte()
+
+
 def test_the_child_takes_its_end_from_the_environment_and_hands_it_on_to_nobody(monkeypatch):
-    ours, theirs = channel.pair()
-    os.set_inheritable(theirs.fileno(), True)
-    monkeypatch.setenv(channel.VARIABLE, str(theirs.detach()))
+    ours, *theirs = channel.pair()
+    monkeypatch.setenv(channel.VARIABLE, " ".join(map(str, theirs)))
 
     with contextlib.closing(ours), contextlib.closing(channel.from_environment()) as end:
         ours.send("hello")
 
         assert end.receive() == {"kind": "hello"}
-        assert not os.get_inheritable(end.fileno())
+        assert not any(map(os.get_inheritable, theirs))
         assert channel.VARIABLE not in os.environ

@@ -53,11 +53,17 @@ def test_what_is_no_kind_is_named_with_the_choices(value):
     assert str(error.value).startswith(repr(value))
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [(Kind.CPU, 0.1), (Kind.GPU, 0.02), (Kind.TPU, 0.02)])
-def test_the_default_tolerance_is_that_of_the_kind(kind, tolerance):
+@pytest.mark.parametrize(
+    ("against", "kind", "tolerance"),
+    [
+        (None, Kind.CPU, 0.1), (None, Kind.GPU, 0.02), (None, Kind.TPU, 0.02),
+        ("venv", Kind.CPU, 0.025), ("venv", Kind.GPU, 0.02), ("venv", Kind.TPU, 0.02),
+    ],
+)  # fmt: skip
+def test_the_default_tolerance_is_that_of_the_kind(against, kind, tolerance):
     given_nothing = Settings(
         accel="auto", framework="tensorflow", identity=None, baselines="baselines", tolerance=None,
         strict=False, runs=1, budget=60.0, timeout=1800.0, update_baselines=False, record_missing=False,
-        in_process=False, json=None,
+        against=against, in_process=False, json=None,
     )  # fmt: skip
     assert given_nothing.tolerance_for(kind) == tolerance

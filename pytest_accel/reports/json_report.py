@@ -86,6 +86,7 @@ def _benchmark(result: Result) -> dict[str, object]:
         "metrics": result.metrics,
         "comparisons": result.verdict.comparisons,
         "runs": result.runs,
+        "reference_runs": result.reference_runs,
         "provenance": result.provenance,
         "provenance_changes": result.provenance_changes,
         "notes": result.notes,

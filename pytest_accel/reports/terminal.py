@@ -24,8 +24,11 @@ STATUS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
 }
 
 
-def hardware_line(accelerator: Accelerator) -> str:
-    """Say in one line what the benchmarks run on, and under which name their baselines are filed."""
+def hardware_line(accelerator: Accelerator, *, against: str | None = None) -> str:
+    """Say in one line what the benchmarks run on, and what they are compared with.
+
+    That is the name their baselines are filed under, or the environment ``against``.
+    """
     facts = [accelerator.kind.value, accelerator.model]
     if accelerator.devices > 1:
         facts[-1] = f"{accelerator.devices} x {accelerator.model}"
@@ -36,7 +39,8 @@ def hardware_line(accelerator: Accelerator) -> str:
         facts.append(f"topology {accelerator.topology}")
     if accelerator.hosts > 1:
         facts.append(f"{accelerator.hosts} hosts")
-    return f"accel: {', '.join(facts)} [baselines: {accelerator.identity}]"
+    reference = f"baselines: {accelerator.identity}" if against is None else f"against: {against}"
+    return f"accel: {', '.join(facts)} [{reference}]"
 
 
 def teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from pytest_accel.records import Run
+Seen = TypeVar("Seen", covariant=True)
+"""What a sampler gives: a Run, or a Pair of them."""
 
 
-class Sampler(Protocol):
-    """A source of runs of one benchmark."""
+class Sampler(Protocol[Seen]):
+    """A source of runs of one benchmark, or of pairs of runs."""
 
-    def next(self) -> Run:
-        """One more run. Raises InvalidRun, TestEnded or Unmeasured where there is none."""
+    def next(self) -> Seen:
+        """One more. Raises InvalidRun, OtherWork, TestEnded or Unmeasured where there is none."""
         ...
 
 
@@ -28,3 +29,7 @@ class InvalidRun(Exception):
 
 class Unmeasured(Exception):
     """The test ended normally without a measuring call."""
+
+
+class OtherWork(Exception):
+    """The runs of a pair were asked for different work; the message names the fields."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,9 @@ from typing import IO, Any
 
 import pytest
 
-from pytest_accel import channel
-from pytest_accel.samplers import InvalidRun
+from pytest_accel import bootstrap, channel
+from pytest_accel.samplers import InvalidRun, injection
+from pytest_accel.samplers.environments import Environment
 
 _GLANCE_S = 0.2
 """How often to look whether the process is still there: its own children may hold the line open."""
@@ -28,6 +30,12 @@ _GOODBYE_S = 10.0
 _TRACE_S = 1.0
 """How long a hanging process may take to write down where it hangs."""
 
+_MERCY_S = 1.0
+"""How long a process may take to end when asked to: the client of a container has to pass that on."""
+
+_LONGEST_GREETING = 2**16
+"""What says more than so many bytes before it greets is no Python of ours."""
+
 _TAIL_BYTES = 20_000
 
 _MARK = "PYTEST_ACCEL_RUN"
@@ -36,26 +44,37 @@ _MARK = "PYTEST_ACCEL_RUN"
 
 @contextlib.contextmanager
 def started(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout_s: float
+    environment: Environment,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    timeout_s: float,
 ) -> Iterator[Child]:
-    """Run ``command`` in ``folder`` with ``environment``; at the end nothing is left that it started.
+    """Start pytest with ``arguments`` in an environment and a folder; at the end nothing is left of it.
 
-    What it writes goes to a temporary file.
+    ``variables`` are added to those inherited. What the process writes goes to a temporary file. Raises
+    InvalidRun if there is nothing to start.
     """
     mark = {_MARK: uuid.uuid4().hex}
-    line, theirs = channel.pair()
+    line, their_incoming, their_outgoing = channel.pair()
     with _orderly_end(), contextlib.closing(line), tempfile.TemporaryFile() as output:
-        with theirs:
+        try:
             process = subprocess.Popen(
-                command,
-                env={**environment, **mark, channel.VARIABLE: str(theirs.fileno())},
+                [*environment.command, "-c", injection.first_lines(), *arguments],
+                env={**environment.inherited(), **variables, **mark},
                 cwd=folder,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdin=their_incoming,
+                stdout=their_outgoing,
+                stderr=output,
                 start_new_session=True,
             )
+        except OSError as error:
+            raise InvalidRun(
+                f"{environment.command[0]} cannot be started: {error.strerror or error}"
+            ) from None
+        finally:
+            os.close(their_incoming)
+            os.close(their_outgoing)
         child = Child(process, line, output, timeout_s)
         try:
             yield child
@@ -114,6 +133,31 @@ class Child:
         self._output.seek(max(0, size - _TAIL_BYTES))
         return self._output.read().decode(errors="replace")
 
+    def greeting(self) -> dict[str, Any]:
+        """What Python it is: ``python`` and ``pytest`` are versions. Raises InvalidRun if it is none."""
+        said = b""
+        greets = bootstrap.GREETING.encode()
+        while not (greets in said and said.endswith(b"\n")):
+            self._await()
+            try:
+                said += self._line.receive_byte()
+            except channel.Closed:
+                died = self._died(said)
+                raise InvalidRun(f"this is no Python: {died}", died.output) from None
+            if len(said) > _LONGEST_GREETING:
+                raise InvalidRun(
+                    "this is no Python: the process writes without end", said.decode(errors="replace")
+                )
+        greeting: dict[str, Any] = json.loads(said.partition(greets)[2])
+        return greeting
+
+    def load(self, variables: Mapping[str, str], sources: Mapping[str, str]) -> None:
+        """Let the process that has greeted become a pytest session. Raises InvalidRun."""
+        try:
+            self._line.send_line(json.dumps({"environment": variables, "sources": sources}))
+        except channel.Closed:
+            raise self._died() from None
+
     def send(self, kind: str, *, doing: str, **fields: Any) -> None:
         """Send an order that makes the process do this. Raises InvalidRun."""
         self.doing = doing
@@ -124,11 +168,7 @@ class Child:
 
     def receive(self) -> channel.Message:
         """The next message. Raises InvalidRun if the process dies or its time runs out."""
-        while not self._line.waiting(_GLANCE_S):
-            if time.monotonic() > self._deadline:
-                raise self._hung()
-            if not self.alive and not self._line.waiting(0):
-                raise self._died()
+        self._await()
         try:
             return self._line.receive()
         except channel.Closed:
@@ -139,10 +179,22 @@ class Child:
         self._wait(_GOODBYE_S)
 
     def kill(self) -> None:
+        if self.alive:
+            self._process.terminate()
+            self._wait(_MERCY_S)
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def _died(self) -> InvalidRun:
+    def _await(self) -> None:
+        """Wait for a message or the end of the line. Raises InvalidRun as ``receive`` does."""
+        while not self._line.waiting(_GLANCE_S):
+            if time.monotonic() > self._deadline:
+                raise self._hung()
+            if not self.alive and not self._line.waiting(0):
+                raise self._died()
+
+    def _died(self, said: bytes = b"") -> InvalidRun:
+        """``said`` is what it wrote where a message was due."""
         self.wait()
         status = self._process.poll()
         if status is None:
@@ -151,7 +203,9 @@ class Child:
             how = f"was ended by {_signal_name(-status)}"
         else:
             how = f"ended with exit status {status}"
-        return InvalidRun(f"the process {how} while {self.doing}", self.output)
+        return InvalidRun(
+            f"the process {how} while {self.doing}", said.decode(errors="replace") + self.output
+        )
 
     def _hung(self) -> InvalidRun:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack

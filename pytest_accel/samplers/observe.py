@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,11 +50,20 @@ def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Calla
     blocks: list[Block] = []
     spent_s = 0.0
     while len(blocks) < LEAST_BLOCKS or (len(blocks) < size.blocks and spent_s < size.seconds):
-        block = subject.block(steps_per_block)
-        _check(block, len(blocks) + 1)
-        blocks.append(block)
-        spent_s += block.time_s
+        blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
+        spent_s += blocks[-1].time_s
         conditions.append(watch())
+    return steps_of(prepared, blocks, steps_per_block, startup_time_s, conditions)
+
+
+def steps_of(
+    prepared: Prepared,
+    blocks: Sequence[Block],
+    steps_per_block: int,
+    startup_time_s: float,
+    conditions: Sequence[Conditions],
+) -> Steps:
+    """What was seen, as a record."""
     return Steps(
         step_times_s=tuple(block.time_s / steps_per_block for block in blocks),
         steps_per_block=steps_per_block,
@@ -78,10 +87,17 @@ def _steps_per_block(step_time_s: float, size: Size) -> int:
     longest_s = max(size.seconds / LEAST_BLOCKS, 2 * LEAST_BLOCK_S)
     if asked is not None and asked * step_time_s <= longest_s:
         return asked
+    return long_enough(step_time_s)
+
+
+def long_enough(step_time_s: float) -> int:
+    """Steps a block, a power of two."""
     return int(2 ** max(0, math.ceil(math.log2(LEAST_BLOCK_S / step_time_s))))
 
 
-def _check(block: Block, number: int) -> None:
+def checked_block(subject: Subject, steps: int, number: int) -> Block:
+    """Time block ``number``. Raises InvalidRun, see :func:`observe`."""
+    block = subject.block(steps)
     if not (math.isfinite(block.time_s) and block.time_s > 0):
         raise InvalidRun(f"block {number} took {block.time_s:g} s, which is no time that a step can take")
     if block.loss is not None and not math.isfinite(block.loss):
@@ -89,3 +105,4 @@ def _check(block: Block, number: int) -> None:
             f"the loss is {block.loss:g} after block {number}: this training diverges, so its speed means "
             "nothing"
         )
+    return block

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_accel import provenance as module
-from pytest_accel.provenance import changes, provenance
+from pytest_accel.provenance import changes, differences, every_package, provenance
 
 FACTS = st.dictionaries(
     st.sampled_from(["XLA_FLAGS", "jax", "keras", "numpy", "os", "tensorflow"]), st.text(max_size=8)
@@ -116,3 +116,28 @@ def test_no_package_is_imported():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_every_package_is_known_by_its_normalized_name():
+    packages = every_package()
+    assert packages["pluggy"] == metadata.version("pluggy")
+    assert packages["pytest-xdist"] == metadata.version("pytest-xdist")
+    assert all(name == name.lower() and "_" not in name for name in packages)
+
+
+def test_a_framework_that_comes_under_several_names_is_left_to_the_known_packages():
+    assert "tensorflow-cpu" not in every_package()
+
+
+def test_what_only_one_environment_has_is_told_apart_from_changed_versions():
+    old = {"numpy": "2.0", "six": "1.0", "tensorflow": "2.20.0", "pluggy": "1.5"}
+    new = {"numpy": "2.1", "ruff": "0.9", "tensorflow": "2.21.0", "pluggy": "1.5", "pytest-accel": "0.1.0"}
+    new["XLA_FLAGS"] = "--xla_foo"
+    assert differences(old, new) == (
+        ("tensorflow 2.20.0 -> 2.21.0", "XLA_FLAGS (unset) -> --xla_foo", "numpy 2.0 -> 2.1"),
+        ("installed here only: ruff", "installed in the other environment only: six"),
+    )
+
+
+def test_environments_that_agree_have_no_differences():
+    assert differences({"numpy": "2.0"}, {"numpy": "2.0"}) == ((), ())

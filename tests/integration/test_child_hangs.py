@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 
-import psutil
 import pytest
 
 from pytest_accel.samplers import child
@@ -71,31 +69,6 @@ def test_it(hangs, accel, clock):
 }
 
 LONG_ENOUGH_S = 60
-
-
-@pytest.fixture
-def survivors(monkeypatch):
-    """The processes that came from this test and are still there, after a moment to go away."""
-    mark = uuid.uuid4().hex
-    monkeypatch.setenv("MARK", mark)
-
-    def marked():
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("MARK") == mark:
-                    found.append(process)
-            except psutil.Error:
-                pass
-        return found
-
-    def survivors():
-        deadline = time.monotonic() + LONG_ENOUGH_S
-        while (found := marked()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return found
-
-    return survivors
 
 
 def start(project, *arguments):

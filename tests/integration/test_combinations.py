@@ -15,6 +15,17 @@ FORBIDDEN = {
     "--accel-in-process --accel-record-missing": (
         "--accel-in-process writes no baselines: drop it, or drop --accel-record-missing"
     ),
+    "--accel-against=python --accel-update-baselines": (
+        "--accel-against compares with another environment and writes no baselines: drop it, or drop "
+        "--accel-update-baselines"
+    ),
+    "--accel-against=python --accel-record-missing": (
+        "--accel-against compares with another environment and writes no baselines: drop it, or drop "
+        "--accel-record-missing"
+    ),
+    "--accel-against=python --accel-in-process": (
+        "--accel-in-process runs in this process only: drop it, or drop --accel-against"
+    ),
     "--accel-in-process --accel-runs=2": (
         "--accel-in-process makes one run, in this process: drop it, or set --accel-runs=1"
     ),

@@ -1,0 +1,85 @@
+"""One benchmark in two environments: pairs of runs, and what they come to. No baseline is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_accel import engine, metrics, provenance
+from pytest_accel.gate import CONFIDENCE, explained, unmeasured
+from pytest_accel.records import Accelerator, Outcome, Pair, PairPolicy, Result, Verdict
+from pytest_accel.rules import interleaved, variance
+from pytest_accel.samplers import InvalidRun, OtherWork, Sampler, Unmeasured
+from pytest_accel.settings import Settings
+
+LEAST_PAIRS = 4
+"""Each pair of processes is one draw of memory layout and thread placement, and fewer prove little."""
+
+MOST_PAIRS = 20
+"""The budget is shared by so many: pairs differ by more than the rounds of one could average out."""
+
+
+class Against:
+    """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``."""
+
+    def __init__(self, nodeid: str, accelerator: Accelerator, settings: Settings, name: str) -> None:
+        self._nodeid = nodeid
+        self._name = name
+        self._settings = settings
+        least = max(LEAST_PAIRS, settings.runs)
+        kind = accelerator.kind
+        self._policy = PairPolicy(
+            tolerance=settings.tolerance_for(kind),
+            confidence=CONFIDENCE,
+            min_pairs=least,
+            max_pairs=max(MOST_PAIRS, least),
+            in_turns_sd=interleaved.IN_TURNS_SD[kind],
+            run_sd=variance.FLOOR_SD[kind],
+        )
+
+    @property
+    def seconds(self) -> float:
+        """What the steps of one pair may take on both sides together: the budget is that of one side."""
+        return 2 * self._settings.budget / self._policy.max_pairs
+
+    def enough(self, here_s: Sequence[float], other_s: Sequence[float]) -> bool:
+        """Whether further rounds of this pair would not make the verdict sharper."""
+        return interleaved.precise(here_s, other_s, self._policy)
+
+    def _affordable(self, pairs: Sequence[Pair]) -> bool:
+        spent_s = sum(engine.steady_state_s([pair.now, pair.other]) for pair in pairs)
+        return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
+
+    def result(self, sampler: Sampler[Pair]) -> Result:
+        """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
+        try:
+            pairs = engine.collect(sampler, self._policy.min_pairs)
+            verdict, pairs = engine.decide(
+                pairs,
+                sampler,
+                lambda seen, more: interleaved.judge(seen, self._policy, more=more),
+                self._affordable,
+            )
+        except InvalidRun as invalid:
+            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
+        except OtherWork as differing:
+            reason = f"the test measures other work in {self._name} ({differing}): let it measure the same"
+            return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, reason))
+        except Unmeasured:
+            return unmeasured(self._nodeid)
+        return self._finished(verdict, pairs)
+
+    def _finished(self, verdict: Verdict, pairs: Sequence[Pair]) -> Result:
+        now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
+        steps = tuple(run.steps for run in now)
+        changes, only = provenance.differences(other[-1].provenance, now[-1].provenance)
+        return Result(
+            nodeid=self._nodeid,
+            verdict=explained(verdict, now),
+            workload=now[-1].workload,
+            runs=steps,
+            reference_runs=tuple(run.steps for run in other),
+            metrics=metrics.summary(now[-1].workload, steps),
+            provenance=now[-1].provenance,
+            provenance_changes=changes,
+            notes=only,
+        )

@@ -1,0 +1,146 @@
+"""Is this environment slower than the other? Pure; docs/verdicts.md explains the rule and its error rates.
+
+The unit is the pair of processes. Its rounds tell how well its own ratio is known; what remains differs from
+pair to pair, since each process is one draw of memory layout and thread placement.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_accel.metrics import run_step_time_s
+from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, PairPolicy, Run, Verdict
+from pytest_accel.rules import wording
+from pytest_accel.rules.decision import outcome_of
+from pytest_accel.stats import LogRatio, trimmed_mean, two_sided_quantile
+
+IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
+"""Least standard deviation between pairs of the log ratio of their step times, beside the noise of rounds.
+
+Pairs whose blocks took turns. The CPU's was measured on two shared cores (docs/verdicts.md), the others are
+declared for a device that nobody else uses.
+"""
+
+NEGLIGIBLE = 0.1
+"""Rounds end when their noise is this share of the variance between pairs: more would sharpen nothing."""
+
+CLEAR = 5.0
+"""They also end when the ratio is so many standard errors beyond the tolerance: more would not undo that."""
+
+LEAST_ROUNDS = 10
+"""Of fewer, too little can be said about how they scatter to stop."""
+
+CONFIRMED = 3.7
+"""Standard errors that a change needs before the last look (the rule of Haybittle and Peto, who took 3).
+
+All the looks before the last together then call an unchanged program changed in well under 1 % of cases.
+"""
+
+CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Logarithm of the time here over that in the other environment, and the variance of that."""
+
+    estimate: float
+    variance: float
+
+
+def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict | NeedMore:
+    """What these pairs come to.
+
+    ``more`` says that a further pair may be asked for; without it the answer is always a verdict. Raises
+    ValueError if there is no pair, or if a step time is not positive.
+    """
+    if not pairs:
+        raise ValueError("a comparison needs at least one pair")
+    if more and len(pairs) < policy.min_pairs:
+        return NeedMore(f"{len(pairs)} of at least {policy.min_pairs} pairs measured")
+    quantile = two_sided_quantile(policy.confidence, math.inf)
+    ratio = _combined([_change(pair, policy) for pair in pairs], quantile)
+    outcome = outcome_of(ratio, policy.tolerance)
+    confirmed = abs(ratio.estimate) * quantile > CONFIRMED * ratio.half_width
+    if more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
+        return NeedMore(f"after {_count(pairs)} {wording.size(ratio, policy.confidence)} is undecided")
+    comparison = Comparison(
+        metric="step_time_s",
+        baseline=_typical_s([pair.other for pair in pairs]),
+        now=_typical_s([pair.now for pair in pairs]),
+        change=ratio.change,
+        interval=ratio.interval,
+        confidence=policy.confidence,
+        tolerance=policy.tolerance,
+        direction="lower_is_better",
+        outcome=outcome,
+    )
+    return Verdict(outcome, _reason(outcome, ratio, pairs, policy), (comparison,))
+
+
+def precise(here_s: Sequence[float], other_s: Sequence[float], policy: PairPolicy) -> bool:
+    """Whether more rounds of this pair would not help; the times of its rounds so far, in seconds."""
+    if len(here_s) < LEAST_ROUNDS:
+        return False
+    change = _of_rounds(here_s, other_s)
+    known = change.variance <= NEGLIGIBLE * policy.in_turns_sd**2
+    beyond = abs(change.estimate) - math.log1p(policy.tolerance)
+    return known or beyond > CLEAR * math.sqrt(change.variance)
+
+
+def _change(pair: Pair, policy: PairPolicy) -> _Change:
+    now, other = pair.now.steps, pair.other.steps
+    if not pair.in_turns:
+        return _Change(math.log(run_step_time_s(now) / run_step_time_s(other)), 2 * policy.run_sd**2)
+    rounds = _of_rounds(now.step_times_s, other.step_times_s)
+    return _Change(rounds.estimate, rounds.variance + policy.in_turns_sd**2)
+
+
+def _of_rounds(here_s: Sequence[float], other_s: Sequence[float]) -> _Change:
+    """The trimmed mean of the logarithm of each round's ratio, and the variance of that mean.
+
+    A neighbour that starts or stops within a round spoils that round only; a fifth on each side is left out.
+    """
+    ratios = [math.log(here / other) for here, other in zip(here_s, other_s, strict=True)]
+    mean, standard_error = trimmed_mean(ratios)
+    return _Change(mean, standard_error**2)
+
+
+def _combined(changes: Sequence[_Change], quantile: float) -> LogRatio:
+    """The mean over pairs. Their variance is the larger of what was expected of them and what was seen."""
+    estimates = [change.estimate for change in changes]
+    expected = statistics.fmean(change.variance for change in changes)
+    seen = statistics.variance(estimates) if len(estimates) > 1 else 0.0
+    half_width = quantile * math.sqrt(max(expected, seen) / len(estimates))
+    return LogRatio(statistics.fmean(estimates), half_width)
+
+
+def _typical_s(runs: Sequence[Run]) -> float:
+    """Step time over several runs, in seconds, by their median blocks, since the change is of all rounds."""
+    return statistics.geometric_mean(statistics.median(run.steps.step_times_s) for run in runs)
+
+
+def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy) -> str:
+    tolerance = f"{100 * policy.tolerance:g} %"
+    amount = f"{100 * abs(ratio.change):.1f} %"
+    interval = wording.interval(ratio, policy.confidence)
+    size = wording.size(ratio, policy.confidence)
+    if outcome is Outcome.PASSED:
+        return f"a slowdown above {tolerance} is ruled out by {_count(pairs)}: {size}"
+    if outcome is Outcome.IMPROVED:
+        beyond = f"beyond the tolerance of {tolerance}"
+        return f"step time is {amount} shorter than in the other environment {interval}, {beyond}"
+    if outcome is Outcome.REGRESSED:
+        above = f"above the tolerance of {tolerance}"
+        return f"step time is {amount} longer than in the other environment {interval}, {above}"
+    return (
+        f"{_count(pairs)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the "
+        f"smallest slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; a "
+        "larger --accel-budget or a quieter machine narrows it"
+    )
+
+
+def _count(pairs: Sequence[Pair]) -> str:
+    return "1 pair of runs" if len(pairs) == 1 else f"{len(pairs)} pairs of runs"

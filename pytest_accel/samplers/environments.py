@@ -1,0 +1,84 @@
+"""The environments a benchmark can run in: this one, and the one that ``--accel-against`` names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_accel.records import Kind
+
+OF_KIND: Mapping[Kind, Mapping[str, str]] = {
+    Kind.CPU: {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
+    Kind.GPU: {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
+    Kind.TPU: {},
+}
+"""Variables that keep frameworks to the accelerator that was asked for, and from taking all its memory."""
+
+BESIDE_ANOTHER: Mapping[Kind, Mapping[str, str]] = {
+    Kind.CPU: {},
+    Kind.GPU: {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+    Kind.TPU: {},
+}
+"""What a process needs as well where two of them share the accelerator."""
+
+NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
+"""Variables that would hand the child options that are not for it, or trace every line that is timed."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python that can run the tests: the words that start it, and what to call it in messages.
+
+    ``injected`` says that pytest-accel is not asked for there, but brought along.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    injected: bool
+
+    def variables(self, kind: Kind, *, shared: bool = False) -> dict[str, str]:
+        """Those that a child is given beside what it inherits. ``shared``: two use the accelerator."""
+        return {**OF_KIND[kind], **(BESIDE_ANOTHER[kind] if shared else {})}
+
+    def inherited(self) -> dict[str, str]:
+        """The variables of this process that are for a child."""
+        unwanted = (*NOT_INHERITED, "PYTHONHOME") if self.injected else NOT_INHERITED
+        return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+HERE = Environment("this environment", (sys.executable,), injected=False)
+
+
+def named(given: str, folder: Path) -> Environment:
+    """The environment that ``--accel-against`` names: an interpreter, a virtual environment, or a command.
+
+    A relative path counts from ``folder``. Raises ValueError if it is none of them.
+    """
+    path = folder / Path(given).expanduser()
+    if os.path.isdir(path):  # noqa: PTH112, false for a command that is too long for a path
+        pythons = [path / "bin" / name for name in ("python", "python3")]
+        python = next((python for python in pythons if python.exists()), None)
+        if python is None:
+            raise ValueError(
+                f"--accel-against={given}: the folder has no bin/python: name a virtual environment's "
+                "folder, an interpreter, or a command that starts a Python"
+            )
+        return Environment(given, (str(python),), injected=True)
+    if os.path.isfile(path):  # noqa: PTH113, as above
+        return Environment(given, (str(path),), injected=True)
+    try:
+        words = [os.path.expanduser(word) for word in shlex.split(given)]  # noqa: PTH111, a word need be no path
+    except ValueError as error:
+        raise ValueError(f"--accel-against={given}: no command that a shell could read ({error})") from None
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise ValueError(
+            f"--accel-against={given}: there is no such interpreter, folder or command: name a virtual "
+            "environment's folder, an interpreter, or a command that starts a Python"
+        )
+    return Environment(given, (program, *words[1:]), injected=True)

@@ -1,0 +1,350 @@
+"""--accel-against: the same test here and in another environment, block by block."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import venv
+from importlib import metadata
+
+import pytest
+
+HERE_AND_THERE = """
+import os
+
+def test_step(accel, clock):
+    def step():
+        clock.now_s += float(os.environ["STEP_TIME_S"])
+
+    accel.measure(step, examples_per_step=32)
+"""
+"""Takes the time that its environment says."""
+
+PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+"""The distributions that pytest consists of."""
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory):
+    """A virtual environment with nothing in it."""
+    folder = tmp_path_factory.mktemp("environments") / "bare"
+    venv.create(folder, symlinks=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def only_pytest(tmp_path_factory):
+    """A virtual environment with pytest and nothing else: neither pytest-accel nor what that needs."""
+    folder = tmp_path_factory.mktemp("environments") / "only pytest"
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for distribution in map(metadata.distribution, PYTEST):
+        for name in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
+            (packages / name).symlink_to(distribution.locate_file(name))
+    return folder
+
+
+@pytest.fixture
+def both(project, only_pytest, monkeypatch):
+    """A project with a step of 0.25 s in the other environment, and a way to set that of this one."""
+
+    def run(*arguments, here=0.25, there=0.25, **settings):
+        monkeypatch.setenv("STEP_TIME_S", str(here))
+        python = shlex.quote(str(only_pytest / "bin/python"))
+        return project.run(f"--accel-against=env STEP_TIME_S={there} {python}", *arguments, **settings)
+
+    project.benchmark(HERE_AND_THERE)
+    return run
+
+
+def test_the_same_step_passes_and_nothing_is_stored(project, both):
+    result = both("-v")
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes() == {"passed": 1}
+    result.stdout.fnmatch_lines([
+        "accel: cpu, * [[]against: env STEP_TIME_S=0.25 *only pytest/bin/python'[]]",
+        "passed * step time * 250 ms * 250 ms * +0.0 % [[]-1.9, +2.0[]]",
+    ])  # fmt: skip
+    assert not (project.path / "baselines").exists()
+
+
+def test_a_slower_step_fails_its_test(both):
+    result = both(here=0.3)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([
+        "regressed: step time is 20.0 % longer than in the other environment (99 % interval *), "
+        "above the tolerance of 2.5 %",
+    ])  # fmt: skip
+
+
+def test_a_faster_step_is_improved(both):
+    result = both(here=0.2)
+    assert result.parseoutcomes() == {"improved": 1}
+    result.stdout.fnmatch_lines(["improved  *step time is 20.0 % shorter than in the other environment*"])
+
+
+def test_what_lies_on_the_border_takes_the_budget_of_both_sides_and_is_inconclusive(project, both):
+    """Five rounds of 0.505 s are a pair, so the fifth pair ends 12 s."""
+    file = project.path / "report.json"
+    result = both(f"--accel-json={file}", "--accel-budget=6", here=0.25 * 1.02)
+    assert result.parseoutcomes() == {"inconclusive": 1}
+    (benchmark,) = json.loads(file.read_text())["benchmarks"]
+    assert len(benchmark["runs"]) == len(benchmark["reference_runs"]) == 5
+    assert "5 pairs of runs can neither show nor rule out a slowdown above 2.5 %" in benchmark["reason"]
+
+
+def test_the_tolerance_may_be_given(both):
+    assert both("--accel-tolerance=30%", here=0.3).parseoutcomes() == {"passed": 1}
+
+
+def test_at_least_four_pairs_and_more_if_asked_for(project, both):
+    file = project.path / "report.json"
+    for arguments, pairs in (([], 4), (["--accel-runs=6"], 6)):
+        both(f"--accel-json={file}", *arguments)
+        (benchmark,) = json.loads(file.read_text())["benchmarks"]
+        assert len(benchmark["runs"]) == len(benchmark["reference_runs"]) == pairs
+
+
+def test_whatever_package_differs_is_told(both, only_pytest):
+    (packages,) = only_pytest.glob("lib/python*/site-packages")
+    for name, version in (("filelock", "1.0"), ("some_tool", "2.0")):
+        information = packages / f"{name}-{version}.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    output = both().stdout
+    output.fnmatch_lines([
+        "changed  *filelock 1.0 -> *",
+        "note  *installed here only: *scipy*",
+        "note  *installed in the other environment only: some-tool",
+    ])  # fmt: skip
+    output.no_fnmatch_line("*pytest-accel*absent*")
+
+
+def test_baselines_are_not_looked_at(project, both):
+    broken = project.path / "baselines"
+    broken.write_text("not a folder")
+    assert both().parseoutcomes() == {"passed": 1}
+    assert broken.read_text() == "not a folder"
+
+
+def test_the_other_environment_may_be_a_folder_or_an_interpreter(project, only_pytest, monkeypatch):
+    monkeypatch.setenv("STEP_TIME_S", "0.25")
+    monkeypatch.setenv("HOME", str(only_pytest.parent))
+    project.benchmark(HERE_AND_THERE)
+    for given in (f"~/{only_pytest.name}", only_pytest / "bin/python"):
+        assert project.run(f"--accel-against={given}").parseoutcomes() == {"passed": 1}
+
+
+def test_a_command_that_hands_on_nothing_but_its_input_and_output_will_do(project, only_pytest, monkeypatch):
+    """As a container does: no variables, no other file descriptors, and words on standard output before."""
+    wrapper = project.path / "container"
+    python = shlex.quote(str(only_pytest / "bin/python"))
+    wrapper.write_text(
+        f'#!/bin/sh\necho pulling the image\ncat | env -i STEP_TIME_S=0.25 {python} "$@" | cat\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("STEP_TIME_S", "0.25")
+    project.benchmark(HERE_AND_THERE)
+    assert project.run(f"--accel-against=sh {wrapper}").parseoutcomes() == {"passed": 1}
+
+
+REFUSED = {
+    "/no/such/python": "there is no such interpreter, folder or command: name a virtual environment's folder",
+    "no-such-command python": "there is no such interpreter, folder or command: name a virtual",
+    "python 'unfinished": "no command that a shell could read (No closing quotation)",
+    ".": "the folder has no bin/python: name a virtual environment's folder, an interpreter, or a command",
+    "true": "this is no Python: the process ended with exit status 0 while starting",
+    "echo": "this is no Python: the process ended with exit status 0 while starting",
+    "sh -c yes": "this is no Python: the process writes without end",
+    "sh -c 'echo broken >&2; exit 3'": "this is no Python: the process ended with exit status 3",
+}
+
+
+@pytest.mark.parametrize("given", REFUSED)
+def test_what_is_no_python_is_named_before_anything_runs(project, given):
+    project.benchmark("def test_a(accel): open('ran', 'w')")
+    result = project.run(f"--accel-against={given}", subprocess=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: --accel-against={given}: {REFUSED[given]}" in result.stderr.str()
+    assert not (project.path / "ran").exists()
+
+
+def test_what_a_broken_interpreter_wrote_is_shown(project):
+    result = project.run("--accel-against=sh -c 'echo broken >&2; exit 3'")
+    assert "exit status 3 while starting\nbroken\n" in result.stderr.str()
+
+
+def test_an_environment_without_pytest_is_named_with_the_way_out(project, bare):
+    result = project.run(f"--accel-against={bare}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    python = bare / "bin/python"
+    assert f"--accel-against={bare}: there is no pytest in it: {python} -m pip install pytest" in (
+        result.stderr.str()
+    )
+
+
+@pytest.mark.parametrize(
+    ("greeting", "fault"),
+    [
+        ({"python": (3, 10, 2)}, "/python is Python 3.10.2, and 3.11 or newer is needed"),
+        (
+            {"pytest": "8.3.5"},
+            "its pytest is 8.3.5, and 8.4 or newer is needed: /python -m pip install --upgrade",
+        ),
+    ],
+)
+def test_an_environment_that_is_too_old_is_named_with_the_way_out(project, greeting, fault):
+    """Only what it says of itself: no old Python is installed everywhere."""
+    said = {"python": (3, 11, 0), "pytest": "8.4.0", "executable": "/python", **greeting}
+    program = project.path / "python"
+    program.write_text(f"#!/bin/sh\nprintf '%b\\n' '\\0pytest-accel {json.dumps(said)}'\n")
+    program.chmod(0o755)
+    result = project.run(f"--accel-against={program}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"--accel-against={program}: {fault}" in result.stderr.str()
+
+
+def test_an_environment_is_not_asked_for_a_list_of_tests(project):
+    assert project.run("--accel-against=true", "--collect-only").ret == pytest.ExitCode.OK
+
+
+def test_a_framework_that_the_other_environment_lacks_is_named_before_anything_is_measured(both, project):
+    project.benchmark("""
+        def test_resnet(accel):
+            accel.throughput("resnet50", global_batch=8, image_size=32)
+        """)
+    result = both()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([
+        "invalid: in env STEP_TIME_S=0.25 * the test fails: RuntimeError: The framework tensorflow is not "
+        "installed here; pip install *",
+    ])  # fmt: skip
+
+
+ONLY_THERE = """
+import os
+import pytest
+
+THERE = os.environ["STEP_TIME_S"] == "0.25"
+
+def test_step(accel, clock):
+    def step():
+        clock.now_s += 0.25
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "fault", "shown"),
+    [
+        ("assert not THERE, 'only there'; accel.measure(step, examples_per_step=1)",
+         "the test fails: AssertionError: only there", ">       assert not THERE, 'only there'*"),
+        ("accel.measure(step, examples_per_step=1); assert not THERE, 'afterwards'",
+         "the test fails: AssertionError: afterwards", "E       AssertionError: afterwards"),
+        ("accel.measure(lambda: 1 / (not THERE) if THERE else step(), examples_per_step=1)",
+         "the test fails: ZeroDivisionError: division by zero", "E   *ZeroDivisionError: division by zero"),
+        ("THERE and pytest.skip('not here'); accel.measure(step, examples_per_step=1)",
+         "the test is skipped: not here", "*not here*"),
+        ("THERE or accel.measure(step, examples_per_step=1)", "the test made no measuring call", "*"),
+        ("accel.measure(lambda: float('nan') if THERE and not step() else step(), examples_per_step=1)",
+         ": the loss is nan after block 1: this training diverges", "*"),
+    ],
+    ids=["before", "afterwards", "in a step", "skipped", "unmeasured", "diverging"],
+)  # fmt: skip
+def test_what_goes_wrong_in_the_other_environment_only_is_invalid(both, project, body, fault, shown):
+    project.benchmark(ONLY_THERE.format(body=body))
+    result = both(here=1.0)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.parseoutcomes() == {"failed": 1}
+    (line,) = (line for line in result.stdout.lines if line.startswith("invalid: in env STEP_TIME_S=0.25 "))
+    assert fault in line
+    result.stdout.fnmatch_lines([shown])
+
+
+def test_what_goes_wrong_here_is_the_failure_of_the_test(both, project):
+    project.benchmark(ONLY_THERE.format(body="assert THERE, 'only here'"))
+    result = both(here=1.0)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([">       assert THERE, 'only here'", "E       AssertionError: only here"])
+
+
+def test_other_work_in_the_other_environment_is_incomparable(both, project):
+    project.benchmark(ONLY_THERE.format(body="accel.measure(step, examples_per_step=8 if THERE else 16)"))
+    result = both(here=1.0)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["incomparable: *other work in env *(examples_per_step 8 -> 16)*"])
+
+
+@pytest.mark.parametrize(
+    ("there", "where"), [("0.25", "in env STEP_TIME_S=0.25 "), ("1.0", "in this environment")]
+)
+def test_a_process_that_is_killed_is_named_and_nothing_is_left(both, project, survivors, there, where):
+    project.benchmark(f"""
+        import os, signal
+
+        def test_step(accel, clock):
+            def step():
+                clock.now_s += 0.25
+                if os.environ["STEP_TIME_S"] == "{there}" and clock.now_s > 3:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            accel.measure(step, examples_per_step=1)
+        """)
+    result = both(here=1.0)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [f"invalid: {where}*: the process was ended by SIGKILL *while training steps"]
+    )
+    assert not survivors()
+
+
+@pytest.mark.parametrize(
+    ("there", "where"), [("0.25", "in env STEP_TIME_S=0.25 "), ("1.0", "in this environment")]
+)
+def test_a_process_that_hangs_is_named_and_nothing_is_left(both, project, survivors, there, where):
+    project.benchmark(f"""
+        import ctypes, os
+
+        def test_step(accel, clock):
+            def step():
+                clock.now_s += 0.25
+                if os.environ["STEP_TIME_S"] == "{there}" and clock.now_s > 3:
+                    ctypes.PyDLL(None).sleep(3600)
+            accel.measure(step, examples_per_step=1)
+        """)
+    result = both("--accel-timeout=6", here=1.0)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"invalid: {where}*: the run did not end within 6 s *while training steps"])
+    assert not survivors()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_session_that_is_ended_leaves_neither_process(project, only_pytest, survivors, monkeypatch, number):
+    monkeypatch.setenv("STEP_TIME_S", "0.25")
+    project.benchmark("""
+        import os, pathlib, time
+
+        def test_step(accel):
+            def step():
+                pathlib.Path(f"hanging-{os.getpid()}").touch()
+                time.sleep(3600)
+            accel.measure(step, examples_per_step=1)
+        """)
+    session = project.pytester.popen(
+        [sys.executable, "-m", "pytest", f"--accel-against={only_pytest}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    deadline = time.monotonic() + 60
+    while not list(project.path.glob("hanging-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    session.send_signal(number)
+    session.communicate(timeout=60)
+
+    assert not survivors()

@@ -1,0 +1,188 @@
+"""The verdict on pairs of runs: what it says, when it says it, and how often it is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_accel.records import NeedMore, Outcome, Pair, PairPolicy, Run, Steps, Verdict, Workload
+from pytest_accel.rules.interleaved import judge, precise
+
+POLICY = PairPolicy(
+    tolerance=0.025, confidence=0.99, min_pairs=4, max_pairs=20, in_turns_sd=0.015, run_sd=0.005
+)
+FEW = settings(max_examples=50, deadline=None)
+CHANGES = st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=8)
+WORKLOAD = Workload("measure", "python", 32)
+
+
+def pair(
+    change: float, *, noise: float = 0.0, rounds: int = 20, in_turns: bool = True, seed: int = 0
+) -> Pair:
+    """Steps of 0.1 s in the other environment, and longer by ``change`` here; both slow down for a while."""
+    scatter = np.exp(noise * np.random.default_rng(seed).standard_normal((2, rounds)))
+    neighbour = np.where(np.arange(rounds) % 7 < 3, 2.0, 1.0)
+    now, other = (0.1 * neighbour * side for side in ((1 + change) * scatter[0], scatter[1]))
+    return Pair(run(now), run(other), in_turns)
+
+
+def run(times_s) -> Run:
+    return Run(WORKLOAD, Steps(tuple(map(float, times_s)), 1, 1.0, 1.0, 1.0, 1.0, 4), {})
+
+
+def decided(*changes: float, policy: PairPolicy = POLICY, **kinds) -> Verdict:
+    answer = judge([pair(change, **kinds) for change in changes], policy, more=False)
+    assert isinstance(answer, Verdict)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "reason"),
+    [
+        ([0.0] * 4, "passed", "a slowdown above 2.5 % is ruled out by 4 pairs of runs: step time changed"),
+        ([0.2] * 4, "regressed", "step time is 20.0 % longer than in the other environment (99 %"),
+        ([-0.2] * 4, "improved", "step time is 20.0 % shorter than in the other environment (99 %"),
+        ([0.02] * 4, "inconclusive", "4 pairs of runs can neither show nor rule out a slowdown above 2"),
+        ([0.02], "inconclusive", "1 pair of runs can neither show nor rule out a slowdown above 2.5 %"),
+    ],
+)  # fmt: skip
+def test_each_outcome_has_its_reason(changes, outcome, reason):
+    verdict = decided(*changes)
+    assert verdict.outcome == outcome
+    assert verdict.reason.startswith(reason)
+
+
+def test_what_is_undecided_says_what_it_could_have_seen_and_the_way_out():
+    reason = decided(0.02, 0.02, 0.02).reason
+    assert "the smallest slowdown this could have seen is 2.5 %" in reason
+    assert reason.endswith("a larger --accel-budget or a quieter machine narrows it")
+
+
+def test_a_neighbour_that_slows_both_sides_changes_nothing():
+    (comparison,) = decided(0.1, 0.1, 0.1).comparisons
+    assert comparison.change == pytest.approx(0.1)
+    assert comparison.now / comparison.baseline == pytest.approx(1.1)
+
+
+def test_a_neighbour_that_spoils_a_few_rounds_of_one_side_changes_little():
+    spoilt = pair(0.0)
+    times_s = list(spoilt.now.steps.step_times_s)
+    times_s[3:6] = [1.0, 1.0, 1.0]
+    spoilt = dataclasses.replace(spoilt, now=run(times_s))
+    verdict = judge([spoilt] * 4, POLICY, more=False)
+    assert verdict.comparisons[0].change == pytest.approx(0.0)
+
+
+@FEW
+@given(changes=CHANGES)
+def test_the_interval_holds_the_change_and_the_outcome_follows_from_it(changes):
+    (comparison,) = decided(*changes).comparisons
+    low, high = comparison.interval
+    assert low <= comparison.change <= high
+    match comparison.outcome:
+        case Outcome.REGRESSED:
+            assert low > 0
+            assert comparison.change > POLICY.tolerance
+        case Outcome.IMPROVED:
+            assert high < 0
+            assert comparison.change < -POLICY.tolerance / (1 + POLICY.tolerance)
+        case Outcome.PASSED:
+            assert high <= POLICY.tolerance
+        case outcome:
+            assert outcome is Outcome.INCONCLUSIVE
+            assert high > POLICY.tolerance
+
+
+@FEW
+@given(changes=CHANGES)
+def test_the_two_environments_mirror_each_other(changes):
+    there = [pair(change) for change in changes]
+    back = [Pair(each.other, each.now, in_turns=True) for each in there]
+    forward, backward = (judge(pairs, POLICY, more=False).comparisons[0] for pairs in (there, back))
+    assert math.log1p(backward.change) == pytest.approx(-math.log1p(forward.change), abs=1e-9)
+    assert (forward.outcome is Outcome.REGRESSED) == (backward.outcome is Outcome.IMPROVED)
+
+
+def test_pairs_that_scatter_more_than_their_rounds_explain_widen_the_interval():
+    low, high = decided(0.0, 0.0, 0.0).comparisons[0].interval
+    wider = decided(-0.06, 0.0, 0.06).comparisons[0].interval
+    assert wider[0] < 2 * low
+    assert wider[1] > 2 * high
+
+
+@pytest.mark.parametrize("in_turns", [True, False])
+def test_the_declared_variation_between_pairs_is_the_least(in_turns):
+    policy = dataclasses.replace(POLICY, in_turns_sd=0.03, run_sd=0.03 / math.sqrt(2))
+    low, high = decided(0.0, 0.0, 0.0, policy=policy, in_turns=in_turns).comparisons[0].interval
+    assert math.log1p(high) == pytest.approx(2.5758 * 0.03 / math.sqrt(3), rel=1e-3)
+    assert math.log1p(low) == pytest.approx(-math.log1p(high))
+
+
+def test_whole_processes_in_turn_compare_by_their_fastest_blocks():
+    now, other = run([0.5, 0.11, 0.4]), run([0.1, 0.9, 0.9])
+    (comparison,) = judge([Pair(now, other, in_turns=False)] * 3, POLICY, more=False).comparisons
+    assert comparison.change == pytest.approx(0.1)
+
+
+def test_fewer_pairs_than_the_least_decide_nothing_while_there_may_be_more():
+    for count in (1, 2, 3):
+        assert judge([pair(0.2)] * count, POLICY, more=True) == NeedMore(
+            f"{count} of at least 4 pairs measured"
+        )
+    assert judge([pair(0.2)] * 4, POLICY, more=True).outcome is Outcome.REGRESSED
+
+
+def test_a_change_before_the_last_look_needs_stronger_evidence():
+    """At 4 pairs and 1.5 % between them, 99 % is 1.9 % to each side, and 3.7 standard errors are 2.8 %."""
+    policy = dataclasses.replace(POLICY, tolerance=0.015)
+    weak = [pair(0.022)] * 4
+    assert isinstance(judge(weak, policy, more=True), NeedMore)
+    assert judge(weak, policy, more=False).outcome is Outcome.REGRESSED
+    assert judge([pair(0.03)] * 4, policy, more=True).outcome is Outcome.REGRESSED
+
+
+def test_without_a_pair_there_is_nothing_to_judge():
+    with pytest.raises(ValueError, match="at least one pair"):
+        judge([], POLICY, more=False)
+
+
+def times(one: Pair):
+    return one.now.steps.step_times_s, one.other.steps.step_times_s
+
+
+def test_rounds_end_when_they_agree_or_when_the_change_is_clear_and_not_before():
+    assert precise(*times(pair(0.0)), POLICY)
+    assert not precise(*times(pair(0.0, rounds=9)), POLICY)
+    assert not precise(*times(pair(0.0, noise=0.07)), POLICY)
+    assert not precise(*times(pair(0.05, noise=0.07)), POLICY)
+    assert precise(*times(pair(0.4, noise=0.07)), POLICY)
+    assert precise(*times(pair(-0.4, noise=0.07)), POLICY)
+
+
+@pytest.mark.parametrize(
+    "between", [0.01, 0.02], ids=["less between pairs than declared", "more between pairs than declared"]
+)
+def test_the_promise_holds_for_simulated_pairs(between):
+    """500 comparisons each, of rounds that scatter by 7 %: at most 1 % wrong, and 5 % slower found."""
+    rng = np.random.default_rng(7)
+
+    def outcome(change: float) -> Outcome:
+        pairs: list[Pair] = []
+        while True:
+            drawn = math.expm1(math.log1p(change) + between * rng.standard_normal())
+            pairs.append(pair(drawn, noise=0.05, rounds=22, seed=int(rng.integers(2**32))))
+            answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
+            if isinstance(answer, Verdict):
+                return answer.outcome
+
+    unchanged = [outcome(0.0) for _ in range(500)]
+    slower = [outcome(0.05) for _ in range(500)]
+    assert sum(one in (Outcome.REGRESSED, Outcome.IMPROVED) for one in unchanged) <= 5
+    assert unchanged.count(Outcome.INCONCLUSIVE) <= 50
+    assert slower.count(Outcome.REGRESSED) >= 475
+    assert slower.count(Outcome.PASSED) <= 5
