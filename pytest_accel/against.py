@@ -77,9 +77,9 @@ class Against:
             verdict=explained(verdict, now),
             workload=now[-1].workload,
             runs=steps,
-            reference_runs=tuple(run.steps for run in other),
             metrics=metrics.summary(now[-1].workload, steps),
             provenance=now[-1].provenance,
             provenance_changes=changes,
             notes=only,
+            reference_runs=tuple(run.steps for run in other),
         )

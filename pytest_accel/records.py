@@ -289,8 +289,8 @@ class Result:
     verdict: Verdict
     workload: Workload | None = None
     runs: tuple[Steps, ...] = ()
-    reference_runs: tuple[Steps, ...] = ()
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     provenance_changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reference_runs: tuple[Steps, ...] = ()

@@ -176,6 +176,7 @@ def test_the_report_is_the_schema_that_is_documented(tmp_path):
                         },
                     }
                 ],
+                "reference_runs": [],
                 "provenance": {"tensorflow": "2.21.0"},
                 "provenance_changes": ["tensorflow 2.20.0 -> 2.21.0"],
                 "notes": ["the machine was loaded"],
