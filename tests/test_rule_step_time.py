@@ -135,7 +135,7 @@ class TestWhatItSays:
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
         assert found.reason.endswith(
             " (a standard deviation of 2 % between runs is assumed: "
-            "record the baseline with --accel-runs=5 to measure it)"
+            "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
         )
 
     @pytest.mark.parametrize("now", [0.05, 0.1])

@@ -120,7 +120,7 @@ def _assumption(policy: Policy) -> str:
         return ""
     return (
         f" (a standard deviation of {100 * policy.between_run_sd:g} % between runs is assumed: "
-        "record the baseline with --accel-runs=5 to measure it)"
+        "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
     )
 
 
