@@ -5,7 +5,8 @@
 
 ``noise`` shows how much the recordings in benchmarks/data vary. ``replay`` compares their sessions, by this
 project's rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are
-asked for. Without a name, all three run, in about a minute. Rates are in percent, with 95 % intervals.
+asked for. ``pairs`` draws comparisons of two environments. Without a name, all run, in about two minutes.
+Rates are in percent, with 95 % intervals.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 from collections.abc import Callable
 
 import noise_study
+import pairs_model
 import recordings
 from noise_model import drawn, noises
 from replay import trials
@@ -38,6 +40,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--benchmarks", type=positive_int, default=4, help="stored for the same hardware")
     parser.add_argument("--trials", type=positive_int, default=200, help="at most, of each recording")
     parser.add_argument("--drawn", type=positive_int, default=2000, help="trials of each noise of the model")
+    parser.add_argument("--compared", type=positive_int, default=400, help="trials of pairs, of each noise")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.tolerance = options.tolerance or TOLERANCES
@@ -74,7 +77,18 @@ def model(options: argparse.Namespace) -> None:
         print(contract_table(made, options.tolerance, one.kind))
 
 
-STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {"noise": noise, "replay": replay, "model": model}
+def pairs(options: argparse.Namespace) -> None:
+    print("\n# pairs: two environments in turns, at the default tolerance of a CPU\n")
+    print(f"{options.compared} trials a line\n")
+    print(pairs_model.table(options.compared, options.seed))
+
+
+STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "noise": noise,
+    "replay": replay,
+    "model": model,
+    "pairs": pairs,
+}
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ def _our_row(trials: Sequence[Trial], tolerance: float) -> list[str]:
     unchanged = [our_outcome(trial, tolerance, 0.0) for trial in trials]
     return [
         f"pytest-accel, {100 * tolerance:g} %",
-        _rate(one in CHANGED for one in unchanged),
-        _rate(one is Outcome.INCONCLUSIVE for one in unchanged),
+        rate(one in CHANGED for one in unchanged),
+        rate(one is Outcome.INCONCLUSIVE for one in unchanged),
         *(
-            _rate(our_outcome(trial, tolerance, slowdown) is Outcome.REGRESSED for trial in trials)
+            rate(our_outcome(trial, tolerance, slowdown) is Outcome.REGRESSED for trial in trials)
             for slowdown in SLOWDOWNS
         ),
     ]
@@ -40,10 +40,10 @@ def _our_row(trials: Sequence[Trial], tolerance: float) -> list[str]:
 def _their_row(trials: Sequence[Trial], name: str, rule: Rule) -> list[str]:
     return [
         name,
-        _rate(rule(trial.now.ravel(), trial.before.ravel()) != 0 for trial in trials),
+        rate(rule(trial.now.ravel(), trial.before.ravel()) != 0 for trial in trials),
         "never",
         *(
-            _rate(rule((1 + slowdown) * trial.now.ravel(), trial.before.ravel()) == 1 for trial in trials)
+            rate(rule((1 + slowdown) * trial.now.ravel(), trial.before.ravel()) == 1 for trial in trials)
             for slowdown in SLOWDOWNS
         ),
     ]
@@ -82,7 +82,7 @@ def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list
     ]
     return [
         f"{100 * tolerance:g} %",
-        *map(_rate, (wrong, undecided, found, missed)),
+        *map(rate, (wrong, undecided, found, missed)),
         f"not: {', '.join(broken)}" if broken else "yes",
     ]
 
@@ -91,7 +91,8 @@ def _share(hits: Sequence[bool]) -> float:
     return sum(hits) / len(hits)
 
 
-def _rate(hits: Iterable[bool]) -> str:
+def rate(hits: Iterable[bool]) -> str:
+    """How many of them are true, in percent, with the interval."""
     hits = list(hits)
     interval = binomtest(sum(hits), len(hits)).proportion_ci(0.95)
     return f"{100 * _share(hits):.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

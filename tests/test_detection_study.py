@@ -36,6 +36,16 @@ def test_replay_puts_every_rule_beside_ours():
         assert all(len(re.findall(RATE, row)) >= 5 for row in rows)
 
 
+def test_pairs_finds_what_is_planted_and_leaves_the_unchanged_alone():
+    printed = study("pairs", "--compared=10")
+
+    unchanged, slower = (line.split("|") for line in printed.splitlines() if line.startswith("| 1 % "))
+    assert "passed" in printed.splitlines()[5].split("|")[4]
+    assert unchanged[4].strip().startswith("100.0 [")
+    assert "regressed" in printed.splitlines()[5].split("|")[6]
+    assert slower[6].strip().startswith("100.0 [")
+
+
 def test_the_documentation_quotes_the_figures_of_the_recordings():
     documented = (BENCHMARKS.parent / "docs" / "verdicts.md").read_text().splitlines()
     rows = [line for line in study("noise").splitlines() if line.startswith("|")]

@@ -1,0 +1,71 @@
+"""Comparisons of two environments, drawn from normal noise and judged as --accel-against judges them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from tables import rate
+from tabulate import tabulate
+
+from pytest_accel.against import LEAST_PAIRS, MOST_PAIRS
+from pytest_accel.gate import CONFIDENCE
+from pytest_accel.records import Kind, Outcome, Pair, PairPolicy, Run, Steps, Verdict, Workload
+from pytest_accel.rules.interleaved import IN_TURNS_SD, judge
+from pytest_accel.rules.variance import FLOOR_SD
+from pytest_accel.settings import TOLERANCES_AGAINST
+
+NOISES = ((0.01, 0.05), (0.015, 0.07), (0.02, 0.07), (0.02, 0.10), (0.03, 0.10))
+"""Standard deviations of the log ratio: from pair to pair, and from round to round."""
+
+SLOWDOWNS = (0.0, 0.05)
+ROUNDS = 22
+STEP_TIME_S = 0.13
+POLICY = PairPolicy(
+    tolerance=TOLERANCES_AGAINST[Kind.CPU],
+    confidence=CONFIDENCE,
+    min_pairs=LEAST_PAIRS,
+    max_pairs=MOST_PAIRS,
+    in_turns_sd=IN_TURNS_SD[Kind.CPU],
+    run_sd=FLOOR_SD[Kind.CPU],
+)
+
+
+def table(count: int, seed: int) -> str:
+    """What so many comparisons came to, for each noise and slowdown."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for between, rounds in NOISES:
+        for slowdown in SLOWDOWNS:
+            drawn = [_comparison(slowdown, between, rounds, rng) for _ in range(count)]
+            outcomes = [outcome for outcome, _ in drawn]
+            rows.append([
+                f"{100 * between:g} %",
+                f"{100 * rounds:g} %",
+                f"{100 * slowdown:g} %",
+                *(rate(one is outcome for one in outcomes) for outcome in
+                  (Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.REGRESSED, Outcome.IMPROVED)),
+                statistics.median(pairs for _, pairs in drawn),
+            ])  # fmt: skip
+    headers = ["pairs differ by", "rounds by", "slower", "passed", "inconclusive", "regressed", "improved"]
+    return tabulate(rows, [*headers, "median pairs"], tablefmt="github")
+
+
+def _comparison(
+    slowdown: float, between: float, rounds: float, rng: np.random.Generator
+) -> tuple[Outcome, int]:
+    """The outcome, and after how many pairs it was decided."""
+    pairs: list[Pair] = []
+    while True:
+        change = np.log1p(slowdown) + between * rng.standard_normal()
+        ratios = np.exp(change + rounds * rng.standard_normal(ROUNDS))
+        pairs.append(Pair(_run(STEP_TIME_S * ratios), _run(np.full(ROUNDS, STEP_TIME_S)), in_turns=True))
+        answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
+        if isinstance(answer, Verdict):
+            return answer.outcome, len(pairs)
+
+
+def _run(times_s: Sequence[float]) -> Run:
+    steps = Steps(tuple(map(float, times_s)), 1, 0.0, 0.0, 0.0, 0.0, 0)
+    return Run(Workload("measure", "python", 1), steps, {})
