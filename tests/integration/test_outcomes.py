@@ -73,7 +73,7 @@ def test_an_undecided_step_is_inconclusive_and_says_what_it_could_have_seen(proj
         "test_it.py::test_step INCONCLUSIVE*",
         "inconclusive  test_it.py::test_step: 3 runs can neither show nor rule out a slowdown above 10 %: "
         "step time changed by +8.0 % * the smallest slowdown this could have seen is 1?.? %; "
-        "more runs* --accel-runs=*",
+        "more runs, here and in the baseline, narrow it (--accel-runs=6)*",
     ])  # fmt: skip
 
 
