@@ -24,6 +24,14 @@ class Closed(Exception):
     """The other side is gone."""
 
 
+class Garbled(Exception):
+    """What arrived is no message: somebody else wrote to the line."""
+
+
+MOST_BYTES = 2**27
+"""A message is no longer than this. Any text that is read as a length, as control characters are, is more."""
+
+
 class Channel:
     """One end of the line: the file descriptors to read from and to write to."""
 
@@ -44,14 +52,19 @@ class Channel:
 
     def waiting(self, timeout_s: float) -> bool:
         """Whether a message, or the end of the line, comes within this time."""
-        return self._incoming.poll(timeout_s)
+        return self._incoming.closed or self._incoming.poll(timeout_s)
 
     def receive(self) -> Message:
-        """The next message, whenever it comes. Raises Closed at the end of the line."""
+        """The next message, whenever it comes. Raises Closed at the end of the line, and Garbled."""
+        if self._incoming.closed:
+            raise Closed
         try:
-            message: Message = json.loads(self._incoming.recv_bytes())
+            message: Message = json.loads(self._incoming.recv_bytes(MOST_BYTES))
+        except ValueError:
+            raise Garbled from None
         except (EOFError, OSError):
-            raise Closed from None
+            too_long = self._incoming.closed  # a Connection closes itself after what it will not read
+            raise (Garbled if too_long else Closed) from None
         return message
 
     def send_line(self, text: str) -> None:

@@ -136,6 +136,17 @@ def test_a_line_of_text_cannot_go_to_nobody_nor_come_from_nobody(ends):
         ours.receive_byte()
 
 
+@pytest.mark.parametrize(
+    "noise", [b"late noise\n", b"\n\n\n\n", b"\t\t\t\t", "äöü".encode() * 4, b"\0\0\0\4{{{{"]
+)
+def test_what_somebody_else_writes_is_no_message_and_not_waited_for(ends, noise):
+    ours, theirs = ends
+    os.write(theirs._outgoing.fileno(), noise)
+
+    with pytest.raises(channel.Garbled):
+        ours.receive()
+
+
 def test_the_child_takes_its_end_from_the_environment_and_hands_it_on_to_nobody(monkeypatch):
     ours, *theirs = channel.pair()
     monkeypatch.setenv(channel.VARIABLE, " ".join(map(str, theirs)))

@@ -66,6 +66,7 @@ def test_what_is_undecided_says_what_it_could_have_seen_and_the_way_out():
 def test_a_neighbour_that_slows_both_sides_changes_nothing():
     (comparison,) = decided(0.1, 0.1, 0.1).comparisons
     assert comparison.change == pytest.approx(0.1)
+    assert comparison.now == pytest.approx(0.11)
     assert comparison.now / comparison.baseline == pytest.approx(1.1)
 
 

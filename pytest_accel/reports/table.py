@@ -40,7 +40,15 @@ def _wide_table(results: Sequence[Result]) -> list[Line]:
         for (name, throughput), result in zip(_benchmarks(results), results, strict=True)
         for row in _rows(result)
     ]
-    header = ("outcome", "benchmark", "throughput", "metric", "now", "baseline", _change_header(results))
+    header = (
+        "outcome",
+        "benchmark",
+        "throughput",
+        "metric",
+        "now",
+        _reference(results),
+        _change_header(results),
+    )
     texts = _tabulate(rows, header)
     printed = [Line(text) for text in texts[:2]]
     return printed + [Line(text, markup(row[0])) for text, row in zip(texts[2:], rows, strict=True)]
@@ -48,7 +56,7 @@ def _wide_table(results: Sequence[Result]) -> list[Line]:
 
 def _narrow_table(results: Sequence[Result]) -> list[Line]:
     rows = [row for result in results for row in _rows(result)]
-    texts = iter(_tabulate(rows, ("outcome", "metric", "now", "baseline", _change_header(results))))
+    texts = iter(_tabulate(rows, ("outcome", "metric", "now", _reference(results), _change_header(results))))
     printed = [Line(next(texts)), Line(next(texts))]
     for (name, throughput), result in zip(_benchmarks(results), results, strict=True):
         printed.append(Line(name if throughput == "-" else f"{name}: {throughput}", {"bold": True}))
@@ -112,6 +120,11 @@ def _without_folders(nodeid: str) -> str:
 def _one_line(name: str) -> str:
     """A name without line breaks, which the id of a parameter may hold."""
     return " ".join(name.split())
+
+
+def _reference(results: Sequence[Result]) -> str:
+    """What is compared with: the same for all benchmarks of a session."""
+    return "other" if any(result.reference_runs for result in results) else "baseline"
 
 
 def _change_header(results: Sequence[Result]) -> str:

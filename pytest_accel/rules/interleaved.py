@@ -11,8 +11,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_accel.metrics import run_step_time_s
-from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, PairPolicy, Run, Verdict
+from pytest_accel.metrics import run_step_time_s, step_time_s
+from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, PairPolicy, Verdict
 from pytest_accel.rules import wording
 from pytest_accel.rules.decision import outcome_of
 from pytest_accel.stats import LogRatio, trimmed_mean, two_sided_quantile
@@ -66,10 +66,11 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict |
     confirmed = abs(ratio.estimate) * quantile > CONFIRMED * ratio.half_width
     if more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
         return NeedMore(f"after {_count(pairs)} {wording.size(ratio, policy.confidence)} is undecided")
+    now_s = step_time_s([pair.now.steps for pair in pairs])
     comparison = Comparison(
         metric="step_time_s",
-        baseline=_typical_s([pair.other for pair in pairs]),
-        now=_typical_s([pair.now for pair in pairs]),
+        baseline=now_s / (1 + ratio.change),
+        now=now_s,
         change=ratio.change,
         interval=ratio.interval,
         confidence=policy.confidence,
@@ -115,11 +116,6 @@ def _combined(changes: Sequence[_Change], quantile: float) -> LogRatio:
     seen = statistics.variance(estimates) if len(estimates) > 1 else 0.0
     half_width = quantile * math.sqrt(max(expected, seen) / len(estimates))
     return LogRatio(statistics.fmean(estimates), half_width)
-
-
-def _typical_s(runs: Sequence[Run]) -> float:
-    """Step time over several runs, in seconds, by their median blocks, since the change is of all rounds."""
-    return statistics.geometric_mean(statistics.median(run.steps.step_times_s) for run in runs)
 
 
 def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy) -> str:

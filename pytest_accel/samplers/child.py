@@ -105,6 +105,10 @@ def _orderly_end() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+class Hung(InvalidRun):
+    """A run that did not end in time."""
+
+
 class Child:
     """A process at the other end of ``line``. ``doing`` says in messages what it is at."""
 
@@ -143,7 +147,8 @@ class Child:
                 said += self._line.receive_byte()
             except channel.Closed:
                 died = self._died(said)
-                raise InvalidRun(f"this is no Python: {died}", died.output) from None
+                output = died.output.replace(injection.first_lines(), "")  # as ``echo`` would have it
+                raise InvalidRun(f"this is no Python: {died}", output) from None
             if len(said) > _LONGEST_GREETING:
                 raise InvalidRun(
                     "this is no Python: the process writes without end", said.decode(errors="replace")
@@ -173,10 +178,24 @@ class Child:
             return self._line.receive()
         except channel.Closed:
             raise self._died() from None
+        except channel.Garbled:
+            raise InvalidRun(
+                f"something else wrote to the standard output of the process while {self.doing}: let what "
+                "starts its Python write there only before, or to standard error",
+                self.output,
+            ) from None
 
     def wait(self) -> None:
         """Let the process come to its own end, if it is no more than a moment away."""
         self._wait(_GOODBYE_S)
+
+    def exit_status(self) -> int:
+        """Say no more to the process and let it come to its own end. Raises Hung."""
+        self._line.close()
+        try:
+            return self._process.wait(self._deadline - time.monotonic())
+        except subprocess.TimeoutExpired:
+            raise self._hung() from None
 
     def kill(self) -> None:
         if self.alive:
@@ -207,10 +226,10 @@ class Child:
             f"the process {how} while {self.doing}", said.decode(errors="replace") + self.output
         )
 
-    def _hung(self) -> InvalidRun:
+    def _hung(self) -> Hung:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
         self._wait(_TRACE_S)
-        return InvalidRun(
+        return Hung(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it hung while {self.doing}",
             self.output,
         )

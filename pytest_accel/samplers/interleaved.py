@@ -20,7 +20,7 @@ from pytest_accel import comparable, why
 from pytest_accel.measure import Block
 from pytest_accel.records import Accelerator, Conditions, Kind, Pair, Run, Workload
 from pytest_accel.samplers import InvalidRun, OtherWork, Unmeasured, command, remote_test
-from pytest_accel.samplers.child import started
+from pytest_accel.samplers.child import Hung, started
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.observe import BLOCKS, Size, checked_block, long_enough, steps_of
@@ -220,8 +220,15 @@ class Interleaved:
 
 def check(environment: Environment, folder: Path) -> None:
     """Raise InvalidRun if tests cannot run in this environment; started in ``folder``."""
-    with started(environment, [], {}, folder, _GREETING_S) as child:
-        remote_test.check(child.greeting())
+    with started(environment, ["--version"], {}, folder, _GREETING_S) as child:
+        try:
+            remote_test.check(child.greeting())
+            child.load({}, {})
+            status = child.exit_status()
+        except Hung as hung:
+            raise InvalidRun(f"it gives no sign of life within {_GREETING_S:g} s", hung.output) from None
+        if status != 0:
+            raise InvalidRun(f"its pytest does not start: it ends with exit status {status}", child.output)
 
 
 def _times_s(blocks: Sequence[Block]) -> list[float]:
@@ -245,7 +252,8 @@ def _blamed_on(environment: Environment) -> Iterator[None]:
             raise
         report = ended.phase.report
         end = f"is skipped: {why.skipped(report)}" if report.skipped else f"fails: {why.failed(report)}"
-        raise InvalidRun(f"{where} the test {end}", report.longreprtext) from None
+        shown = "" if report.skipped else report.longreprtext
+        raise InvalidRun(f"{where} the test {end}", shown) from None
 
 
 def _check_same_work(here: Workload, other: Workload) -> None:

@@ -13,6 +13,8 @@ from importlib import metadata
 
 import pytest
 
+from pytest_accel.samplers import interleaved
+
 HERE_AND_THERE = """
 import os
 
@@ -348,3 +350,48 @@ def test_a_session_that_is_ended_leaves_neither_process(project, only_pytest, su
     session.communicate(timeout=60)
 
     assert not survivors()
+
+
+def test_what_else_writes_to_the_line_is_named_and_does_not_hang(project, only_pytest, monkeypatch):
+    """A length of a message that is text would be gigabytes to wait for."""
+    wrapper = project.path / "noisy"
+    python = shlex.quote(str(only_pytest / "bin/python"))
+    wrapper.write_text(f'#!/bin/sh\n(sleep 1; echo late noise) &\nexec {python} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("STEP_TIME_S", "0.25")
+    project.benchmark("""
+        import time
+
+        def test_step(accel, clock):
+            time.sleep(3)
+            accel.measure(lambda: None, examples_per_step=1)
+        """)
+    result = project.run(f"--accel-against=sh {wrapper}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([
+        f"invalid: in sh {wrapper}: something else wrote to the standard output of the process while "
+        "collecting and setting up the test: *",
+    ])  # fmt: skip
+
+
+def test_a_pytest_that_does_not_start_is_named_before_anything_runs(project, only_pytest, tmp_path):
+    (tmp_path / "pytest.py").write_text("import no_such_module\n")
+    python = shlex.quote(str(only_pytest / "bin/python"))
+    result = project.run(f"--accel-against=env PYTHONPATH={tmp_path} {python}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    fault = result.stderr.str()
+    assert "its pytest does not start: it ends with exit status 1\n" in fault
+    assert "No module named 'no_such_module'" in fault
+
+
+def test_what_gives_no_sign_of_life_is_named(project, monkeypatch):
+    monkeypatch.setattr(interleaved, "_GREETING_S", 0.5)
+    result = project.run("--accel-against=sh -c 'sleep 3600'")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--accel-against=sh -c 'sleep 3600': it gives no sign of life within 0.5 s" in result.stderr.str()
+
+
+def test_a_program_that_echoes_is_not_shown_our_own_program(project):
+    result = project.run("--accel-against=echo hello")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "import importlib" not in result.stderr.str()
