@@ -103,7 +103,7 @@ OPTIONS = (
            bool, None, ini="bool", switch=True),
     Option("runs", "fresh processes a benchmark (default: 1; at least 3 are advised for recording)",
            positive_int, 1, "N", ini="int"),
-    Option("budget", "most seconds of steady-state steps a benchmark may spend (default: 60)",
+    Option("budget", "most seconds of steady-state steps a benchmark may spend, on each side (default: 60)",
            seconds, 60.0, "SECONDS", ini="float", marker=True),
     Option("timeout", "wall-clock end of one run, in seconds (default: 1800)",
            seconds, 1800.0, "SECONDS", ini="float"),

@@ -282,44 +282,32 @@ def test_other_work_in_the_other_environment_is_incomparable(both, project):
 
 
 @pytest.mark.parametrize(
-    ("there", "where"), [("0.25", "in env STEP_TIME_S=0.25 "), ("1.0", "in this environment")]
+    ("end", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the process was ended by SIGKILL *"),
+        ("ctypes.PyDLL(None).sleep(3600)", "the run did not end within 6 s *"),
+    ],
+    ids=["killed", "hanging"],
 )
-def test_a_process_that_is_killed_is_named_and_nothing_is_left(both, project, survivors, there, where):
-    project.benchmark(f"""
-        import os, signal
-
-        def test_step(accel, clock):
-            def step():
-                clock.now_s += 0.25
-                if os.environ["STEP_TIME_S"] == "{there}" and clock.now_s > 3:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            accel.measure(step, examples_per_step=1)
-        """)
-    result = both(here=1.0)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(
-        [f"invalid: {where}*: the process was ended by SIGKILL *while training steps"]
-    )
-    assert not survivors()
-
-
 @pytest.mark.parametrize(
-    ("there", "where"), [("0.25", "in env STEP_TIME_S=0.25 "), ("1.0", "in this environment")]
+    ("side", "where"), [("0.25", "in env STEP_TIME_S=0.25 "), ("1.0", "in this environment")]
 )
-def test_a_process_that_hangs_is_named_and_nothing_is_left(both, project, survivors, there, where):
+def test_a_process_that_is_lost_is_named_and_nothing_is_left(
+    both, project, survivors, side, where, end, said
+):
     project.benchmark(f"""
-        import ctypes, os
+        import ctypes, os, signal
 
         def test_step(accel, clock):
             def step():
                 clock.now_s += 0.25
-                if os.environ["STEP_TIME_S"] == "{there}" and clock.now_s > 3:
-                    ctypes.PyDLL(None).sleep(3600)
+                if os.environ["STEP_TIME_S"] == "{side}" and clock.now_s > 3:
+                    {end}
             accel.measure(step, examples_per_step=1)
         """)
     result = both("--accel-timeout=6", here=1.0)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines([f"invalid: {where}*: the run did not end within 6 s *while training steps"])
+    result.stdout.fnmatch_lines([f"invalid: {where}*: {said}while training steps"])
     assert not survivors()
 
 
