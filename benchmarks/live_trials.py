@@ -4,7 +4,8 @@
 
 Each trial is a session of ``pytest --accel-against`` on a ResNet-50 step, which is slower by the planted
 slowdown here and unchanged there. What each came to is added to the file at once: end this at any time and
-call it again, and it goes on to so many trials of each slowdown. TensorFlow must be in both environments;
+call it again, and it goes on to so many trials of each slowdown. ``pairs`` there are step times in s: of each
+pair of processes those of the rounds here, and those in the other environment. TensorFlow must be in both;
 further options are pytest's.
 """
 
@@ -93,11 +94,17 @@ def made(planted: float, against: str, arguments: Sequence[str]) -> dict[str, An
         "outcome": benchmark["outcome"],
         "change": comparison["change"],
         "interval": comparison["interval"],
-        "pairs": len(benchmark["runs"]),
-        "step_time_s": comparison["baseline"],
+        "pairs": [
+            [rounded(side["step_times_s"]) for side in pair]
+            for pair in zip(benchmark["runs"], benchmark["reference_runs"], strict=True)
+        ],
         "time_s": time.monotonic() - start,
         "at": time.time(),
     }
+
+
+def rounded(times_s: Sequence[float]) -> list[float]:
+    return [float(f"{time_s:.6g}") for time_s in times_s]
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -114,7 +121,7 @@ def table(trials: Sequence[dict[str, Any]]) -> str:
             f"{planted:.0%}",
             len(alike),
             *(f"{count} ({rate(count, len(alike))})" for count in counts),
-            f"{statistics.median(trial['pairs'] for trial in alike):g}",
+            f"{statistics.median(len(trial['pairs']) for trial in alike):g}",
             f"{statistics.median(trial['time_s'] for trial in alike):.0f} s",
         ])  # fmt: skip
     return tabulate.tabulate(rows, ["slower", "trials", *OUTCOMES, "median pairs", "median time"])

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from pytest_accel import options
-from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
-from pytest_accel.records import Workload
-from pytest_accel.samplers.environments import Environment
+from pytest_accel.records import Result
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.interleaved import Interleaved
-from pytest_accel.samplers.observe import Size
 from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
+from pytest_accel.samplers.task import Task
 from pytest_accel.session import Session
 
 OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
@@ -47,15 +45,7 @@ class ItemsInChildren:
             vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
 
     def _run(self, item: pytest.Item) -> None:
-        runs: FreshRuns | Interleaved
-        if self._session.other is None:
-            gate = self._session.gate(item)
-            runs = self._fresh_runs(item, gate.size)
-            judged = functools.partial(gate.result, runs)
-        else:
-            against = self._session.against(item)
-            runs = self._pairs(item, against, self._session.other)
-            judged = functools.partial(against.result, runs)
+        sampler, judged = self._sampled(item)
         try:
             result = judged()
         except TestEnded as ended:
@@ -63,33 +53,30 @@ class ItemsInChildren:
                 _raise(ended.phase)
             return
         finally:
-            item.stash[_PHASES] = {str(phase.report.when): phase for phase in runs.reports}
-            if runs.output:
-                item.add_report_section("call", "output of the child", runs.output)
+            item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
+            if sampler.output:
+                item.add_report_section("call", "output of the child", sampler.output)
         self._session.settle(item, result)
 
-    def _fresh_runs(self, item: pytest.Item, size: Callable[[Workload], Size]) -> FreshRuns:
-        return FreshRuns(
+    def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | Interleaved, Callable[[], Result]]:
+        """Where runs of this test come from, and what draws them and comes to a result."""
+        task = Task(
             item,
             self._session.accelerator,
-            size,
-            self._session.watch,
             options=self._child_options,
             timeout_s=self._session.settings_of(item).timeout,
+            watch=self._session.watch,
+            every_package=self._session.other is not None,
         )
-
-    def _pairs(self, item: pytest.Item, against: Against, other: Environment) -> Interleaved:
-        return Interleaved(
-            item,
-            self._session.accelerator,
-            other,
-            self._session.watch,
-            seconds=against.seconds,
-            enough=against.enough,
-            options=self._child_options,
-            timeout_s=self._session.settings_of(item).timeout,
-            order=random.Random(),
+        if self._session.other is None:
+            gate = self._session.gate(item)
+            runs = FreshRuns(task, gate.size)
+            return runs, functools.partial(gate.result, runs)
+        against = self._session.against(item)
+        pairs = Interleaved(
+            task, self._session.other, seconds=against.seconds, enough=against.enough, order=random.Random()
         )
+        return pairs, functools.partial(against.result, pairs)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:

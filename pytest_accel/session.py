@@ -14,7 +14,7 @@ from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.records import Conditions, Outcome, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
-from pytest_accel.samplers import InvalidRun, environments, interleaved
+from pytest_accel.samplers import InvalidRun, environments, preflight
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import StoreError
@@ -163,7 +163,7 @@ def _other_environment(config: pytest.Config, asked: Settings) -> Environment | 
     folder = config.invocation_params.dir
     environment = environments.named(asked.against, folder)
     try:
-        interleaved.check(environment, folder)
+        preflight.check(environment, folder)
     except InvalidRun as invalid:
         output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
         raise pytest.UsageError(f"--accel-against={asked.against}: {invalid}{output}") from None

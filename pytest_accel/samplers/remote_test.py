@@ -47,17 +47,25 @@ class TestEnded(Exception):
 class RemoteTest:
     """``item`` in ``child``: begin, plan, prepare, blocks, finish.
 
-    ``every_package`` asks for the versions of all that is installed, not only of what is known to matter.
-    Every method raises InvalidRun where the child dies, hangs or talks nonsense, and TestEnded or Unmeasured
-    where the test came to its own end. ``reports`` are those of the test so far.
+    ``variables`` are set in the child before it loads anything. ``every_package`` asks for the versions of
+    all that is installed, not only of what is known to matter. Every method raises InvalidRun where the child
+    dies, hangs or talks nonsense, and TestEnded or Unmeasured where the test came to its own end. ``reports``
+    are those of the test so far.
     """
 
     def __init__(
-        self, item: pytest.Item, child: Child, environment: Environment, *, every_package: bool = False
+        self,
+        item: pytest.Item,
+        child: Child,
+        environment: Environment,
+        variables: Mapping[str, str],
+        *,
+        every_package: bool,
     ) -> None:
         self._item = item
         self._child = child
         self._environment = environment
+        self._variables = variables
         self._every_package = every_package
         self._done = False
         self._spawned_at = time.time()
@@ -69,12 +77,10 @@ class RemoteTest:
     def pid(self) -> int:
         return self._child.pid
 
-    def begin(
-        self, accelerator: Accelerator, options: Mapping[str, Any], variables: Mapping[str, str]
-    ) -> None:
+    def begin(self, accelerator: Accelerator, options: Mapping[str, Any]) -> None:
         """Let the child collect the test and run it up to its measuring call, without waiting for that."""
         check(self._child.greeting())
-        self._child.load(variables, injection.sources() if self._environment.injected else {})
+        self._child.load(self._variables, injection.sources() if self._environment.injected else {})
         hello = self._child.receive()
         if hello["protocol"] != channel.PROTOCOL:
             raise InvalidRun(
@@ -97,9 +103,17 @@ class RemoteTest:
         return codec.decode(Workload, plan["workload"])
 
     def prepare(self) -> Prepared:
+        self.begin_to_prepare()
+        return self.prepared()
+
+    def begin_to_prepare(self) -> None:
+        """Let the child build, compile and warm up, without waiting for that."""
         self._child.send(
             "prepare", doing="building, compiling or warming up", every_package=self._every_package
         )
+
+    def prepared(self) -> Prepared:
+        """What the preparation came to."""
         answer = self._until("prepared")
         self.provenance = answer["provenance"]
         return codec.decode(Prepared, answer["prepared"])

@@ -1,0 +1,36 @@
+"""Saying of two environments in which one something went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from pytest_accel import why
+from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.samplers.environments import HERE, Environment
+from pytest_accel.samplers.remote_test import TestEnded
+
+
+@contextlib.contextmanager
+def blamed_on(environment: Environment) -> Iterator[None]:
+    """Let an InvalidRun say where it was.
+
+    Where the test came to its own end, raising TestEnded or Unmeasured, that is an InvalidRun too if it
+    was elsewhere: the test that pytest reports on is the one here.
+    """
+    where = f"in {environment.name}"
+    try:
+        yield
+    except InvalidRun as invalid:
+        raise InvalidRun(f"{where}: {invalid}", invalid.output) from None
+    except Unmeasured:
+        if environment is HERE:
+            raise
+        raise InvalidRun(f"{where} the test made no measuring call") from None
+    except TestEnded as ended:
+        if environment is HERE:
+            raise
+        report = ended.phase.report
+        end = f"is skipped: {why.skipped(report)}" if report.skipped else f"fails: {why.failed(report)}"
+        shown = "" if report.skipped else report.longreprtext
+        raise InvalidRun(f"{where} the test {end}", shown) from None

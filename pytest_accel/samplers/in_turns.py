@@ -1,0 +1,156 @@
+"""One pair of runs side by side: two processes take turns, a block of steps each, in random order.
+
+What a shared machine does to one block it does to its neighbour in the other process, so their ratio holds
+still where neither of them does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pytest_accel import comparable
+from pytest_accel.measure import Block, Prepared
+from pytest_accel.records import Kind, Pair, Workload
+from pytest_accel.samplers import OtherWork
+from pytest_accel.samplers.blame import blamed_on
+from pytest_accel.samplers.environments import Environment
+from pytest_accel.samplers.observe import checked_block, long_enough, steps_of
+from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.samplers.task import Task
+
+MOST_SHARED_MEMORY = 0.45
+"""Of a GPU's memory: two processes that need more than this each do not fit beside each other."""
+
+LEAST_ROUNDS = 5
+"""A pair has so many rounds, however long they take."""
+
+T = TypeVar("T")
+
+
+class TooLarge(Exception):
+    """Two processes do not fit on the accelerator."""
+
+    def __init__(self) -> None:
+        super().__init__("its processes do not fit on the accelerator together")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two processes of a pair."""
+
+    environment: Environment
+    test: RemoteTest
+
+
+class InTurns:
+    """Measures pairs of processes of ``task``, for ``seconds`` of steps in rounds of a block on either side.
+
+    Rounds end sooner where ``enough`` is true of the step times (s) of both sides.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        seconds: float,
+        enough: Callable[[Sequence[float], Sequence[float]], bool],
+        order: random.Random,
+    ) -> None:
+        self._task = task
+        self._seconds = seconds
+        self._enough = enough
+        self._order = order
+
+    def pair(self, here: Side, other: Side) -> Pair:
+        """Raises TooLarge, OtherWork, and what RemoteTest raises."""
+        sides = (here, other)
+        workloads = self._planned(sides)
+        check_same_work(workloads[here.environment], workloads[other.environment])
+        conditions = [self._task.watch_beside(here.test, other.test)]
+        prepared = self._prepared(sides)
+        steps_per_block = self._steps_per_block(sides, prepared)
+        blocks = self._rounds(sides, steps_per_block)
+        conditions.append(self._task.watch_beside(here.test, other.test))
+        runs = []
+        for side in sides:
+            where = side.environment
+            with blamed_on(where):
+                steps = steps_of(
+                    prepared[where], blocks[where], steps_per_block, side.test.startup_time_s, conditions
+                )
+                runs.append(side.test.finish(workloads[where], steps))
+        now, there = runs
+        return Pair(now, there, in_turns=True)
+
+    def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, Workload]:
+        for side in sides:
+            with blamed_on(side.environment):
+                side.test.begin(self._task.accelerator, self._task.options)
+        workloads = {}
+        for side in sides:
+            with blamed_on(side.environment):
+                workloads[side.environment] = side.test.plan()
+        return workloads
+
+    def _prepared(self, sides: tuple[Side, Side]) -> dict[Environment, Prepared]:
+        """On a CPU both at once, where compiling times nothing; a GPU's kernels are chosen by timing them."""
+        together = self._task.accelerator.kind is Kind.CPU
+        if together:
+            for side in sides:
+                with blamed_on(side.environment):
+                    side.test.begin_to_prepare()
+        prepared = {}
+        for side in self._shuffled(sides):
+            with blamed_on(side.environment):
+                prepared[side.environment] = side.test.prepared() if together else side.test.prepare()
+                self._check_fits(side.test)
+        return prepared
+
+    def _steps_per_block(self, sides: tuple[Side, Side], prepared: dict[Environment, Prepared]) -> int:
+        """Steps that are long enough for the faster side, by a look at each while the other waits."""
+        steps = long_enough(min(each.step_time_s for each in prepared.values()))
+        looks_s = []
+        for side in self._shuffled(sides):
+            with blamed_on(side.environment):
+                looks_s.append(checked_block(side.test, steps, 1).time_s)
+        return long_enough(min(looks_s) / steps)
+
+    def _rounds(self, sides: tuple[Side, Side], steps_per_block: int) -> dict[Environment, list[Block]]:
+        """Blocks of both sides, as many of one as of the other."""
+        blocks: dict[Environment, list[Block]] = {side.environment: [] for side in sides}
+        here, other = blocks.values()
+        spent_s = 0.0
+        while len(here) < LEAST_ROUNDS or (
+            spent_s < self._seconds and not self._enough(_times_s(here), _times_s(other))
+        ):
+            for side in self._shuffled(sides):
+                with blamed_on(side.environment):
+                    number = len(blocks[side.environment]) + 1
+                    block = checked_block(side.test, steps_per_block, number)
+                blocks[side.environment].append(block)
+                spent_s += block.time_s
+        return blocks
+
+    def _check_fits(self, test: RemoteTest) -> None:
+        """Raise TooLarge unless as much again fits on the GPU."""
+        accelerator = self._task.accelerator
+        if accelerator.kind is Kind.GPU:
+            memory, peak = accelerator.memory_bytes, test.block(1).peak_memory_bytes
+            if memory is None or peak is None or peak > MOST_SHARED_MEMORY * memory:
+                raise TooLarge
+
+    def _shuffled(self, sides: tuple[T, T]) -> tuple[T, T]:
+        first, second = sides
+        return (first, second) if self._order.random() < 0.5 else (second, first)
+
+
+def check_same_work(here: Workload, other: Workload) -> None:
+    """Raise OtherWork unless both environments were asked for the same."""
+    if here.hash != other.hash:
+        raise OtherWork(", ".join(comparable.differing_fields(other, here)))
+
+
+def _times_s(blocks: Sequence[Block]) -> list[float]:
+    return [block.time_s for block in blocks]

@@ -1,0 +1,46 @@
+"""What every child that runs a test is told, whichever environment it runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_accel.records import Accelerator, Conditions
+from pytest_accel.samplers import command
+from pytest_accel.samplers.child import started
+from pytest_accel.samplers.environments import HERE, Environment
+from pytest_accel.samplers.remote_test import RemoteTest
+
+
+@dataclass(frozen=True)
+class Task:
+    """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
+
+    ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
+    ids that are our own. ``every_package``: see RemoteTest.
+    """
+
+    item: pytest.Item
+    accelerator: Accelerator
+    options: Mapping[str, Any]
+    timeout_s: float
+    watch: Callable[[frozenset[int]], Conditions]
+    every_package: bool = False
+
+    def watch_beside(self, *tests: RemoteTest) -> Conditions:
+        """What goes on now beside this session and these tests of it."""
+        return self.watch(frozenset({os.getpid(), *(test.pid for test in tests)}))
+
+    @contextlib.contextmanager
+    def started(self, environment: Environment = HERE, *, shared: bool = False) -> Iterator[RemoteTest]:
+        """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
+        arguments = command.arguments(self.item)
+        variables = environment.variables(self.accelerator.kind, shared=shared)
+        folder = self.item.config.invocation_params.dir
+        with started(environment, arguments, variables, folder, self.timeout_s) as child:
+            yield RemoteTest(self.item, child, environment, variables, every_package=self.every_package)
