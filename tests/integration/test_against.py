@@ -13,7 +13,7 @@ from importlib import metadata
 
 import pytest
 
-from pytest_accel.samplers import interleaved
+from pytest_accel.samplers import preflight
 
 HERE_AND_THERE = """
 import os
@@ -373,7 +373,7 @@ def test_a_pytest_that_does_not_start_is_named_before_anything_runs(project, onl
 
 
 def test_what_gives_no_sign_of_life_is_named(project, monkeypatch):
-    monkeypatch.setattr(interleaved, "_GREETING_S", 0.5)
+    monkeypatch.setattr(preflight, "_GREETING_S", 0.5)
     result = project.run("--accel-against=sh -c 'sleep 3600'")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--accel-against=sh -c 'sleep 3600': it gives no sign of life within 0.5 s" in result.stderr.str()
