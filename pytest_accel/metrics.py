@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pytest_accel.records import Steps, Workload
+from pytest_accel import cost
+from pytest_accel.records import Price, Steps, Workload
 
 
 def run_step_time_s(run: Steps) -> float:
@@ -47,3 +48,12 @@ def summary(workload: Workload, runs: Sequence[Steps]) -> dict[str, float]:
     if losses:
         numbers["final_loss"] = losses[-1]
     return numbers
+
+
+def with_cost(numbers: Mapping[str, float | None], price: Price) -> dict[str, float | None]:
+    """These metrics and, where they hold a throughput, what it is for each USD / h."""
+    throughput = numbers.get("throughput")
+    if throughput is None:
+        return dict(numbers)
+    per_price = cost.throughput_per_usd_per_hour(throughput, price.usd_per_hour)
+    return {**numbers, "throughput_per_usd_per_hour": per_price}

@@ -44,6 +44,18 @@ def seconds(value: object) -> float:
     return number
 
 
+def price(value: object) -> float | str:
+    """USD an hour above zero, or a name to be looked up in the price book. Raises ValueError for all else."""
+    text = str(value).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return _text(value).strip()
+    if isinstance(value, bool) or not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{value!r} is not a price: give USD an hour above 0, such as 6.70, or a name")
+    return number
+
+
 def _one_of(*choices: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in choices:
@@ -107,6 +119,8 @@ OPTIONS = (
            seconds, 60.0, "SECONDS", ini="float", marker=True),
     Option("timeout", "wall-clock end of one run, in seconds (default: 1800)",
            seconds, 1800.0, "SECONDS", ini="float"),
+    Option("price", "price of the machine in USD an hour, or its name in the price book, for metrics of cost",
+           price, None, "USD_PER_HOUR|NAME", ini="string"),
     Option("update_baselines", "accept this session's observations as the new baselines",
            bool, False, switch=True),
     Option("record_missing", "record only benchmarks that have no baseline yet",

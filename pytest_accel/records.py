@@ -67,6 +67,23 @@ class Accelerator:
 
 
 @dataclass(frozen=True)
+class Price:
+    """What an hour of the whole machine costs in USD.
+
+    The rest says of an entry of the price book what was priced, on which terms, where, when (ISO 8601) and
+    by whom.
+    """
+
+    usd_per_hour: float
+    name: str | None = None
+    hardware: str | None = None
+    terms: str | None = None
+    region: str | None = None
+    date: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
 class Workload:
     """Everything that defines the work of one step. Two runs compare only if this matches exactly.
 

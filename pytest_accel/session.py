@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, settings, why
+from pytest_accel import hardware, metrics, price_book, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
@@ -40,6 +40,7 @@ class Session:
         self._complaints: list[str] = []
         self._json = _json_path(config, self._settings)
         try:
+            self._price = price_book.price(self._settings.price) if self._settings.price is not None else None
             if self._json:
                 json_report.check_writable(self._json)
             self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
@@ -73,6 +74,8 @@ class Session:
 
     def settle(self, item: pytest.Item, result: Result) -> None:
         """Keep the result of a benchmark, and fail its test if the outcome says so."""
+        if self._price is not None:
+            result = dataclasses.replace(result, metrics=metrics.with_cost(result.metrics, self._price))
         self._results[item.nodeid] = result
         benchmark_bridge.export(item, result)
         verdict = result.verdict
@@ -82,7 +85,7 @@ class Session:
     def pytest_report_collectionfinish(self, config: pytest.Config) -> str | list[str]:
         if config.getoption("collectonly") and config.get_verbosity() < 0:
             return []  # that list of tests is for other programs to read
-        return terminal.hardware_line(self.accelerator, against=self._settings.against)
+        return terminal.hardware_line(self.accelerator, self._price, against=self._settings.against)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -141,7 +144,7 @@ class Session:
     def _write_json(self, path: Path) -> None:
         results = list(self._results.values())
         provenance = next((result.provenance for result in results if result.provenance), {})
-        json_report.write(path, self.accelerator, provenance, results)
+        json_report.write(path, self.accelerator, self._price, provenance, results)
 
     def _missing(self, asked: Settings) -> str | None:
         """What a benchmark asks of the hardware and this machine does not have."""

@@ -41,6 +41,7 @@ class Settings:
     runs: int
     budget: float
     timeout: float
+    price: float | str | None
     update_baselines: bool
     record_missing: bool
     against: str | None

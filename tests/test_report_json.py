@@ -90,7 +90,7 @@ def read(path: Path) -> dict:
 
 
 def written(path: Path, *results: Result) -> dict:
-    json_report.write(path, GPU, {"tensorflow": "2.21.0"}, results)
+    json_report.write(path, GPU, None, {"tensorflow": "2.21.0"}, results)
     return read(path)
 
 
@@ -217,7 +217,7 @@ def test_a_pipe_gets_the_report(tmp_path):
     read_from_pipe = []
     reader = threading.Thread(target=lambda: read_from_pipe.append(read(path)))
     reader.start()
-    json_report.write(path, GPU, {}, [RESULT])
+    json_report.write(path, GPU, None, {}, [RESULT])
     reader.join()
     assert read_from_pipe[0]["schema"] == 1
 

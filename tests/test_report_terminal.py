@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel.records import Accelerator, Comparison, Kind, Outcome, Result, Verdict
+from pytest_accel.records import Accelerator, Comparison, Kind, Outcome, Price, Result, Verdict
 from pytest_accel.reports import terminal
 from pytest_accel.reports.table import table
 from pytest_accel.reports.units import quantity
@@ -205,6 +205,14 @@ def test_numbers_have_units_and_three_digits(metric, value, text):
 )
 def test_the_hardware_line_says_what_and_where_baselines_are(accelerator, line):
     assert terminal.hardware_line(accelerator) == line
+
+
+def test_the_hardware_line_says_what_it_costs_and_where_that_figure_is_from():
+    cpu = Accelerator("ci", Kind.CPU, "AMD EPYC 7B13", 1)
+    given, booked = Price(0.1), Price(6.7, "tpu-2018", terms="on demand", date="2018-04-26")
+    assert terminal.hardware_line(cpu, given) == "accel: cpu, AMD EPYC 7B13, 0.1 USD/h [baselines: ci]"
+    line = "accel: cpu, AMD EPYC 7B13, 6.7 USD/h (on demand, 2018-04-26) [baselines: ci]"
+    assert terminal.hardware_line(cpu, booked) == line
 
 
 def test_no_results_print_nothing():

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_accel.codec import Json, encode
-from pytest_accel.records import Accelerator, Result, Scalar, Workload
+from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
 
 SCHEMA = 1
 
@@ -21,13 +21,17 @@ class ReportError(Exception):
 
 
 def write(
-    path: Path, accelerator: Accelerator, provenance: Mapping[str, str], results: Sequence[Result]
+    path: Path,
+    accelerator: Accelerator,
+    price: Price | None,
+    provenance: Mapping[str, str],
+    results: Sequence[Result],
 ) -> None:
     """Write the report as a whole or not at all; missing parent folders are made.
 
     Raises ReportError if the file cannot be written; a report that was there before is then unchanged.
     """
-    text = json.dumps(document(accelerator, provenance, results), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(document(accelerator, price, provenance, results), indent=2, allow_nan=False) + "\n"
     try:
         _replace(path, text)
     except OSError as error:
@@ -47,13 +51,16 @@ def check_writable(path: Path) -> None:
         raise _cannot_write(path, error) from error
 
 
-def document(accelerator: Accelerator, provenance: Mapping[str, str], results: Sequence[Result]) -> Json:
-    """The report as plain JSON values, benchmarks in the order of ``results``."""
+def document(
+    accelerator: Accelerator, price: Price | None, provenance: Mapping[str, str], results: Sequence[Result]
+) -> Json:
+    """The report as plain JSON values, benchmarks in the order of ``results``; ``price`` if it is known."""
     return finite(
         encode(
             {
                 "schema": SCHEMA,
                 "accelerator": accelerator,
+                **({} if price is None else {"price": price}),
                 "provenance": provenance,
                 "benchmarks": [_benchmark(result) for result in results],
             }

@@ -67,8 +67,14 @@ def _narrow_table(results: Sequence[Result]) -> list[Line]:
 def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
     """Name and throughput of each benchmark."""
     names = _short_names([result.nodeid for result in results])
-    throughputs = [quantity("throughput", result.metrics.get("throughput")) for result in results]
+    throughputs = [_throughput(result.metrics) for result in results]
     return list(zip(map(_one_line, names), throughputs, strict=True))
+
+
+def _throughput(metrics: Mapping[str, float | None]) -> str:
+    text = quantity("throughput", metrics.get("throughput"))
+    for_money = metrics.get("throughput_per_usd_per_hour")
+    return text if for_money is None else f"{text}, {quantity('throughput_per_usd_per_hour', for_money)}"
 
 
 class _Row(NamedTuple):

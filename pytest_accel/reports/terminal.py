@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_accel.records import Accelerator, Comparison, Outcome, Result
+from pytest_accel.records import Accelerator, Comparison, Outcome, Price, Result
 from pytest_accel.reports.table import Line, markup, table
 from pytest_accel.reports.units import label, percent, quantity
 
@@ -24,8 +24,8 @@ STATUS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
 }
 
 
-def hardware_line(accelerator: Accelerator, *, against: str | None = None) -> str:
-    """Say in one line what the benchmarks run on, and what they are compared with.
+def hardware_line(accelerator: Accelerator, price: Price | None = None, *, against: str | None = None) -> str:
+    """Say in one line what the benchmarks run on, what that costs, and what they are compared with.
 
     That is the name their baselines are filed under, or the environment ``against``.
     """
@@ -39,6 +39,9 @@ def hardware_line(accelerator: Accelerator, *, against: str | None = None) -> st
         facts.append(f"topology {accelerator.topology}")
     if accelerator.hosts > 1:
         facts.append(f"{accelerator.hosts} hosts")
+    if price is not None:
+        origin = f" ({price.terms}, {price.date})" if price.name else ""
+        facts.append(f"{price.usd_per_hour:g} USD/h{origin}")
     reference = f"baselines: {accelerator.identity}" if against is None else f"against: {against}"
     return f"accel: {', '.join(facts)} [{reference}]"
 

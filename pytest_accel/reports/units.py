@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 MEMORY_UNITS = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "bytes"))
+RATES = {"throughput": " examples/s", "throughput_per_usd_per_hour": " examples/s per USD/h"}
 
 
 def quantity(metric: str, value: float | None) -> str:
@@ -22,7 +23,7 @@ def quantity(metric: str, value: float | None) -> str:
         return _scaled(value, TIME_UNITS)
     if metric.endswith("_bytes"):
         return _scaled(value, MEMORY_UNITS)
-    return _three_digits(value) + (" examples/s" if metric == "throughput" else "")
+    return _three_digits(value) + RATES.get(metric, "")
 
 
 def label(metric: str) -> str:

@@ -1,0 +1,27 @@
+"""The price book, prices.json: what hardware cost, when, where and on which terms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pytest_accel.codec import decode
+from pytest_accel.records import Price
+
+FILE = Path(__file__).with_name("prices.json")
+
+
+def price(given: float | str) -> Price:
+    """A price by its name in the book, or one that is given in USD an hour.
+
+    Raises ValueError for a name that is not in the book; the message says which are.
+    """
+    if not isinstance(given, str):
+        return Price(given)
+    book = json.loads(FILE.read_text(encoding="utf-8"))
+    if given not in book:
+        raise ValueError(
+            f"--accel-price={given}: the price book has no such name; give USD an hour, such as 6.70, or one "
+            f"of {', '.join(book)}"
+        )
+    return decode(Price, {**book[given], "name": given})
