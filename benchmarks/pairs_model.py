@@ -11,8 +11,9 @@ from tabulate import tabulate
 
 from pytest_accel.against import LEAST_PAIRS, MOST_PAIRS
 from pytest_accel.gate import CONFIDENCE
-from pytest_accel.records import Kind, Outcome, Pair, PairPolicy, Run, Steps, Verdict, Workload
+from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workload
 from pytest_accel.rules.interleaved import IN_TURNS_SD, judge
+from pytest_accel.rules.policy import PairPolicy
 from pytest_accel.rules.variance import FLOOR_SD
 from pytest_accel.settings import TOLERANCES_AGAINST
 

@@ -14,8 +14,9 @@ from recordings import Recording, Times, consecutive
 
 from pytest_accel.gate import CONFIDENCE, EXTRA_RUNS
 from pytest_accel.metrics import run_step_time_s
-from pytest_accel.records import Kind, Outcome, Policy, Steps, Verdict
+from pytest_accel.records import Kind, Outcome, Steps, Verdict
 from pytest_accel.rules import step_time, variance
+from pytest_accel.rules.policy import Policy
 
 RUNS = 1 + EXTRA_RUNS
 """Of a session that is compared: one, and those that it may ask for."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pytest_accel import engine, metrics, provenance
 from pytest_accel.gate import CONFIDENCE, explained, unmeasured
-from pytest_accel.records import Accelerator, Outcome, Pair, PairPolicy, Result, Verdict
+from pytest_accel.records import Accelerator, Outcome, Pair, Result, Verdict
 from pytest_accel.rules import interleaved, variance
+from pytest_accel.rules.policy import PairPolicy
 from pytest_accel.samplers import InvalidRun, OtherWork, Sampler, Unmeasured
 from pytest_accel.settings import Settings
 

@@ -14,13 +14,13 @@ from pytest_accel.records import (
     Comparison,
     NeedMore,
     Outcome,
-    Policy,
     Result,
     Run,
     Verdict,
     Workload,
 )
 from pytest_accel.rules import step_time, variance
+from pytest_accel.rules.policy import Policy
 from pytest_accel.samplers import InvalidRun, Sampler, Unmeasured
 from pytest_accel.samplers.observe import BLOCKS, Size
 from pytest_accel.settings import Settings

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.records import Kind, NeedMore, Outcome, Policy, Steps, Verdict
+from pytest_accel.records import Kind, NeedMore, Outcome, Steps, Verdict
+from pytest_accel.rules.policy import Policy
 from pytest_accel.rules.step_time import judge
 from pytest_accel.rules.variance import between_run
 from pytest_accel.settings import TOLERANCES

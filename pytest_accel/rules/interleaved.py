@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_accel.metrics import run_step_time_s, step_time_s
-from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, PairPolicy, Verdict
+from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, Verdict
 from pytest_accel.rules import wording
 from pytest_accel.rules.decision import outcome_of
+from pytest_accel.rules.policy import PairPolicy
 from pytest_accel.stats import LogRatio, trimmed_mean, two_sided_quantile
 
 IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}

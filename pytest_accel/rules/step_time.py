@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 
 from pytest_accel.metrics import run_step_time_s, step_time_s
-from pytest_accel.records import Comparison, NeedMore, Outcome, Policy, Steps, Verdict
+from pytest_accel.records import Comparison, NeedMore, Outcome, Steps, Verdict
 from pytest_accel.rules import wording
 from pytest_accel.rules.decision import outcome_of
+from pytest_accel.rules.policy import Policy
 from pytest_accel.rules.variance import SHARED
 from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 
