@@ -10,7 +10,6 @@ from tables import rate
 from tabulate import tabulate
 
 from pytest_accel.against import LEAST_PAIRS, MOST_PAIRS
-from pytest_accel.gate import CONFIDENCE
 from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workload
 from pytest_accel.rules.interleaved import IN_TURNS_SD, judge
 from pytest_accel.rules.policy import PairPolicy
@@ -25,7 +24,6 @@ ROUNDS = 22
 STEP_TIME_S = 0.13
 POLICY = PairPolicy(
     tolerance=TOLERANCES_AGAINST[Kind.CPU],
-    confidence=CONFIDENCE,
     min_pairs=LEAST_PAIRS,
     max_pairs=MOST_PAIRS,
     in_turns_sd=IN_TURNS_SD[Kind.CPU],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from recordings import Recording, Times, consecutive
 
-from pytest_accel.gate import CONFIDENCE, EXTRA_RUNS
+from pytest_accel.gate import EXTRA_RUNS
 from pytest_accel.metrics import run_step_time_s
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 from pytest_accel.rules import step_time, variance
@@ -73,7 +73,6 @@ def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind) -> P
     between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored])
     return Policy(
         tolerance=tolerance,
-        confidence=CONFIDENCE,
         min_runs=1,
         max_runs=RUNS,
         between_run_sd=between.sd,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_accel import engine, metrics, provenance
-from pytest_accel.gate import CONFIDENCE, explained, unmeasured
+from pytest_accel.gate import explained, unmeasured
 from pytest_accel.records import Accelerator, Outcome, Pair, Result, Verdict
 from pytest_accel.rules import interleaved, variance
 from pytest_accel.rules.policy import PairPolicy
@@ -30,7 +30,6 @@ class Against:
         kind = accelerator.kind
         self._policy = PairPolicy(
             tolerance=settings.tolerance_for(kind),
-            confidence=CONFIDENCE,
             min_pairs=least,
             max_pairs=max(MOST_PAIRS, least),
             in_turns_sd=interleaved.IN_TURNS_SD[kind],

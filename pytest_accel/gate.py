@@ -27,9 +27,6 @@ from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
 from pytest_accel.stores.json_files import JsonStore
 
-CONFIDENCE = 0.99
-"""Of the whole decision: an unchanged program is called changed in at most 1 % of sessions."""
-
 EXTRA_RUNS = 2
 """A comparison may take so many runs beyond ``--accel-runs`` while it is undecided."""
 
@@ -110,7 +107,6 @@ class Gate:
         between = variance.between_run(kind, groups)
         return Policy(
             tolerance=self._settings.tolerance_for(kind),
-            confidence=CONFIDENCE,
             min_runs=self._settings.runs,
             max_runs=self._most_runs,
             between_run_sd=between.sd,

@@ -10,38 +10,42 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LogRatio:
-    """The logarithm of a ratio of two times: the estimate and half the width of its interval."""
+    """The logarithm of a ratio of two times: the estimate, its standard error and the degrees of freedom."""
 
     estimate: float
-    half_width: float
+    standard_error: float
+    dof: float
 
     @property
     def change(self) -> float:
         """Relative change: 0.05 says that the first time is 5 % longer than the second."""
         return math.expm1(self.estimate)
 
-    @property
-    def interval(self) -> tuple[float, float]:
+    def half_width(self, confidence: float) -> float:
+        """Half the width of the interval of the logarithm."""
+        return two_sided_quantile(confidence, self.dof) * self.standard_error
+
+    def interval(self, confidence: float) -> tuple[float, float]:
         """Both ends of the interval of the relative change."""
-        return math.expm1(self.estimate - self.half_width), math.expm1(self.estimate + self.half_width)
+        half_width = self.half_width(confidence)
+        return math.expm1(self.estimate - half_width), math.expm1(self.estimate + half_width)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How much logarithms of times vary: standard deviations, and how many of them an interval spans.
+    """How much logarithms of times vary: standard deviations, known with ``dof`` degrees of freedom.
 
     ``sd`` is that of one time within its sample, ``shared_sd`` that of what all times of a sample have in
-    common, which no mean takes away. ``quantile`` standard errors lie on each side of an estimate.
+    common, which no mean takes away.
     """
 
     sd: float
     shared_sd: float
-    quantile: float
+    dof: float
 
-    def half_width(self, now: float, reference: float) -> float:
-        """Of the interval of a difference between the means of so many times; math.inf is the limit."""
-        variance = 2 * self.shared_sd**2 + self.sd**2 * (1 / now + 1 / reference)
-        return self.quantile * math.sqrt(variance)
+    def standard_error(self, now: float, reference: float) -> float:
+        """Of a difference between the means of so many times; math.inf is the limit."""
+        return math.sqrt(2 * self.shared_sd**2 + self.sd**2 * (1 / now + 1 / reference))
 
 
 def log_ratio(now: Sequence[float], reference: Sequence[float], spread: Spread) -> LogRatio:
@@ -50,7 +54,7 @@ def log_ratio(now: Sequence[float], reference: Sequence[float], spread: Spread) 
     Raises ValueError for an empty sample and for a time that is not positive.
     """
     estimate = _mean_log(now) - _mean_log(reference)
-    return LogRatio(estimate, spread.half_width(len(now), len(reference)))
+    return LogRatio(estimate, spread.standard_error(len(now), len(reference)), spread.dof)
 
 
 def two_sided_quantile(confidence: float, dof: float) -> float:

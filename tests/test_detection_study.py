@@ -28,11 +28,11 @@ def study(*arguments: str) -> str:
 def test_replay_puts_every_rule_beside_ours():
     printed = study("replay", "--trials=5", "--tolerance=10%")
 
-    for name in ("quiet", "quiet_with_neighbour", "noisy", "noisy_with_neighbours"):
+    for name in ("long_runs", "noisy", "noisy_with_neighbours", "quiet", "quiet_with_neighbour"):
         assert f"# replay of {name}: " in printed
     for rule in ("pytest-accel, 10 %", "pytest-benchmark min:5%", "asv", "pyperf", "criterion", "TorchBench"):
         rows = [line for line in printed.splitlines() if line.startswith(f"| {rule}")]
-        assert len(rows) == 4
+        assert len(rows) == 6
         assert all(len(re.findall(RATE, row)) >= 5 for row in rows)
 
 

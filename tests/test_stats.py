@@ -12,16 +12,22 @@ from pytest_accel.stats import Spread, log_ratio, pooled_log_variance, two_sided
 
 TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=6)
 FEW = settings(max_examples=50, deadline=None)
-SPREAD = Spread(sd=0.02, shared_sd=0.01, quantile=3)
-SPREADS = st.builds(Spread, sd=st.floats(0, 0.1), shared_sd=st.floats(0, 0.1), quantile=st.floats(0, 5))
+SPREAD = Spread(sd=0.02, shared_sd=0.01, dof=22)
+SPREADS = st.builds(
+    Spread, sd=st.floats(0, 0.1), shared_sd=st.floats(0, 0.1), dof=st.sampled_from([4.0, 22.0, math.inf])
+)
+CONFIDENCES = st.sampled_from([0.5, 0.95, 0.99])
 
 
 @FEW
-@given(now=TIMES, reference=TIMES, spread=SPREADS)
-def test_the_interval_holds_the_change(now, reference, spread):
+@given(now=TIMES, reference=TIMES, spread=SPREADS, confidence=CONFIDENCES)
+def test_the_interval_holds_the_change_and_more_confidence_widens_it(now, reference, spread, confidence):
     ratio = log_ratio(now, reference, spread)
-    low, high = ratio.interval
+    low, high = ratio.interval(confidence)
     assert low <= ratio.change <= high
+    wider = ratio.interval(0.999)
+    assert wider[0] <= low
+    assert high <= wider[1]
 
 
 @FEW
@@ -30,24 +36,26 @@ def test_swapping_the_samples_mirrors_the_estimate(now, reference):
     there = log_ratio(now, reference, SPREAD)
     back = log_ratio(reference, now, SPREAD)
     assert back.estimate == pytest.approx(-there.estimate, abs=1e-12)
-    assert back.half_width == there.half_width
+    assert back.standard_error == there.standard_error
 
 
 def test_twice_the_time_is_a_change_of_100_percent():
     assert log_ratio([2.0, 2.0], [1.0], SPREAD).change == pytest.approx(1.0)
 
 
-def test_half_width_counts_the_runs_of_both_sides():
+def test_the_standard_error_counts_the_runs_of_both_sides():
     ratio = log_ratio([1.0, 1.0], [1.0, 1.0, 1.0], SPREAD)
-    assert ratio.half_width == pytest.approx(3 * math.sqrt(2 * 0.01**2 + 0.02**2 * (1 / 2 + 1 / 3)))
+    standard_error = math.sqrt(2 * 0.01**2 + 0.02**2 * (1 / 2 + 1 / 3))
+    assert ratio.standard_error == pytest.approx(standard_error)
+    assert ratio.half_width(0.99) == pytest.approx(2.8188 * standard_error, rel=1e-4)
 
 
 @FEW
 @given(spread=SPREADS, runs=st.integers(1, 50), more=st.integers(0, 50))
 def test_no_number_of_runs_takes_away_what_they_share(spread, runs, more):
-    limit = spread.half_width(math.inf, math.inf)
-    assert limit == pytest.approx(spread.quantile * spread.shared_sd * math.sqrt(2))
-    assert limit <= spread.half_width(runs + more, runs) <= spread.half_width(runs, runs)
+    limit = spread.standard_error(math.inf, math.inf)
+    assert limit == pytest.approx(spread.shared_sd * math.sqrt(2))
+    assert limit <= spread.standard_error(runs + more, runs) <= spread.standard_error(runs, runs)
 
 
 @pytest.mark.parametrize(("now", "reference"), [([], [1.0]), ([1.0], []), ([0.0], [1.0]), ([1.0], [-1.0])])

@@ -1,18 +1,45 @@
-"""What an interval of a slowdown comes to, given a tolerance. Pure; docs/verdicts.md gives the rule."""
+"""What an estimate of a slowdown comes to, given a tolerance. Pure; docs/verdicts.md gives the rule."""
 
 from __future__ import annotations
 
-from pytest_accel.records import Outcome
+from pytest_accel.records import Comparison, Outcome
 from pytest_accel.stats import LogRatio
+
+CONFIDENCE = 0.95
+"""Of the interval that is shown. A slowdown beyond its upper end is ruled out, which makes a pass.
+
+A slowdown of just the tolerance then passes at most one time in 40. Of twice the tolerance, which is what
+must not pass, it is far less (docs/verdicts.md).
+"""
+
+CHANGE_CONFIDENCE = 0.99
+"""Of the interval that must not hold zero before a program is called slower or faster."""
+
+CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
 
 
 def outcome_of(ratio: LogRatio, tolerance: float) -> Outcome:
     """``ratio`` is of the time now over that of the reference, ``tolerance`` relative."""
-    low, high = ratio.interval
+    low, high = ratio.interval(CHANGE_CONFIDENCE)
     if low > 0 and ratio.change > tolerance:
         return Outcome.REGRESSED
     if high < 0 and ratio.change < 1 / (1 + tolerance) - 1:
         return Outcome.IMPROVED
-    if high <= tolerance:
+    if ratio.interval(CONFIDENCE)[1] <= tolerance:
         return Outcome.PASSED
     return Outcome.INCONCLUSIVE
+
+
+def comparison_of(ratio: LogRatio, tolerance: float, *, now_s: float, baseline_s: float) -> Comparison:
+    """The same as numbers to be shown, with step times in seconds."""
+    return Comparison(
+        metric="step_time_s",
+        baseline=baseline_s,
+        now=now_s,
+        change=ratio.change,
+        interval=ratio.interval(CONFIDENCE),
+        confidence=CONFIDENCE,
+        tolerance=tolerance,
+        direction="lower_is_better",
+        outcome=outcome_of(ratio, tolerance),
+    )

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_accel.metrics import run_step_time_s, step_time_s
-from pytest_accel.records import Comparison, Kind, NeedMore, Outcome, Pair, Verdict
+from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
 from pytest_accel.rules import wording
-from pytest_accel.rules.decision import outcome_of
+from pytest_accel.rules.decision import CHANGED, comparison_of
 from pytest_accel.rules.policy import PairPolicy
-from pytest_accel.stats import LogRatio, trimmed_mean, two_sided_quantile
+from pytest_accel.stats import LogRatio, trimmed_mean
 
 IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
 """Least standard deviation between pairs of the log ratio of their step times, beside the noise of rounds.
@@ -40,9 +40,6 @@ CONFIRMED = 3.7
 All the looks before the last together then call an unchanged program changed in well under 1 % of cases.
 """
 
-CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
-
-
 @dataclass(frozen=True)
 class _Change:
     """Logarithm of the time here over that in the other environment, and the variance of that."""
@@ -61,24 +58,13 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict |
         raise ValueError("a comparison needs at least one pair")
     if more and len(pairs) < policy.min_pairs:
         return NeedMore(f"{len(pairs)} of at least {policy.min_pairs} pairs measured")
-    quantile = two_sided_quantile(policy.confidence, math.inf)
-    ratio = _combined([_change(pair, policy) for pair in pairs], quantile)
-    outcome = outcome_of(ratio, policy.tolerance)
-    confirmed = abs(ratio.estimate) * quantile > CONFIRMED * ratio.half_width
-    if more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
-        return NeedMore(f"after {_count(pairs)} {wording.size(ratio, policy.confidence)} is undecided")
+    ratio = _combined([_change(pair, policy) for pair in pairs])
     now_s = step_time_s([pair.now.steps for pair in pairs])
-    comparison = Comparison(
-        metric="step_time_s",
-        baseline=now_s / (1 + ratio.change),
-        now=now_s,
-        change=ratio.change,
-        interval=ratio.interval,
-        confidence=policy.confidence,
-        tolerance=policy.tolerance,
-        direction="lower_is_better",
-        outcome=outcome,
-    )
+    comparison = comparison_of(ratio, policy.tolerance, now_s=now_s, baseline_s=now_s / (1 + ratio.change))
+    outcome = comparison.outcome
+    confirmed = abs(ratio.estimate) > CONFIRMED * ratio.standard_error
+    if more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
+        return NeedMore(f"after {_count(pairs)} {wording.size(ratio)} is undecided")
     return Verdict(outcome, _reason(outcome, ratio, pairs, policy), (comparison,))
 
 
@@ -110,20 +96,20 @@ def _of_rounds(here_s: Sequence[float], other_s: Sequence[float]) -> _Change:
     return _Change(mean, standard_error**2)
 
 
-def _combined(changes: Sequence[_Change], quantile: float) -> LogRatio:
+def _combined(changes: Sequence[_Change]) -> LogRatio:
     """The mean over pairs. Their variance is the larger of what was expected of them and what was seen."""
     estimates = [change.estimate for change in changes]
     expected = statistics.fmean(change.variance for change in changes)
     seen = statistics.variance(estimates) if len(estimates) > 1 else 0.0
-    half_width = quantile * math.sqrt(max(expected, seen) / len(estimates))
-    return LogRatio(statistics.fmean(estimates), half_width)
+    standard_error = math.sqrt(max(expected, seen) / len(estimates))
+    return LogRatio(statistics.fmean(estimates), standard_error, dof=math.inf)
 
 
 def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy) -> str:
     tolerance = f"{100 * policy.tolerance:g} %"
     amount = f"{100 * abs(ratio.change):.1f} %"
-    interval = wording.interval(ratio, policy.confidence)
-    size = wording.size(ratio, policy.confidence)
+    interval = wording.interval(ratio)
+    size = wording.size(ratio)
     if outcome is Outcome.PASSED:
         return f"a slowdown above {tolerance} is ruled out by {_count(pairs)}: {size}"
     if outcome is Outcome.IMPROVED:

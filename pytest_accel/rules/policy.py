@@ -9,15 +9,13 @@ from dataclasses import dataclass
 class Policy:
     """How a rule is to decide.
 
-    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). ``confidence`` is
-    that of the whole decision. There is a look after ``min_runs`` fresh processes and one
+    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). There is a look after ``min_runs`` fresh processes and one
     after each further run up to ``max_runs``. ``between_run_sd`` is the standard deviation of the log step
     time between fresh processes, with ``between_run_dof`` degrees of freedom; ``assumed`` says that it was
     declared for the accelerator kind rather than measured here.
     """
 
     tolerance: float
-    confidence: float
     min_runs: int
     max_runs: int
     between_run_sd: float
@@ -29,14 +27,13 @@ class Policy:
 class PairPolicy:
     """How the rule on pairs is to decide.
 
-    ``tolerance`` and ``confidence`` are as in :class:`Policy`. There is a look after ``min_pairs`` and one
+    ``tolerance`` is as in :class:`Policy`. There is a look after ``min_pairs`` and one
     after each further pair up to ``max_pairs``. The standard deviations are of logarithms: ``in_turns_sd`` is
     what the ratio of a pair varies by beside the noise of its rounds, ``run_sd`` what the step time of one
     process varies by, for pairs whose processes came one after the other.
     """
 
     tolerance: float
-    confidence: float
     min_pairs: int
     max_pairs: int
     in_turns_sd: float

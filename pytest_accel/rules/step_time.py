@@ -10,17 +10,12 @@ import math
 from collections.abc import Sequence
 
 from pytest_accel.metrics import run_step_time_s, step_time_s
-from pytest_accel.records import Comparison, NeedMore, Outcome, Steps, Verdict
+from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 from pytest_accel.rules import wording
-from pytest_accel.rules.decision import outcome_of
+from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
 from pytest_accel.rules.policy import Policy
 from pytest_accel.rules.variance import SHARED
 from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
-
-CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
-"""What only the last planned look may say: looking again gives chance no second opportunity, and one run that
-a neighbour disturbed fails nothing."""
-
 
 def judge(
     now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, more: bool
@@ -34,31 +29,21 @@ def judge(
         raise ValueError("a comparison needs at least one run now and one in the baseline")
     if more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
-    spread = Spread(
-        sd=policy.between_run_sd,
-        shared_sd=SHARED * policy.between_run_sd,
-        quantile=two_sided_quantile(policy.confidence, policy.between_run_dof),
-    )
+    spread = Spread(policy.between_run_sd, SHARED * policy.between_run_sd, policy.between_run_dof)
     ratio = log_ratio(
         [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], spread
     )
-    outcome = outcome_of(ratio, policy.tolerance)
-    size = wording.size(ratio, policy.confidence)
+    comparison = comparison_of(
+        ratio, policy.tolerance, now_s=step_time_s(now), baseline_s=step_time_s(reference)
+    )
+    outcome = comparison.outcome
+    size = wording.size(ratio)
     if more and outcome is Outcome.INCONCLUSIVE and _could_decide(ratio, now, reference, policy, spread):
         return NeedMore(f"after {_runs(now)} {size} is undecided")
+    # Only the last planned look may say so: looking again gives chance no second opportunity, and one run
+    # that a neighbour disturbed fails nothing.
     if more and outcome in CHANGED and len(now) < policy.max_runs:
         return NeedMore(f"after {_runs(now)} {size}: the other planned runs have to confirm it")
-    comparison = Comparison(
-        metric="step_time_s",
-        baseline=step_time_s(reference),
-        now=step_time_s(now),
-        change=ratio.change,
-        interval=ratio.interval,
-        confidence=policy.confidence,
-        tolerance=policy.tolerance,
-        direction="lower_is_better",
-        outcome=outcome,
-    )
     return Verdict(outcome, _reason(outcome, ratio, now, policy, spread), (comparison,))
 
 
@@ -67,26 +52,26 @@ def _could_decide(
 ) -> bool:
     """Whether the last planned look could end otherwise than inconclusive.
 
-    Until then the estimate moves by no more than ``reach``, at the confidence of the interval: the mean of n
+    Until then the estimate moves by no more than ``reach``, with the confidence of a change: the mean of n
     runs has variance sd²/n beside what they share, that of all N has sd²/N, and their difference has
     sd² (1/n - 1/N). An improvement needs no line of its own: where one is in reach, so is a pass.
     """
     runs, last = len(now), max(len(now), policy.max_runs)
     if runs == last:
         return False
-    reach = spread.quantile * spread.sd * math.sqrt(1 / runs - 1 / last)
-    last_half_width = spread.half_width(last, len(reference))
+    reach = two_sided_quantile(CHANGE_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
+    at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof)
     tolerance = math.log1p(policy.tolerance)
-    could_pass = ratio.estimate - reach + last_half_width <= tolerance
-    could_regress = ratio.estimate + reach > max(tolerance, last_half_width)
+    could_pass = ratio.estimate - reach + at_last.half_width(CONFIDENCE) <= tolerance
+    could_regress = ratio.estimate + reach > max(tolerance, at_last.half_width(CHANGE_CONFIDENCE))
     return could_pass or could_regress
 
 
 def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
     tolerance = f"{100 * policy.tolerance:g} %"
     change = f"{100 * abs(ratio.change):.1f} %"
-    size = wording.size(ratio, policy.confidence)
-    interval = wording.interval(ratio, policy.confidence)
+    size = wording.size(ratio)
+    interval = wording.interval(ratio)
     if outcome is Outcome.PASSED:
         return f"a slowdown above {tolerance} is ruled out: {size}"
     if outcome is Outcome.IMPROVED:
@@ -108,7 +93,8 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
 
 def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
     """What to do about an inconclusive comparison: more runs, unless what sessions differ by is too much."""
-    if spread.half_width(math.inf, math.inf) < math.log1p(policy.tolerance):
+    limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), spread.dof)
+    if limit.half_width(CONFIDENCE) < math.log1p(policy.tolerance):
         return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
     return (
         "sessions on this machine differ too much for that, however many runs they have: compare side by "

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 
+from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
 from pytest_accel.stats import LogRatio
 
 
-def size(ratio: LogRatio, confidence: float) -> str:
+def size(ratio: LogRatio) -> str:
     """The change with its interval."""
-    return f"step time changed by {100 * ratio.change:+z.1f} % {interval(ratio, confidence)}"
+    return f"step time changed by {100 * ratio.change:+z.1f} % {interval(ratio)}"
 
 
-def interval(ratio: LogRatio, confidence: float) -> str:
-    low, high = ratio.interval
-    return f"({100 * confidence:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
+def interval(ratio: LogRatio) -> str:
+    low, high = ratio.interval(CONFIDENCE)
+    return f"({100 * CONFIDENCE:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
 
 
 def smallest_visible(ratio: LogRatio, tolerance: float) -> str:
-    """The smallest slowdown that an interval of this width could have shown."""
-    return f"{100 * max(tolerance, math.expm1(ratio.half_width)):.1f} %"
+    """The smallest slowdown that an estimate of this precision could have shown."""
+    return f"{100 * max(tolerance, math.expm1(ratio.half_width(CHANGE_CONFIDENCE))):.1f} %"

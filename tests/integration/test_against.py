@@ -78,7 +78,7 @@ def test_a_slower_step_fails_its_test(both):
     result = both(here=0.3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
-        "regressed: step time is 20.0 % longer than in the other environment (99 % interval *), "
+        "regressed: step time is 20.0 % longer than in the other environment (95 % interval *), "
         "above the tolerance of 2.5 %*",
     ])  # fmt: skip
 
