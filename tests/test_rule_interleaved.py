@@ -14,9 +14,7 @@ from pytest_accel.records import NeedMore, Outcome, Pair, Run, Steps, Verdict, W
 from pytest_accel.rules.interleaved import judge, precise
 from pytest_accel.rules.policy import PairPolicy
 
-POLICY = PairPolicy(
-    tolerance=0.025, min_pairs=4, max_pairs=20, in_turns_sd=0.015, run_sd=0.005
-)
+POLICY = PairPolicy(tolerance=0.025, min_pairs=4, max_pairs=20, in_turns_sd=0.015, run_sd=0.005)
 FEW = settings(max_examples=50, deadline=None)
 CHANGES = st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=8)
 WORKLOAD = Workload("measure", "python", 32)

@@ -40,6 +40,7 @@ CONFIRMED = 3.7
 All the looks before the last together then call an unchanged program changed in well under 1 % of cases.
 """
 
+
 @dataclass(frozen=True)
 class _Change:
     """Logarithm of the time here over that in the other environment, and the variance of that."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Policy:
     """How a rule is to decide.
 
-    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). There is a look after ``min_runs`` fresh processes and one
-    after each further run up to ``max_runs``. ``between_run_sd`` is the standard deviation of the log step
-    time between fresh processes, with ``between_run_dof`` degrees of freedom; ``assumed`` says that it was
-    declared for the accelerator kind rather than measured here.
+    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). There is a look after
+    ``min_runs`` fresh processes and one after each further run up to ``max_runs``. ``between_run_sd`` is the
+    standard deviation of the log step time between fresh processes, with ``between_run_dof`` degrees of
+    freedom; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
     """
 
     tolerance: float

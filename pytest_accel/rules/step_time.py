@@ -17,6 +17,7 @@ from pytest_accel.rules.policy import Policy
 from pytest_accel.rules.variance import SHARED
 from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 
+
 def judge(
     now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, more: bool
 ) -> Verdict | NeedMore:

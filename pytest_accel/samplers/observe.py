@@ -13,7 +13,8 @@ from pytest_accel.records import Conditions, Steps
 from pytest_accel.samplers import InvalidRun
 
 BLOCKS = 120
-"""Blocks in a run: of 120, the fastest varied by 1.3 to 1.9 % between processes on two cores, of 40 by 1.6 to 2.3 %."""
+"""Blocks in a run: the fastest of 120 varied by 1.3 to 1.9 % between processes on two cores, and the fastest
+of 40 by 1.6 to 2.3 %."""
 
 LEAST_BLOCKS = 5
 """A run has so many blocks, however long they take."""
