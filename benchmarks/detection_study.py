@@ -19,7 +19,7 @@ import pairs_model
 import recordings
 from noise_model import drawn, noises
 from replay import trials
-from tables import contract_table, rules_table
+from tables import contract_rows, contract_table, rules_table
 
 from pytest_accel.options import percentage, positive_int
 
@@ -58,6 +58,7 @@ def noise(options: argparse.Namespace) -> None:
 
 
 def replay(options: argparse.Namespace) -> None:
+    promised = []
     for recording in recordings.load():
         made = trials(
             recording, options.baseline_runs, options.benchmarks, most=options.trials, seed=options.seed
@@ -65,16 +66,19 @@ def replay(options: argparse.Namespace) -> None:
         print(f"\n# replay of {recording.name}: {recording.about}\n")
         print(f"{len(recording.sittings)} sessions, {len(made)} trials\n")
         print(rules_table(made, options.tolerance))
-        print()
-        print(contract_table(made, options.tolerance))
+        promised += contract_rows(recording.name, made, options.tolerance)
+    print("\n# replay: what is promised, and whether it holds\n")
+    print(contract_table(promised))
 
 
 def model(options: argparse.Namespace) -> None:
+    promised = []
+    print(f"\n# model: sessions drawn from normal noise, {options.drawn} trials a line\n")
     for name, one in noises(recordings.load()).items():
         made = drawn(one, options.baseline_runs, options.benchmarks, count=options.drawn, seed=options.seed)
-        print(f"\n# model of {name}: {100 * one.shared:.2g} % shared, {100 * one.own:.2g} % own\n")
-        print(f"{len(made)} trials\n")
-        print(contract_table(made, options.tolerance, one.kind))
+        noise = f"{name} ({100 * one.shared:.2g} % shared, {100 * one.own:.2g} % own)"
+        promised += contract_rows(noise, made, options.tolerance, one.kind)
+    print(contract_table(promised))
 
 
 def pairs(options: argparse.Namespace) -> None:

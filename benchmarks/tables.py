@@ -49,18 +49,27 @@ def _their_row(trials: Sequence[Trial], name: str, rule: Rule) -> list[str]:
     ]
 
 
-def contract_table(trials: Sequence[Trial], tolerances: Sequence[float], kind: Kind = Kind.CPU) -> str:
-    """What this project promises, at each tolerance: at most 1 % false verdicts, and so on."""
-    headers = [
-        "tolerance",
-        "unchanged: called changed",
-        "unchanged: inconclusive",
-        "twice the tolerance: found",
-        "twice the tolerance: passed",
-        "holds",
-    ]
-    rows = [_contract_row(trials, tolerance, kind) for tolerance in tolerances]
-    return tabulate(rows, headers, tablefmt="github")
+CONTRACT = (
+    "noise",
+    "tolerance",
+    "unchanged: called changed",
+    "unchanged: inconclusive",
+    "twice the tolerance: found",
+    "twice the tolerance: passed",
+    "holds",
+)
+
+
+def contract_table(rows: Sequence[Sequence[str]]) -> str:
+    """What this project promises, at most 1 % false verdicts and so on, of several ``contract_rows``."""
+    return tabulate(rows, CONTRACT, tablefmt="github")
+
+
+def contract_rows(
+    noise: str, trials: Sequence[Trial], tolerances: Sequence[float], kind: Kind = Kind.CPU
+) -> list[list[str]]:
+    """One row a tolerance."""
+    return [[noise, *_contract_row(trials, tolerance, kind)] for tolerance in tolerances]
 
 
 def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list[str]:
