@@ -21,7 +21,7 @@ def test_further_runs_come_only_while_undecided_and_at_most_two(project):
     assert len(project.pids) == 1
     project.run(step_times_s=0.27)
     assert len(project.pids) == 3
-    project.run("--accel-runs=2", step_times_s=0.27)
+    project.run("--accel-runs=2", step_times_s=0.262)
     assert len(project.pids) == 4
 
 
