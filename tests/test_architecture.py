@@ -83,8 +83,10 @@ def loaded_with(name: str) -> set[str]:
     return loaded
 
 
-def test_records_stand_alone():
-    assert ours(EVERYWHERE["pytest_accel.records"]) == set()
+@pytest.mark.parametrize("name", [name for name in SOURCES if under(name, {"records"})])
+def test_records_stand_alone(name):
+    assert {each for each in ours(EVERYWHERE[name]) if not under(each, {"records"})} == set()
+    assert {top(each) for each in EVERYWHERE[name]} <= sys.stdlib_module_names | {"pytest_accel"}
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if under(name, PURE)])

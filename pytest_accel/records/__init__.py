@@ -1,0 +1,34 @@
+"""What the parts of pytest-accel hand to each other: frozen records, standard library only.
+
+One measurement reads, in order: a ``Plan`` says what is to be timed and a ``Program`` runs it, a
+``Steps`` observation says what one fresh process saw, an ``Accepted`` entry of a ``Baseline`` says what
+was seen when somebody last looked and agreed, and a ``Verdict`` says what that means.
+"""
+
+from __future__ import annotations
+
+from pytest_accel.records.baselines import Accepted, Baseline
+from pytest_accel.records.observations import Conditions, Pair, Run, Steps
+from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
+from pytest_accel.records.work import Accelerator, Kind, Plan, Price, Program, Scalar, Workload
+
+__all__ = [
+    "Accelerator",
+    "Accepted",
+    "Baseline",
+    "Comparison",
+    "Conditions",
+    "Kind",
+    "NeedMore",
+    "Outcome",
+    "Pair",
+    "Plan",
+    "Price",
+    "Program",
+    "Result",
+    "Run",
+    "Scalar",
+    "Steps",
+    "Verdict",
+    "Workload",
+]

@@ -1,0 +1,65 @@
+"""What was seen: by one run, a fresh process, or by two beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_accel.records.work import Workload
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What else went on while a run was measured, and may explain an odd number.
+
+    ``load_average`` is the one-minute load of the machine divided by its cores, taken before the run.
+    """
+
+    load_average: float | None = None
+    throttle_reasons: tuple[str, ...] = ()
+    foreign_processes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one run (one fresh process) saw of a training step.
+
+    ``step_times_s[i]`` is the time of block ``i`` divided by its ``steps_per_block`` steps; the device is
+    waited for once, at the end of a block. The clocks are kept apart: ``startup_time_s`` from the start of
+    the process to the measuring call, ``build_time_s`` to make model and data, ``compile_time_s`` for the
+    first step, ``warmup_time_s`` until step times settled. ``peak_memory_bytes`` is that of the device, of
+    the process on a CPU. ``losses`` holds one loss a block where the step gives one.
+    """
+
+    step_times_s: tuple[float, ...]
+    steps_per_block: int
+    startup_time_s: float
+    build_time_s: float
+    compile_time_s: float
+    warmup_time_s: float
+    warmup_steps: int
+    peak_memory_bytes: int | None = None
+    losses: tuple[float, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: the work it did, what it saw, and the versions it ran with."""
+
+    workload: Workload
+    steps: Steps
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs of the same work at about the same time: one here, one in the environment compared with.
+
+    ``in_turns`` says that their blocks alternated, so that block ``i`` of one was timed right beside block
+    ``i`` of the other. Otherwise one whole process came after the other.
+    """
+
+    now: Run
+    other: Run
+    in_turns: bool

@@ -1,0 +1,88 @@
+"""What that means."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_accel.records.observations import Steps
+from pytest_accel.records.work import Workload
+
+
+class Outcome(enum.StrEnum):
+    """What a benchmark came to, from best to worst; the worst of several metrics is the benchmark's."""
+
+    PASSED = "passed"
+    IMPROVED = "improved"
+    RECORDED = "recorded"
+    SKIPPED = "skipped"
+    NO_BASELINE = "no_baseline"
+    INCONCLUSIVE = "inconclusive"
+    REGRESSED = "regressed"
+    INCOMPARABLE = "incomparable"
+    UNMEASURED = "unmeasured"
+    INVALID = "invalid"
+
+    @property
+    def badness(self) -> int:
+        return list(Outcome).index(self)
+
+    def fails(self, *, strict: bool) -> bool:
+        """Whether this outcome fails its test: strict fails all that is not a proven pass."""
+        if self in (Outcome.NO_BASELINE, Outcome.INCONCLUSIVE):
+            return strict
+        return self.badness >= Outcome.REGRESSED.badness
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric against its baseline. ``change`` and ``interval`` are relative: 0.05 is 5 % more."""
+
+    metric: str
+    baseline: float
+    now: float
+    change: float
+    interval: tuple[float, float]
+    confidence: float
+    tolerance: float
+    direction: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a benchmark came to, why in one sentence, and the comparisons behind it."""
+
+    outcome: Outcome
+    reason: str
+    comparisons: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True)
+class NeedMore:
+    """A rule's answer while it cannot decide: another run could settle it, for the reason given."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One benchmark of a session, as the reports show it.
+
+    ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
+    baseline is compared with. ``metrics`` are the numbers of :func:`pytest_accel.metrics.summary`.
+    ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
+    the other environment ("tensorflow 2.20.0 -> 2.21.0"). ``notes`` are further sentences: drift against the
+    anchor, packages that only one environment has.
+    """
+
+    nodeid: str
+    verdict: Verdict
+    workload: Workload | None = None
+    runs: tuple[Steps, ...] = ()
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    provenance_changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reference_runs: tuple[Steps, ...] = ()
