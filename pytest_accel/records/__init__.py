@@ -8,7 +8,7 @@ was seen when somebody last looked and agreed, and a ``Verdict`` says what that 
 from __future__ import annotations
 
 from pytest_accel.records.baselines import Accepted, Baseline
-from pytest_accel.records.observations import Conditions, Pair, Run, Steps
+from pytest_accel.records.observations import Conditions, Curve, Epoch, Pair, Run, Steps
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
 from pytest_accel.records.work import Accelerator, Kind, Plan, Price, Program, Scalar, Workload
 
@@ -18,6 +18,8 @@ __all__ = [
     "Baseline",
     "Comparison",
     "Conditions",
+    "Curve",
+    "Epoch",
     "Kind",
     "NeedMore",
     "Outcome",

@@ -44,6 +44,40 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """One pass over the training set, and the evaluation after it.
+
+    ``loss`` is the mean over the training steps, ``top1`` and ``top5`` are shares of the evaluation set. The
+    two clocks are kept apart.
+    """
+
+    loss: float
+    top1: float
+    top5: float
+    training_time_s: float
+    evaluation_time_s: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one run saw of training with one seed, epoch by epoch.
+
+    ``train_examples`` and ``evaluation_examples`` are the sizes of the two sets. ``frozen_variables`` names
+    trainable variables that training left as they were. The other clocks are as in ``Steps``.
+    """
+
+    seed: int
+    epochs: tuple[Epoch, ...]
+    train_examples: int
+    evaluation_examples: int
+    startup_time_s: float
+    build_time_s: float
+    compile_time_s: float
+    frozen_variables: tuple[str, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+@dataclass(frozen=True)
 class Run:
     """One run: the work it did, what it saw, and the versions it ran with."""
 

@@ -1,0 +1,193 @@
+"""Does training still get as far, and as soon? Pure; docs/verdicts.md explains the rule and its error rates.
+
+The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 are compared one by
+one, and the worst outcome counts. The model is the check of reference convergence points of MLPerf (mlcommons/logging,
+rcp_checker), a one-sided t-test on epochs to converge, with its direction reversed: it rejects submissions
+that converge too fast.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
+from pytest_accel.records import Comparison, Curve, Outcome, Verdict
+from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
+from pytest_accel.stats import two_sided_quantile
+
+EPOCHS_MARGIN = 0.08
+"""Several seeds pass if they rule out that training takes so much longer, relative to the baseline.
+
+It is what three seeds can show of ResNet-50 on ImageNet, whose seeds scatter by 3 % in MLPerf's reference runs.
+"""
+
+TOP1_MARGIN = 0.01
+"""The same for the loss of a point of top-1."""
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One number of a curve that is gated: how to take it, which direction is good.
+
+    Given its mean in the baseline and the size of the evaluation set, in its own unit: a loss up to ``floor``
+    does not matter, several seeds must rule out one beyond ``margin``, and ``resolution`` is the standard
+    deviation that the number has at the least.
+    """
+
+    metric: str
+    of: Callable[[Curve], float]
+    lower_is_better: bool
+    floor: Callable[[float, int], float]
+    margin: Callable[[float, int], float]
+    resolution: Callable[[float, int], float]
+
+
+def aspects(target: float) -> tuple[Aspect, ...]:
+    """What is gated of training to ``target``; of curves that all got there."""
+    return (
+        Aspect(
+            "epochs_to_target",
+            lambda curve: float(epochs_to_target(curve, target) or math.inf),
+            lower_is_better=True,
+            floor=lambda _mean, _examples: 1.0,
+            margin=lambda mean, _examples: EPOCHS_MARGIN * mean,
+            resolution=lambda _mean, _examples: 1 / math.sqrt(12),  # a whole number, rounded up
+        ),
+        Aspect("best_top1", best_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd),
+        Aspect("final_top1", final_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd),
+    )
+
+
+def judge(now: Sequence[Curve], reference: Sequence[Curve], target: float) -> Verdict:
+    """What these seeds come to, against those of the baseline.
+
+    One seed passes inside the prediction interval of the baseline's seeds; several must rule out a loss
+    beyond the margin. Raises ValueError if there is no curve now, or fewer than two in the baseline, or one
+    there that does not reach the target.
+    """
+    if not now or len(reference) < 2:
+        raise ValueError("a comparison needs a curve now and at least two in the baseline")
+    if any(epochs_to_target(curve, target) is None for curve in reference):
+        raise ValueError("every curve of a baseline reaches the target")
+    missed = [curve for curve in now if epochs_to_target(curve, target) is None]
+    if missed:
+        return Verdict(Outcome.REGRESSED, _missed(missed[0], len(missed), len(now), target))
+    judged = [_judged(aspect, now, reference) for aspect in aspects(target)]
+    worst = max(judged, key=lambda one: one.comparison.outcome.badness)
+    comparisons = tuple(one.comparison for one in judged)
+    reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
+    return Verdict(worst.comparison.outcome, reason, comparisons)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """``smallest_visible`` is the smallest loss that so many seeds could have shown, ``margin`` what may be."""
+
+    comparison: Comparison
+    smallest_visible: float
+    margin: float
+
+
+def _judged(aspect: Aspect, now: Sequence[Curve], reference: Sequence[Curve]) -> _Judged:
+    """One aspect. The scatter is the baseline's: that of a broken program would hide what is broken."""
+    ours, theirs = [aspect.of(curve) for curve in now], [aspect.of(curve) for curve in reference]
+    mean, before = statistics.fmean(ours), statistics.fmean(theirs)
+    examples = reference[0].evaluation_examples
+    floor = aspect.floor(before, examples)
+    margin = max(floor, aspect.margin(before, examples))
+    sd = max(statistics.stdev(theirs), aspect.resolution(before, examples))
+    standard_error = sd * math.sqrt(1 / len(ours) + 1 / len(theirs))
+    shown, sure = (
+        two_sided_quantile(confidence, len(theirs) - 1) * standard_error
+        for confidence in (CONFIDENCE, CHANGE_CONFIDENCE)
+    )
+    worse = (mean - before) * (1 if aspect.lower_is_better else -1)
+    comparison = Comparison(
+        metric=aspect.metric,
+        baseline=before,
+        now=mean,
+        change=mean / before - 1,
+        interval=((mean - shown) / before - 1, (mean + shown) / before - 1),
+        confidence=CONFIDENCE,
+        tolerance=floor / before,
+        direction="lower_is_better" if aspect.lower_is_better else "higher_is_better",
+        outcome=_outcome(worse, shown, max(sure, floor), margin, seeds=len(ours)),
+    )
+    return _Judged(comparison, max(sure, floor), margin)
+
+
+def _outcome(worse: float, shown: float, visible: float, margin: float, *, seeds: int) -> Outcome:
+    """``visible`` is the smallest loss that is no chance, and none of those that do not matter."""
+    if worse > visible:
+        return Outcome.REGRESSED
+    if worse < -visible:
+        return Outcome.IMPROVED
+    if seeds == 1 or worse + shown <= margin:
+        return Outcome.PASSED
+    return Outcome.INCONCLUSIVE
+
+
+def _binomial_sd(share: float, examples: int) -> float:
+    """Standard deviation of a share of so many examples; of a share of 1, as if one more were wrong."""
+    wrong = max(1 - share, 1 / examples)
+    return math.sqrt(wrong * (1 - wrong) / examples)
+
+
+def _missed(curve: Curve, missed: int, seeds: int, target: float) -> str:
+    best = max(range(len(curve.epochs)), key=lambda index: curve.epochs[index].top1)
+    others = f" ({missed} of {seeds} seeds do not)" if seeds > 1 else ""
+    return (
+        f"seed {curve.seed} does not reach {_share(target)} top-1 within {len(curve.epochs)} epochs: its best is "
+        f"{_share(curve.epochs[best].top1)} after epoch {best + 1}{others}"
+    )
+
+
+def _finding(judged: _Judged, seeds: int) -> str:
+    comparison = judged.comparison
+    name = NAMES[comparison.metric]
+    now, before, margin = (
+        _number(comparison.metric, value) for value in (comparison.now, comparison.baseline, judged.margin)
+    )
+    match comparison.outcome:
+        case Outcome.REGRESSED:
+            return f"{name} is {now}, worse than the baseline's {before} by more than its seeds differ by"
+        case Outcome.IMPROVED:
+            return (
+                f"{name} is {now}, better than the baseline's {before} by more than its seeds differ by: "
+                "update the baseline with --accel-update-baselines"
+            )
+        case Outcome.PASSED if seeds == 1:
+            return f"one seed lies where the baseline's seeds do: {name} is {now}, on average {before} there"
+        case Outcome.PASSED:
+            return (
+                f"a loss beyond the margin of {margin} is ruled out: {name} is {now}, and {before} in the baseline"
+            )
+    return (
+        f"{_seeds(seeds)} can neither show nor rule out a loss of {name} beyond the margin of {margin}: it is "
+        f"{now}, and {before} in the baseline; more seeds narrow it (--accel-runs={2 * seeds})"
+    )
+
+
+def _visible(judged: Sequence[_Judged], seeds: int, baseline_seeds: int) -> str:
+    losses = ", ".join(
+        f"{NAMES[one.comparison.metric]} {_number(one.comparison.metric, one.smallest_visible)}" for one in judged
+    )
+    return f"the smallest losses that {_seeds(seeds)} against {baseline_seeds} could have shown: {losses}"
+
+
+NAMES = {"epochs_to_target": "epochs to target", "best_top1": "best top-1", "final_top1": "final top-1"}
+
+
+def _number(metric: str, value: float) -> str:
+    return f"{value:.1f}" if metric == "epochs_to_target" else _share(value)
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _seeds(seeds: int) -> str:
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
