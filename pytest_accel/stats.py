@@ -59,7 +59,12 @@ def log_ratio(now: Sequence[float], reference: Sequence[float], spread: Spread) 
 
 def two_sided_quantile(confidence: float, dof: float) -> float:
     """Quantile of Student's t for an interval; with infinite ``dof`` the normal quantile."""
-    tail = (1 - confidence) / 2
+    return one_sided_quantile((1 + confidence) / 2, dof)
+
+
+def one_sided_quantile(confidence: float, dof: float) -> float:
+    """The same for a bound on one side."""
+    tail = 1 - confidence
     if math.isinf(dof):
         return statistics.NormalDist().inv_cdf(1 - tail)
     from scipy.special import stdtrit  # slow to import, and only a session that compares needs it
