@@ -13,15 +13,17 @@ import signal
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_accel import channel, codec, options, provenance
-from pytest_accel.calls import Measured
+from pytest_accel.calls import Learned, Measured
 from pytest_accel.fixture import BACKEND, accel, accelerator
+from pytest_accel.learning import Learning
 from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.records import Accelerator, Plan, Steps
+from pytest_accel.records import Accelerator, Curve, Plan, Steps, TrainingPlan
 
 __all__ = ["accel", "accelerator"]
 
@@ -73,8 +75,7 @@ class Agent:
 
         Raises what the steps raise, and fails the test if told to stop.
         """
-        startup_time_s = time.time() - self._spawned_at
-        self._channel.send("plan", workload=codec.encode(plan.workload), startup_time_s=startup_time_s)
+        self._announce(plan)
         measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
         while True:
             order = self._channel.receive()
@@ -91,7 +92,39 @@ class Agent:
                 case "stop":
                     pytest.fail(order["reason"], pytrace=False)
                 case "finish":
-                    return Measured.of(plan.workload, codec.decode(Steps, order["steps"]))
+                    return Measured.of(plan.workload, codec.decode(Steps, order["observation"]))
+
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
+        """Announce the plan, then do as told until told to finish; raises as ``measure`` does."""
+        self._announce(plan, epochs=plan.epochs, target=plan.target, seeds=list(plan.seeds))
+        learning: Learning | None = None
+        while True:
+            order = self._channel.receive()
+            match order["kind"]:
+                case "begin":
+                    folder = Path(order["checkpoints"]) if order["checkpoints"] else None
+                    clock = item.config.stash.get(CLOCK, time.perf_counter)
+                    learning = Learning(plan, order["seed"], folder, clock=clock)
+                    begun = learning.begin()
+                    versions = provenance.of_framework(plan.workload.framework)
+                    self._channel.send("begun", begun=codec.encode(begun), provenance=versions)
+                case "epoch":
+                    assert learning is not None
+                    epoch = codec.encode(learning.epoch())
+                    self._channel.send("epoch", epoch=epoch, frozen=list(learning.frozen_variables()))
+                case "stop":
+                    pytest.fail(order["reason"], pytrace=False)
+                case "finish":
+                    return Learned.of(codec.decode(Curve, order["observation"]), plan.target)
+
+    def _announce(self, plan: Plan | TrainingPlan, **facts: Any) -> None:
+        startup_time_s = time.time() - self._spawned_at
+        self._channel.send(
+            "plan",
+            workload=codec.encode(plan.workload),
+            startup_time_s=startup_time_s,
+            training=facts or None,
+        )
 
 
 class Reporter:

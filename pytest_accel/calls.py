@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from pytest_accel import frameworks, metrics, settings, user_step, workloads
+from pytest_accel import curve_metrics, frameworks, metrics, settings, user_step, workloads
 from pytest_accel.frameworks import values
-from pytest_accel.records import Accelerator, Plan, Steps, Workload
+from pytest_accel.records import Accelerator, Curve, Plan, Steps, TrainingPlan, Workload
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -40,6 +40,31 @@ class Measured:
         return cls(numbers["throughput"], numbers["step_time_s"], numbers.get("final_loss"), numbers)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What a convergence call returns: the numbers of this seed, for the test's own assertions.
+
+    ``epochs_to_target`` is None where the target was not reached.
+    """
+
+    best_top1: float
+    final_top1: float
+    epochs_to_target: int | None
+    curve: Curve
+    metrics: Mapping[str, float]
+
+    @classmethod
+    def of(cls, curve: Curve, target: float) -> Learned:
+        """The numbers of one curve."""
+        return cls(
+            curve_metrics.best_top1(curve),
+            curve_metrics.final_top1(curve),
+            curve_metrics.epochs_to_target(curve, target),
+            curve,
+            curve_metrics.summary([curve], target),
+        )
+
+
 class Backend(Protocol):
     """Who measures for the fixtures in this process, and on what."""
 
@@ -48,9 +73,11 @@ class Backend(Protocol):
 
     def measure(self, item: pytest.Item, plan: Plan) -> Measured: ...
 
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned: ...
+
 
 class Accel:
-    """Measures one training step. A test makes one measuring call."""
+    """Measures one training step, or training to a target. A test makes one measuring call."""
 
     def __init__(self, item: pytest.Item, backend: Backend) -> None:
         self._item = item

@@ -83,10 +83,17 @@ def _decode_union(hint: Any, data: Any, path: str) -> object:
     members = typing.get_args(hint)
     if type(data) in members:  # an integer stays one under int | float
         return data
+    if isinstance(data, dict):  # of several records, the one whose fields these are
+        members = tuple(sorted(members, key=lambda member: -len(_fields_in(member, data))))
     for member in members:
         if _fits(member, data):
             return _decode(member, data, path)
     raise CodecError(path, f"{_expected(hint)} expected, not {_shown(data)}")
+
+
+def _fields_in(hint: Any, data: Mapping[str, Any]) -> set[str]:
+    names = {field.name for field in dataclasses.fields(hint)} if dataclasses.is_dataclass(hint) else set()
+    return names & data.keys()
 
 
 def _decode_float(data: Any, path: str) -> float:

@@ -14,8 +14,11 @@ Seen = TypeVar("Seen")
 
 
 def collect(sampler: Sampler[Seen], count: int) -> list[Seen]:
-    """So many of them. Raises what the sampler raises."""
-    return [sampler.next() for _ in range(count)]
+    """So many of them, or as many as the test itself asks for. Raises what the sampler raises."""
+    seen: list[Seen] = []
+    while len(seen) < max(count, sampler.least):
+        seen.append(sampler.next())
+    return seen
 
 
 def decide(

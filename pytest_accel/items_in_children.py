@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,7 @@ class ItemsInChildren:
             timeout_s=self._session.settings_of(item).timeout,
             watch=self._session.watch,
             every_package=self._session.other is not None,
+            checkpoints=_checkpoints(item.config),
         )
         if self._session.other is None:
             gate = self._session.gate(item)
@@ -97,6 +99,12 @@ class ItemsInChildren:
         elif call.when == "teardown":
             _show(phases.get("teardown"), report)
         return report
+
+
+def _checkpoints(config: pytest.Config) -> Path | None:
+    """In pytest's cache, which projects keep out of version control; none where that is switched off."""
+    cache = getattr(config, "cache", None)
+    return None if cache is None else Path(cache.mkdir("accel-checkpoints"))
 
 
 def _nothing() -> None:

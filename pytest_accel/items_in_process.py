@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 
 from pytest_accel import provenance
-from pytest_accel.calls import Measured
+from pytest_accel.calls import Learned, Measured
 from pytest_accel.fixture import BACKEND, uses_accel
 from pytest_accel.gate import unmeasured
 from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.records import Accelerator, Plan, Result
-from pytest_accel.samplers.in_process import InProcess
+from pytest_accel.records import Accelerator, Curve, Observation, Plan, Result, Steps, TrainingPlan
+from pytest_accel.samplers.in_process import InProcess, TrainingInProcess
 from pytest_accel.session import Session
 
 _RESULT = pytest.StashKey[Result]()
+
+
+def _clock(item: pytest.Item) -> Callable[[], float]:
+    return item.config.stash.get(CLOCK, time.perf_counter)
 
 
 class ItemsInProcess:
@@ -33,12 +37,24 @@ class ItemsInProcess:
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.gate(item)
-        measurement = Measurement(plan, clock=item.config.stash.get(CLOCK, time.perf_counter))
-        result = gate.result(InProcess(measurement, gate.size, self._session.watch, provenance.of_framework))
+        measurement = Measurement(plan, clock=_clock(item))
+        sampler = InProcess(measurement, gate.size, self._session.watch, provenance.of_framework)
+        observation = self._judged(item, gate.result(sampler))
+        assert isinstance(observation, Steps)
+        return Measured.of(plan.workload, observation)
+
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
+        """Train here and judge at once, as ``measure`` does."""
+        sampler = TrainingInProcess(plan, self._session.watch, provenance.of_framework, clock=_clock(item))
+        observation = self._judged(item, self._session.gate(item).result(sampler))
+        assert isinstance(observation, Curve)
+        return Learned.of(observation, plan.target)
+
+    def _judged(self, item: pytest.Item, result: Result) -> Observation:
         item.stash[_RESULT] = result
         if not result.runs:
             self._session.settle(item, result)
-        return Measured.of(plan.workload, result.runs[-1])
+        return result.runs[-1]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if _RESULT in item.stash:

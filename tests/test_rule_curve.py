@@ -40,7 +40,9 @@ def test_one_seed_passes_where_the_seeds_of_the_baseline_lie():
     verdict = judge([curve(7)], BASELINE, TARGET)
     assert verdict.outcome is Outcome.PASSED
     assert verdict.reason.startswith("one seed lies where the baseline's seeds do: epochs to target is 7.0")
-    assert "the smallest losses that 1 seed against 5 could have shown: epochs to target 2.2" in verdict.reason
+    assert (
+        "the smallest losses that 1 seed against 5 could have shown: epochs to target 2.2" in verdict.reason
+    )
 
 
 def test_several_seeds_must_rule_a_loss_out():
@@ -79,7 +81,7 @@ def test_a_seed_that_never_gets_there_is_a_reason_of_its_own():
     verdict = judge([curve(6), never(seed=3)], BASELINE, TARGET)
     assert verdict.outcome is Outcome.REGRESSED
     assert verdict.reason == (
-        "seed 3 does not reach 75.9 % top-1 within 2 epochs: its best is 50.0 % after epoch 1 (1 of 2 seeds do "
+        "seed 3 does not reach 75.9 % top-1 within 2 epochs (its best is 50.0 % after epoch 1) (1 of 2 seeds do "
         "not)"
     )
 

@@ -8,9 +8,19 @@ was seen when somebody last looked and agreed, and a ``Verdict`` says what that 
 from __future__ import annotations
 
 from pytest_accel.records.baselines import Accepted, Baseline
-from pytest_accel.records.observations import Conditions, Curve, Epoch, Pair, Run, Steps
+from pytest_accel.records.observations import Conditions, Curve, Epoch, Observation, Pair, Run, Steps
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
-from pytest_accel.records.work import Accelerator, Kind, Plan, Price, Program, Scalar, Workload
+from pytest_accel.records.work import (
+    Accelerator,
+    Kind,
+    Plan,
+    Price,
+    Program,
+    Scalar,
+    Training,
+    TrainingPlan,
+    Workload,
+)
 
 __all__ = [
     "Accelerator",
@@ -22,6 +32,7 @@ __all__ = [
     "Epoch",
     "Kind",
     "NeedMore",
+    "Observation",
     "Outcome",
     "Pair",
     "Plan",
@@ -31,6 +42,8 @@ __all__ = [
     "Run",
     "Scalar",
     "Steps",
+    "Training",
+    "TrainingPlan",
     "Verdict",
     "Workload",
 ]

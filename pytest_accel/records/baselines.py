@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_accel.records.observations import Steps
+from pytest_accel.records.observations import Observation
 from pytest_accel.records.work import Workload
 
 
@@ -20,7 +20,7 @@ class Accepted:
     time: str
     provenance: Mapping[str, str]
     summary: Mapping[str, float]
-    runs: tuple[Steps, ...]
+    runs: tuple[Observation, ...]
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,31 @@ class Curve:
     conditions: Conditions = field(default_factory=Conditions)
 
 
+Observation = Steps | Curve
+"""What one run saw, whichever it was asked for."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: the work it did, what it saw, and the versions it ran with."""
 
     workload: Workload
-    steps: Steps
+    observation: Observation
     provenance: Mapping[str, str]
+
+    @property
+    def steps(self) -> Steps:
+        """Of a run that timed steps. Raises TypeError for another."""
+        if not isinstance(self.observation, Steps):
+            raise TypeError(f"a run that saw a {type(self.observation).__name__} timed no steps")
+        return self.observation
+
+    @property
+    def curve(self) -> Curve:
+        """Of a run that trained to a target. Raises TypeError for another."""
+        if not isinstance(self.observation, Curve):
+            raise TypeError(f"a run that saw {type(self.observation).__name__} has no curve")
+        return self.observation
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_accel.records.observations import Steps
+from pytest_accel.records.observations import Observation
 from pytest_accel.records.work import Workload
 
 
@@ -80,9 +80,9 @@ class Result:
     nodeid: str
     verdict: Verdict
     workload: Workload | None = None
-    runs: tuple[Steps, ...] = ()
+    runs: tuple[Observation, ...] = ()
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     provenance_changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    reference_runs: tuple[Steps, ...] = ()
+    reference_runs: tuple[Observation, ...] = ()

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Scalar = str | int | float | bool | None
 
@@ -102,3 +103,38 @@ class Plan:
 
     workload: Workload
     build: Callable[[], Program]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training that is ready to begin in this process.
+
+    ``compile`` makes the programs ready and leaves the weights alone. ``train`` makes one pass over the
+    training set, given the number of the epoch from 0, and returns the mean loss of its steps. ``evaluate``
+    returns the shares of the evaluation set that are right at the first guess and among the first five.
+    ``save`` writes all that the rest of the training depends on into a folder, ``restore`` reads it.
+    ``frozen_variables`` names trainable variables that are as they were at the start.
+    """
+
+    train_examples: int
+    evaluation_examples: int
+    compile: Callable[[], None]
+    train: Callable[[int], float]
+    evaluate: Callable[[], tuple[float, float]]
+    save: Callable[[Path], None]
+    restore: Callable[[Path], None]
+    frozen_variables: Callable[[], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a convergence call asks for: the work, how long, and how to begin it with a seed.
+
+    ``seeds`` are those of the first runs; later ones count on from the last.
+    """
+
+    workload: Workload
+    epochs: int
+    target: float
+    seeds: tuple[int, ...]
+    build: Callable[[int], Training]

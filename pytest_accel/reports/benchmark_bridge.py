@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.codec import encode
-from pytest_accel.records import Outcome, Result
+from pytest_accel.records import Observation, Outcome, Result, Steps
 from pytest_accel.reports.json_report import finite, workload_fields
 
 
@@ -35,9 +35,10 @@ class _Measured:
 def export(item: pytest.Item, result: Result) -> None:
     """Add the blocks of all runs of ``result`` to pytest-benchmark's session.
 
-    A block is a round, the steps in it are its iterations, and the data are step times in seconds. All
-    metrics, the outcome, the workload and the provenance go to ``extra_info``. A second export of the same
-    test, after a rerun, replaces the first. Observations that are invalid are not exported.
+    A block is a round, the steps in it are its iterations, and the data are step times in seconds. Of
+    training to a target an epoch is a round, without its evaluation. All metrics, the outcome, the workload
+    and the provenance go to ``extra_info``. A second export of the same test, after a rerun, replaces the
+    first. Observations that are invalid are not exported.
     """
     session = _session(item.config)
     if session is None or session.disabled or result.verdict.outcome is Outcome.INVALID:
@@ -50,12 +51,12 @@ def export(item: pytest.Item, result: Result) -> None:
     make_entry: Callable[..., Any] = Metadata
     entry = make_entry(
         _measured(item, result),
-        iterations=min(run.steps_per_block for run in result.runs),
+        iterations=min(run.steps_per_block if isinstance(run, Steps) else 1 for run in result.runs),
         options={"timer": "pytest-accel"},
     )
     for run in result.runs:
-        for step_time_s in run.step_times_s:
-            entry.stats.update(step_time_s)
+        for time_s in _times_s(run):
+            entry.stats.update(time_s)
     session.benchmarks[:] = [other for other in session.benchmarks if not _is_ours(other, item.nodeid)]
     session.benchmarks.append(entry)
 
@@ -111,6 +112,10 @@ def _measured(item: pytest.Item, result: Result) -> _Measured:
             )
         ),
     )
+
+
+def _times_s(run: Observation) -> Sequence[float]:
+    return run.step_times_s if isinstance(run, Steps) else [epoch.training_time_s for epoch in run.epochs]
 
 
 def _is_ours(entry: Any, nodeid: str) -> bool:

@@ -1,9 +1,9 @@
 """Does training still get as far, and as soon? Pure; docs/verdicts.md explains the rule and its error rates.
 
 The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 are compared one by
-one, and the worst outcome counts. The model is the check of reference convergence points of MLPerf (mlcommons/logging,
-rcp_checker), a one-sided t-test on epochs to converge, with its direction reversed: it rejects submissions
-that converge too fast.
+one, and the worst outcome counts. The model is MLPerf's check of reference convergence points
+(mlcommons/logging, rcp_checker), a one-sided t-test on epochs to converge, with its direction reversed: it
+rejects submissions that converge too fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pytest_accel.stats import one_sided_quantile, two_sided_quantile
 EPOCHS_MARGIN = 0.09
 """Several seeds pass if they rule out that training takes so much longer, relative to the baseline.
 
-It is what three seeds can show of ResNet-50 on ImageNet, whose seeds scatter by 3 % in MLPerf's reference runs.
+It is what three seeds can show of ResNet-50 on ImageNet, whose seeds scatter by 3 % in MLPerf's reference
+runs.
 """
 
 TOP1_MARGIN = 0.01
@@ -56,8 +57,12 @@ def aspects(target: float) -> tuple[Aspect, ...]:
             margin=lambda mean, _examples: EPOCHS_MARGIN * mean,
             resolution=lambda _mean, _examples: 1 / math.sqrt(12),  # a whole number, rounded up
         ),
-        Aspect("best_top1", best_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd),
-        Aspect("final_top1", final_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd),
+        Aspect(
+            "best_top1", best_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd
+        ),
+        Aspect(
+            "final_top1", final_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd
+        ),
     )
 
 
@@ -72,9 +77,10 @@ def judge(now: Sequence[Curve], reference: Sequence[Curve], target: float) -> Ve
         raise ValueError("a comparison needs a curve now and at least two in the baseline")
     if any(epochs_to_target(curve, target) is None for curve in reference):
         raise ValueError("every curve of a baseline reaches the target")
-    missed = [curve for curve in now if epochs_to_target(curve, target) is None]
-    if missed:
-        return Verdict(Outcome.REGRESSED, _missed(missed[0], len(missed), len(now), target))
+    without = [curve for curve in now if epochs_to_target(curve, target) is None]
+    if without:
+        others = f" ({len(without)} of {len(now)} seeds do not)" if len(now) > 1 else ""
+        return Verdict(Outcome.REGRESSED, missed(without[0], target) + others)
     judged = [_judged(aspect, now, reference) for aspect in aspects(target)]
     worst = max(judged, key=lambda one: one.comparison.outcome.badness)
     comparisons = tuple(one.comparison for one in judged)
@@ -84,7 +90,7 @@ def judge(now: Sequence[Curve], reference: Sequence[Curve], target: float) -> Ve
 
 @dataclass(frozen=True)
 class _Judged:
-    """``smallest_visible`` is the smallest loss that so many seeds could have shown, ``margin`` what may be."""
+    """``smallest_visible``: the smallest loss that so many seeds could show; ``margin``: what may be."""
 
     comparison: Comparison
     smallest_visible: float
@@ -135,12 +141,12 @@ def _binomial_sd(share: float, examples: int) -> float:
     return math.sqrt(wrong * (1 - wrong) / examples)
 
 
-def _missed(curve: Curve, missed: int, seeds: int, target: float) -> str:
+def missed(curve: Curve, target: float) -> str:
+    """That a seed does not get there, and how far it gets."""
     best = max(range(len(curve.epochs)), key=lambda index: curve.epochs[index].top1)
-    others = f" ({missed} of {seeds} seeds do not)" if seeds > 1 else ""
     return (
-        f"seed {curve.seed} does not reach {_share(target)} top-1 within {len(curve.epochs)} epochs: its best is "
-        f"{_share(curve.epochs[best].top1)} after epoch {best + 1}{others}"
+        f"seed {curve.seed} does not reach {_share(target)} top-1 within {len(curve.epochs)} epochs (its "
+        f"best is {_share(curve.epochs[best].top1)} after epoch {best + 1})"
     )
 
 
@@ -161,18 +167,17 @@ def _finding(judged: _Judged, seeds: int) -> str:
         case Outcome.PASSED if seeds == 1:
             return f"one seed lies where the baseline's seeds do: {name} is {now}, on average {before} there"
         case Outcome.PASSED:
-            return (
-                f"a loss beyond the margin of {margin} is ruled out: {name} is {now}, and {before} in the baseline"
-            )
+            return f"a loss beyond the margin of {margin} is ruled out: {name} is {now}, and was {before}"
     return (
-        f"{_seeds(seeds)} can neither show nor rule out a loss of {name} beyond the margin of {margin}: it is "
-        f"{now}, and {before} in the baseline; more seeds narrow it (--accel-runs={2 * seeds})"
+        f"{_seeds(seeds)} can neither show nor rule out a loss of {name} beyond the margin of {margin}: it "
+        f"is {now}, and was {before}; more seeds narrow it (--accel-runs={2 * seeds})"
     )
 
 
 def _visible(judged: Sequence[_Judged], seeds: int, baseline_seeds: int) -> str:
     losses = ", ".join(
-        f"{NAMES[one.comparison.metric]} {_number(one.comparison.metric, one.smallest_visible)}" for one in judged
+        f"{NAMES[one.comparison.metric]} {_number(one.comparison.metric, one.smallest_visible)}"
+        for one in judged
     )
     return f"the smallest losses that {_seeds(seeds)} against {baseline_seeds} could have shown: {losses}"
 

@@ -11,6 +11,9 @@ Seen = TypeVar("Seen", covariant=True)
 class Sampler(Protocol[Seen]):
     """A source of runs of one benchmark, or of pairs of runs."""
 
+    least: int
+    """How many the test itself asks for, known after the first."""
+
     def next(self) -> Seen:
         """One more. Raises InvalidRun, OtherWork, TestEnded or Unmeasured where there is none."""
         ...

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from pytest_accel.records import Run, Workload
+from pytest_accel.records import Curve, Run, Steps, Workload
 from pytest_accel.samplers import InvalidRun
+from pytest_accel.samplers.checkpoints import checkpoints
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.observe import Size, observe
-from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest
+from pytest_accel.samplers.remote_steps import RemoteSteps
+from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
+from pytest_accel.samplers.remote_training import RemoteTraining
 from pytest_accel.samplers.task import Task
+from pytest_accel.samplers.train import train
 
 
 class FreshRuns:
     """Gives runs of ``task``, each from a new process.
 
     ``size`` is asked when the workload is known. ``reports`` are those of the last run, and ``output`` is
-    what its process wrote, where that is all there is.
+    what its process wrote, where that is all there is. ``least`` is how many runs the test itself asks for,
+    known after the first.
     """
 
     def __init__(
@@ -27,6 +32,8 @@ class FreshRuns:
         self._task = task
         self._size = size
         self._environment = environment
+        self._runs_of_training = 0
+        self.least = 1
         self.reports: list[PhaseReport] = []
         self.output = ""
 
@@ -47,17 +54,50 @@ class FreshRuns:
 
     def _measured(self, test: RemoteTest) -> Run:
         test.begin(self._task.accelerator, self._task.options)
-        workload = test.plan()
+        plan = test.plan()
         try:
-            steps = observe(
-                test,
-                self._size(workload),
-                startup_time_s=test.startup_time_s,
-                watch=lambda: self._task.watch_beside(test),
+            observation, provenance = (
+                self._stepped(test, plan)
+                if plan.training is None
+                else self._trained(test, plan, plan.training)
             )
         except pytest.exit.Exception:
             raise
         except Exception as problem:
             test.stop(str(problem))
             raise
-        return test.finish(workload, steps)
+        test.finish(observation)
+        return Run(plan.workload, observation, provenance)
+
+    def _stepped(self, test: RemoteTest, plan: Announced) -> tuple[Steps, Mapping[str, str]]:
+        steps = RemoteSteps(test, every_package=self._task.every_package)
+        seen = observe(
+            steps,
+            self._size(plan.workload),
+            startup_time_s=plan.startup_time_s,
+            watch=lambda: self._task.watch_beside(test),
+        )
+        return seen, steps.provenance
+
+    def _trained(
+        self, test: RemoteTest, plan: Announced, asked: AskedTraining
+    ) -> tuple[Curve, Mapping[str, str]]:
+        self.least = len(asked.seeds)
+        seed = nth_seed(asked.seeds, self._runs_of_training)
+        training = RemoteTraining(test)
+        with checkpoints(self._task.checkpoints, self._task.item.nodeid, plan.workload, seed) as folder:
+            curve = train(
+                training,
+                asked.epochs,
+                seed,
+                checkpoints=folder,
+                startup_time_s=plan.startup_time_s,
+                watch=lambda: self._task.watch_beside(test),
+            )
+        self._runs_of_training += 1
+        return curve, training.provenance
+
+
+def nth_seed(seeds: Sequence[int], run: int) -> int:
+    """That of run number ``run``, from 0: where the given ones end, it counts on from the last."""
+    return seeds[run] if run < len(seeds) else seeds[-1] + run - len(seeds) + 1

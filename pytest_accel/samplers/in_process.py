@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from pytest_accel.learning import Begun, Learning
 from pytest_accel.measure import Measurement
-from pytest_accel.records import Conditions, Run, Workload
+from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
 from pytest_accel.samplers.observe import Size, observe
+from pytest_accel.samplers.train import train
 
 
 class InProcess:
@@ -14,6 +18,8 @@ class InProcess:
 
     ``provenance`` is asked with the name of the framework.
     """
+
+    least = 1
 
     def __init__(
         self,
@@ -31,3 +37,42 @@ class InProcess:
         workload = self._measurement.plan.workload
         steps = observe(self._measurement, self._size(workload), startup_time_s=0.0, watch=self._watch)
         return Run(workload, steps, self._provenance(workload.framework))
+
+
+class TrainingInProcess:
+    """The same for training: one run, with the first seed and without checkpoints, timed by ``clock``."""
+
+    least = 1
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        watch: Callable[[], Conditions],
+        provenance: Callable[[str], Mapping[str, str]],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._plan = plan
+        self._watch = watch
+        self._provenance = provenance
+        self._clock = clock
+        self._learning: Learning | None = None
+
+    def next(self) -> Run:
+        plan = self._plan
+        curve = train(
+            self, plan.epochs, plan.seeds[0], checkpoints=None, startup_time_s=0.0, watch=self._watch
+        )
+        return Run(plan.workload, curve, self._provenance(plan.workload.framework))
+
+    def begin(self, seed: int, checkpoints: Path | None) -> Begun:
+        self._learning = Learning(self._plan, seed, checkpoints, clock=self._clock)
+        return self._learning.begin()
+
+    def epoch(self, number: int) -> Epoch:
+        assert self._learning is not None
+        return self._learning.epoch()
+
+    @property
+    def frozen_variables(self) -> tuple[str, ...]:
+        return () if self._learning is None else self._learning.frozen_variables()

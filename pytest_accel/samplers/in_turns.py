@@ -13,12 +13,13 @@ from typing import TypeVar
 
 from pytest_accel import comparable
 from pytest_accel.measure import Block, Prepared
-from pytest_accel.records import Kind, Pair, Workload
+from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.samplers import OtherWork
 from pytest_accel.samplers.blame import blamed_on
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.samplers.observe import checked_block, long_enough, steps_of
-from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.samplers.remote_steps import RemoteSteps
+from pytest_accel.samplers.remote_test import Announced, RemoteTest
 from pytest_accel.samplers.task import Task
 
 MOST_SHARED_MEMORY = 0.45
@@ -30,11 +31,8 @@ LEAST_ROUNDS = 5
 T = TypeVar("T")
 
 
-class TooLarge(Exception):
-    """Two processes do not fit on the accelerator."""
-
-    def __init__(self) -> None:
-        super().__init__("its processes do not fit on the accelerator together")
+class NotInTurns(Exception):
+    """The two runs of a pair cannot take turns; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,11 @@ class Side:
 
     environment: Environment
     test: RemoteTest
+    steps: RemoteSteps
+
+    @classmethod
+    def of(cls, environment: Environment, test: RemoteTest) -> Side:
+        return cls(environment, test, RemoteSteps(test, every_package=True))
 
 
 class InTurns:
@@ -64,10 +67,10 @@ class InTurns:
         self._order = order
 
     def pair(self, here: Side, other: Side) -> Pair:
-        """Raises TooLarge, OtherWork, and what RemoteTest raises."""
+        """Raises NotInTurns, OtherWork, and what RemoteTest raises."""
         sides = (here, other)
-        workloads = self._planned(sides)
-        check_same_work(workloads[here.environment], workloads[other.environment])
+        planned = self._planned(sides)
+        check_same_work(planned[here.environment].workload, planned[other.environment].workload)
         conditions = [self._task.watch_beside(here.test, other.test)]
         prepared = self._prepared(sides)
         steps_per_block = self._steps_per_block(sides, prepared)
@@ -77,22 +80,26 @@ class InTurns:
         for side in sides:
             where = side.environment
             with blamed_on(where):
+                plan = planned[where]
                 steps = steps_of(
-                    prepared[where], blocks[where], steps_per_block, side.test.startup_time_s, conditions
+                    prepared[where], blocks[where], steps_per_block, plan.startup_time_s, conditions
                 )
-                runs.append(side.test.finish(workloads[where], steps))
+                side.test.finish(steps)
+            runs.append(Run(plan.workload, steps, side.steps.provenance))
         now, there = runs
         return Pair(now, there, in_turns=True)
 
-    def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, Workload]:
+    def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, Announced]:
         for side in sides:
             with blamed_on(side.environment):
                 side.test.begin(self._task.accelerator, self._task.options)
-        workloads = {}
+        planned = {}
         for side in sides:
             with blamed_on(side.environment):
-                workloads[side.environment] = side.test.plan()
-        return workloads
+                planned[side.environment] = side.test.plan()
+        if any(plan.training for plan in planned.values()):
+            raise NotInTurns("training goes on to its end before the other environment's turn")
+        return planned
 
     def _prepared(self, sides: tuple[Side, Side]) -> dict[Environment, Prepared]:
         """On a CPU both at once, where compiling times nothing; a GPU's kernels are chosen by timing them."""
@@ -100,12 +107,12 @@ class InTurns:
         if together:
             for side in sides:
                 with blamed_on(side.environment):
-                    side.test.begin_to_prepare()
+                    side.steps.begin_to_prepare()
         prepared = {}
         for side in self._shuffled(sides):
             with blamed_on(side.environment):
-                prepared[side.environment] = side.test.prepared() if together else side.test.prepare()
-                self._check_fits(side.test)
+                prepared[side.environment] = side.steps.prepared() if together else side.steps.prepare()
+                self._check_fits(side.steps)
         return prepared
 
     def _steps_per_block(self, sides: tuple[Side, Side], prepared: dict[Environment, Prepared]) -> int:
@@ -114,7 +121,7 @@ class InTurns:
         looks_s = []
         for side in self._shuffled(sides):
             with blamed_on(side.environment):
-                looks_s.append(checked_block(side.test, steps, 1).time_s)
+                looks_s.append(checked_block(side.steps, steps, 1).time_s)
         return long_enough(min(looks_s) / steps)
 
     def _rounds(self, sides: tuple[Side, Side], steps_per_block: int) -> dict[Environment, list[Block]]:
@@ -128,18 +135,18 @@ class InTurns:
             for side in self._shuffled(sides):
                 with blamed_on(side.environment):
                     number = len(blocks[side.environment]) + 1
-                    block = checked_block(side.test, steps_per_block, number)
+                    block = checked_block(side.steps, steps_per_block, number)
                 blocks[side.environment].append(block)
                 spent_s += block.time_s
         return blocks
 
-    def _check_fits(self, test: RemoteTest) -> None:
-        """Raise TooLarge unless as much again fits on the GPU."""
+    def _check_fits(self, subject: RemoteSteps) -> None:
+        """Raise NotInTurns unless as much again fits on the GPU."""
         accelerator = self._task.accelerator
         if accelerator.kind is Kind.GPU:
-            memory, peak = accelerator.memory_bytes, test.block(1).peak_memory_bytes
+            memory, peak = accelerator.memory_bytes, subject.block(1).peak_memory_bytes
             if memory is None or peak is None or peak > MOST_SHARED_MEMORY * memory:
-                raise TooLarge
+                raise NotInTurns("two processes do not fit on the accelerator together")
 
     def _shuffled(self, sides: tuple[T, T]) -> tuple[T, T]:
         first, second = sides

@@ -13,7 +13,7 @@ from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.blame import blamed_on
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.fresh_runs import FreshRuns
-from pytest_accel.samplers.in_turns import InTurns, Side, TooLarge, check_same_work
+from pytest_accel.samplers.in_turns import InTurns, NotInTurns, Side, check_same_work
 from pytest_accel.samplers.observe import BLOCKS, Size
 from pytest_accel.samplers.remote_test import PhaseReport
 from pytest_accel.samplers.task import Task
@@ -23,8 +23,8 @@ class Interleaved:
     """Gives pairs of runs of ``task``, here and in ``other``.
 
     Their steps take ``seconds`` on both sides together; ``enough``: see InTurns. A TPU belongs to one process
-    at a time, and a large workload fills a GPU: there whole processes come one after the other. ``reports``
-    and ``output`` are as in FreshRuns, of the run here.
+    at a time, a large workload fills a GPU, and training goes on to its end: there whole processes come one
+    after the other. ``reports`` and ``output`` are as in FreshRuns, of the run here.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Interleaved:
         self._order = order
         self._turns = InTurns(task, seconds, enough, order)
         self._side_by_side = task.accelerator.kind is not Kind.TPU
+        self.least = 1
         self.reports: list[PhaseReport] = []
         self.output = ""
 
@@ -53,7 +54,7 @@ class Interleaved:
         self.reports = []
         try:
             if self._side_by_side:
-                with contextlib.suppress(TooLarge):
+                with contextlib.suppress(NotInTurns):
                     return self._in_turns()
                 self._side_by_side = False
             return self._one_after_the_other()
@@ -99,4 +100,4 @@ class Interleaved:
         with contextlib.ExitStack() as stack:
             with blamed_on(environment):
                 test = stack.enter_context(self._task.started(environment, shared=True))
-            yield Side(environment, test)
+            yield Side.of(environment, test)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_accel import channel, codec
-from pytest_accel.measure import Block, Prepared
-from pytest_accel.records import Accelerator, Run, Steps, Workload
+from pytest_accel.records import Accelerator, Observation, Workload
 from pytest_accel.samplers import InvalidRun, Unmeasured, injection
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment
@@ -34,6 +33,24 @@ class PhaseReport:
     raised: bool
 
 
+@dataclass(frozen=True)
+class AskedTraining:
+    """How long a convergence call trains, to what top-1, and with which seeds."""
+
+    epochs: int
+    target: float
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What a measuring call asks for, ``training`` if that is convergence, and the time from start to it."""
+
+    workload: Workload
+    startup_time_s: float
+    training: AskedTraining | None
+
+
 class TestEnded(Exception):
     """The test itself failed, skipped or xfailed, in ``phase``; its reports say how."""
 
@@ -45,12 +62,11 @@ class TestEnded(Exception):
 
 
 class RemoteTest:
-    """``item`` in ``child``: begin, plan, prepare, blocks, finish.
+    """``item`` in ``child``: begin, plan, what RemoteSteps or RemoteTraining ask for, finish.
 
-    ``variables`` are set in the child before it loads anything. ``every_package`` asks for the versions of
-    all that is installed, not only of what is known to matter. Every method raises InvalidRun where the child
-    dies, hangs or talks nonsense, and TestEnded or Unmeasured where the test came to its own end. ``reports``
-    are those of the test so far.
+    ``variables`` are set in the child before it loads anything. Every method raises InvalidRun where the
+    child dies, hangs or talks nonsense, and TestEnded or Unmeasured where the test came to its own end.
+    ``reports`` are those of the test so far.
     """
 
     def __init__(
@@ -59,19 +75,14 @@ class RemoteTest:
         child: Child,
         environment: Environment,
         variables: Mapping[str, str],
-        *,
-        every_package: bool,
     ) -> None:
         self._item = item
         self._child = child
         self._environment = environment
         self._variables = variables
-        self._every_package = every_package
         self._done = False
         self._spawned_at = time.time()
         self.reports: list[PhaseReport] = []
-        self.startup_time_s = 0.0
-        self.provenance: Mapping[str, str] = {}
 
     @property
     def pid(self) -> int:
@@ -96,45 +107,32 @@ class RemoteTest:
             spawned_at=self._spawned_at,
         )
 
-    def plan(self) -> Workload:
+    def plan(self) -> Announced:
         """What the measuring call asks for."""
-        plan = self._until("plan")
-        self.startup_time_s = plan["startup_time_s"]
-        return codec.decode(Workload, plan["workload"])
-
-    def prepare(self) -> Prepared:
-        self.begin_to_prepare()
-        return self.prepared()
-
-    def begin_to_prepare(self) -> None:
-        """Let the child build, compile and warm up, without waiting for that."""
-        self._child.send(
-            "prepare", doing="building, compiling or warming up", every_package=self._every_package
+        plan = self.until("plan")
+        training = plan["training"]
+        return Announced(
+            codec.decode(Workload, plan["workload"]),
+            plan["startup_time_s"],
+            None if training is None else codec.decode(AskedTraining, training),
         )
 
-    def prepared(self) -> Prepared:
-        """What the preparation came to."""
-        answer = self._until("prepared")
-        self.provenance = answer["provenance"]
-        return codec.decode(Prepared, answer["prepared"])
+    def send(self, kind: str, *, doing: str, **fields: Any) -> None:
+        """Give an order."""
+        self._child.send(kind, doing=doing, **fields)
 
-    def block(self, steps: int) -> Block:
-        self._child.send("block", doing="training steps", steps=steps)
-        return codec.decode(Block, self._until("block")["block"])
-
-    def finish(self, workload: Workload, steps: Steps) -> Run:
+    def finish(self, observation: Observation) -> None:
         """Hand the observation to the test and let it go on to its end."""
-        self._child.send("finish", doing="running the rest of the test", steps=codec.encode(steps))
-        self._until("done")
+        self.send("finish", doing="running the rest of the test", observation=codec.encode(observation))
+        self.until("done")
         self._done = True
-        return Run(workload, steps, self.provenance)
 
     def stop(self, reason: str) -> None:
         """Let a process that is well tear its fixtures down, though its measurement is of no use."""
         if self._child.alive and not self._done:
             with contextlib.suppress(InvalidRun, TestEnded, Unmeasured):
                 self._child.send("stop", doing="running the rest of the test", reason=reason)
-                self._until("done")
+                self.until("done")
             self.reports = [
                 PhaseReport(phase.report, phase.raised and phase.report.when == "teardown")
                 for phase in self.reports
@@ -146,7 +144,7 @@ class RemoteTest:
             if phase.raised:
                 raise TestEnded(phase)
 
-    def _until(self, kind: str) -> channel.Message:
+    def until(self, kind: str) -> channel.Message:
         """The next message of this kind; reports that come before it are kept."""
         child = self._child
         while (message := child.receive())["kind"] != kind:

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ class Task:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
-    ids that are our own. ``every_package``: see RemoteTest.
+    ids that are our own. ``every_package``: see RemoteSteps. Training keeps in folders under ``checkpoints``
+    what it needs to go on after it was ended.
     """
 
     item: pytest.Item
@@ -31,6 +33,7 @@ class Task:
     timeout_s: float
     watch: Callable[[frozenset[int]], Conditions]
     every_package: bool = False
+    checkpoints: Path | None = None
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
         """What goes on now beside this session and these tests of it."""
@@ -43,4 +46,4 @@ class Task:
         variables = environment.variables(self.accelerator.kind, shared=shared)
         folder = self.item.config.invocation_params.dir
         with started(environment, arguments, variables, folder, self.timeout_s) as child:
-            yield RemoteTest(self.item, child, environment, variables, every_package=self.every_package)
+            yield RemoteTest(self.item, child, environment, variables)

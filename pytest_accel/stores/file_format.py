@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pytest_accel.codec import CodecError, Json, decode, encode
 from pytest_accel.records import Accepted, Baseline, Steps, Workload
@@ -114,7 +115,8 @@ def _check_entry(entry: Accepted, path: str) -> None:
         raise CodecError(f"{path}.time", f"{entry.time[:40]!r} is not a time in ISO 8601") from None
     _check_summary(entry.summary, f"{path}.summary")
     for index, run in enumerate(entry.runs):
-        _check_run(run, f"{path}.runs[{index}]")
+        check = _check_steps if isinstance(run, Steps) else _check_curve
+        check(run, f"{path}.runs[{index}]")
 
 
 def _check_summary(summary: Mapping[str, float], path: str) -> None:
@@ -129,7 +131,7 @@ def _check_summary(summary: Mapping[str, float], path: str) -> None:
             _check_finite(value, f"{path}.{metric}")
 
 
-def _check_run(run: Steps, path: str) -> None:
+def _check_steps(run: Any, path: str) -> None:
     if not run.step_times_s:
         raise CodecError(f"{path}.step_times_s", "empty")
     for index, time_s in enumerate(run.step_times_s):
@@ -143,6 +145,25 @@ def _check_run(run: Steps, path: str) -> None:
         _check_finite(loss, f"{path}.losses[{index}]")
     if run.conditions.load_average is not None:
         _check_not_negative(run.conditions.load_average, f"{path}.conditions.load_average")
+
+
+def _check_curve(run: Any, path: str) -> None:
+    if not run.epochs:
+        raise CodecError(f"{path}.epochs", "empty")
+    for name in ("train_examples", "evaluation_examples"):
+        _check_positive(getattr(run, name), f"{path}.{name}")
+    for name in ("startup_time_s", "build_time_s", "compile_time_s"):
+        _check_not_negative(getattr(run, name), f"{path}.{name}")
+    for index, epoch in enumerate(run.epochs):
+        where = f"{path}.epochs[{index}]"
+        _check_finite(epoch.loss, f"{where}.loss")
+        _check_positive(epoch.training_time_s, f"{where}.training_time_s")
+        _check_not_negative(epoch.evaluation_time_s, f"{where}.evaluation_time_s")
+        for name in ("top1", "top5"):
+            share = getattr(epoch, name)
+            _check_not_negative(share, f"{where}.{name}")
+            if share > 1:
+                raise CodecError(f"{where}.{name}", f"{share} is above 1")
 
 
 def _check_positive(value: float, path: str) -> None:

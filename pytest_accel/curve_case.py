@@ -1,0 +1,54 @@
+"""What the gate needs to know of benchmarks that train to a target: what the curves of seeds come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pytest_accel import curve_metrics
+from pytest_accel.records import Baseline, Curve, NeedMore, Outcome, Run, Verdict, Workload
+from pytest_accel.rules import curve
+from pytest_accel.settings import Settings
+
+
+class CurveCase:
+    """Judges runs that trained to a target, one seed each."""
+
+    advised_runs = 5
+    """A baseline of fewer seeds is worth a note: it hardly knows how much seeds differ."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
+        return curve_metrics.summary([run.curve for run in runs], target_of(workload))
+
+    def affordable(self, runs: Sequence[Run]) -> bool:
+        """The number of seeds is planned: to look again would give chance a second opportunity."""
+        return False
+
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+        reference = [run for run in baseline.in_force.runs if isinstance(run, Curve)]
+        if len(reference) < 2:
+            return Verdict(
+                Outcome.INCONCLUSIVE,
+                "the baseline has one seed, which cannot tell how much seeds differ: record it with "
+                f"--accel-update-baselines --accel-runs={self.advised_runs}",
+            )
+        return curve.judge([run.curve for run in runs], reference, target_of(baseline.workload))
+
+    def unfit(self, runs: Sequence[Run]) -> str | None:
+        """Why these runs make no baseline."""
+        for run in runs:
+            target = target_of(run.workload)
+            if curve_metrics.epochs_to_target(run.curve, target) is None:
+                return f"{curve.missed(run.curve, target)}: train longer, or to a lower target"
+        return None
+
+    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        return ()
+
+
+def target_of(workload: Workload) -> float:
+    """The top-1 to be reached, as a share."""
+    return cast("float", workload.parameters["target"])

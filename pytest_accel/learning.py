@@ -1,0 +1,115 @@
+"""Training with one seed in this process, epoch by epoch on command, with the clocks kept apart."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_accel import codec
+from pytest_accel.records import Epoch, Training, TrainingPlan
+
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
+_EPOCHS = "epochs.json"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What it took to begin, in seconds, the sizes of the two sets, and the epochs that were there before."""
+
+    build_time_s: float
+    compile_time_s: float
+    train_examples: int
+    evaluation_examples: int
+    epochs: tuple[Epoch, ...]
+
+
+class Learning:
+    """One plan with one seed. ``clock`` counts seconds.
+
+    With a folder for ``checkpoints``, what an earlier process left there is gone on with: training that was
+    ended at any point comes to the same as training that was not.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        seed: int,
+        checkpoints: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._plan = plan
+        self._seed = seed
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._training: Training | None = None
+        self._epochs: list[Epoch] = []
+
+    def begin(self) -> Begun:
+        """Build and compile. Raises whatever that raises."""
+        start = self._clock()
+        training = self._training = self._plan.build(self._seed)
+        built = self._clock()
+        training.compile()
+        compiled = self._clock()
+        self._resume(training)
+        return Begun(
+            built - start,
+            compiled - built,
+            training.train_examples,
+            training.evaluation_examples,
+            tuple(self._epochs),
+        )
+
+    def epoch(self) -> Epoch:
+        """Train one epoch, evaluate, and keep both. Raises whatever training raises."""
+        training = self._training
+        if training is None:
+            raise RuntimeError("begin() comes before epoch()")
+        start = self._clock()
+        loss = training.train(len(self._epochs))
+        trained = self._clock()
+        top1, top5 = training.evaluate()
+        epoch = Epoch(loss, top1, top5, trained - start, self._clock() - trained)
+        self._epochs.append(epoch)
+        self._keep(training)
+        return epoch
+
+    def frozen_variables(self) -> tuple[str, ...]:
+        """Trainable variables that training left as they were."""
+        assert self._training is not None
+        return self._training.frozen_variables()
+
+    def _resume(self, training: Training) -> None:
+        for folder in self._saved():
+            self._epochs = [
+                codec.decode(Epoch, epoch) for epoch in json.loads((folder / _EPOCHS).read_text())
+            ]
+            training.restore(folder)
+            return
+
+    def _keep(self, training: Training) -> None:
+        """A new folder after every epoch, complete once it has its final name; then the one before goes."""
+        if self._checkpoints is None:
+            return
+        before = self._saved()
+        folder = self._checkpoints / f"after-{len(self._epochs):05}"
+        unfinished = folder.with_suffix(".tmp")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        training.save(unfinished)
+        (unfinished / _EPOCHS).write_text(json.dumps([codec.encode(epoch) for epoch in self._epochs]))
+        unfinished.replace(folder)
+        for old in before:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _saved(self) -> list[Path]:
+        """Complete ones, the latest first."""
+        if self._checkpoints is None:
+            return []
+        return sorted(self._checkpoints.glob("after-?????"), reverse=True)

@@ -1,0 +1,41 @@
+"""The steps of a test that runs in a child, prepared and timed there on command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_accel import codec
+from pytest_accel.measure import Block, Prepared
+from pytest_accel.samplers.remote_test import RemoteTest
+
+
+class RemoteSteps:
+    """The measuring call at which ``test`` waits. Every method raises what those of RemoteTest do.
+
+    ``every_package`` asks for the versions of all that is installed, not only of what is known to matter.
+    """
+
+    def __init__(self, test: RemoteTest, *, every_package: bool) -> None:
+        self._test = test
+        self._every_package = every_package
+        self.provenance: Mapping[str, str] = {}
+
+    def prepare(self) -> Prepared:
+        self.begin_to_prepare()
+        return self.prepared()
+
+    def begin_to_prepare(self) -> None:
+        """Let the child build, compile and warm up, without waiting for that."""
+        self._test.send(
+            "prepare", doing="building, compiling or warming up", every_package=self._every_package
+        )
+
+    def prepared(self) -> Prepared:
+        """What the preparation came to."""
+        answer = self._test.until("prepared")
+        self.provenance = answer["provenance"]
+        return codec.decode(Prepared, answer["prepared"])
+
+    def block(self, steps: int) -> Block:
+        self._test.send("block", doing="training steps", steps=steps)
+        return codec.decode(Block, self._test.until("block")["block"])

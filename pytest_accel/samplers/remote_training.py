@@ -1,0 +1,36 @@
+"""The training of a test that runs in a child, taken epoch by epoch there on command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_accel import codec
+from pytest_accel.learning import Begun
+from pytest_accel.records import Epoch
+from pytest_accel.samplers.remote_test import RemoteTest
+
+
+class RemoteTraining:
+    """The convergence call at which ``test`` waits. Every method raises what those of RemoteTest do.
+
+    ``frozen_variables`` are those that training has left as they were.
+    """
+
+    def __init__(self, test: RemoteTest) -> None:
+        self._test = test
+        self.provenance: Mapping[str, str] = {}
+        self.frozen_variables: tuple[str, ...] = ()
+
+    def begin(self, seed: int, checkpoints: Path | None) -> Begun:
+        folder = None if checkpoints is None else str(checkpoints)
+        self._test.send("begin", doing="building or compiling", seed=seed, checkpoints=folder)
+        answer = self._test.until("begun")
+        self.provenance = answer["provenance"]
+        return codec.decode(Begun, answer["begun"])
+
+    def epoch(self, number: int) -> Epoch:
+        self._test.send("epoch", doing=f"training epoch {number}")
+        answer = self._test.until("epoch")
+        self.frozen_variables = tuple(answer["frozen"])
+        return codec.decode(Epoch, answer["epoch"])

@@ -1,0 +1,69 @@
+"""One run of training, observed: epoch after epoch, to the last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from pytest_accel import hardware
+from pytest_accel.learning import Begun
+from pytest_accel.records import Conditions, Curve, Epoch
+from pytest_accel.samplers import InvalidRun
+
+
+class Subject(Protocol):
+    """Training that can be taken epoch by epoch: in this process, or in a child."""
+
+    @property
+    def frozen_variables(self) -> tuple[str, ...]: ...
+
+    def begin(self, seed: int, checkpoints: Path | None) -> Begun: ...
+
+    def epoch(self, number: int) -> Epoch: ...
+
+
+def train(
+    subject: Subject,
+    epochs: int,
+    seed: int,
+    *,
+    checkpoints: Path | None,
+    startup_time_s: float,
+    watch: Callable[[], Conditions],
+) -> Curve:
+    """Train so many epochs; ``watch`` tells what else goes on, before and after each.
+
+    Raises InvalidRun for training that diverges, and for a share that is none.
+    """
+    conditions = [watch()]
+    begun = subject.begin(seed, checkpoints)
+    seen = list(begun.epochs)
+    while len(seen) < epochs:
+        number = len(seen) + 1
+        epoch = subject.epoch(number)
+        _check(epoch, number, seed)
+        seen.append(epoch)
+        conditions.append(watch())
+    return Curve(
+        seed=seed,
+        epochs=tuple(seen),
+        train_examples=begun.train_examples,
+        evaluation_examples=begun.evaluation_examples,
+        startup_time_s=startup_time_s,
+        build_time_s=begun.build_time_s,
+        compile_time_s=begun.compile_time_s,
+        frozen_variables=subject.frozen_variables,
+        conditions=hardware.merge(conditions),
+    )
+
+
+def _check(epoch: Epoch, number: int, seed: int) -> None:
+    if not math.isfinite(epoch.loss):
+        raise InvalidRun(f"training with seed {seed} diverges: the loss is {epoch.loss:g} in epoch {number}")
+    for name, share in (("top-1", epoch.top1), ("top-5", epoch.top5)):
+        if not 0 <= share <= 1:
+            raise InvalidRun(
+                f"{name} is {share:g} after epoch {number}, which is no share of an evaluation set"
+            )

@@ -1,0 +1,81 @@
+"""What the gate needs to know of benchmarks that time steps: how large a run is, and what runs come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_accel import engine, metrics
+from pytest_accel.records import Baseline, Kind, NeedMore, Run, Steps, Verdict, Workload
+from pytest_accel.rules import step_time, variance
+from pytest_accel.rules.policy import Policy
+from pytest_accel.settings import Settings
+
+EXTRA_RUNS = 2
+"""A comparison may take so many runs beyond ``--accel-runs`` while it is undecided."""
+
+
+class StepCase:
+    """Judges runs that timed steps. ``stored``: all baselines of this hardware, for how much runs differ."""
+
+    advised_runs = 3
+    """A baseline of fewer runs is worth a note: the interval of every later comparison is wider for it."""
+
+    def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline]) -> None:
+        self._kind = kind
+        self._settings = settings
+        self._stored = stored
+
+    def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
+        return metrics.summary(workload, [run.steps for run in runs])
+
+    def affordable(self, runs: Sequence[Run]) -> bool:
+        """Whether a comparison may take another run."""
+        return len(runs) < most_runs(self._settings) and engine.steady_state_s(runs) < self._settings.budget
+
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+        now = [run.steps for run in runs]
+        return step_time.judge(
+            now, engine.of_equal_length(_steps(baseline), now), self._policy(baseline), more=more
+        )
+
+    def unfit(self, runs: Sequence[Run]) -> str | None:
+        """Why these runs make no baseline; what is invalid does not come so far."""
+        return None
+
+    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """How far step time has come since the first accepted entry, where there is more than one."""
+        if len(baseline.accepted) < 2:
+            return ()
+        now = metrics.step_time_s([run.steps for run in runs])
+        last, first = (
+            now / entry.summary["step_time_s"] - 1 for entry in (baseline.in_force, baseline.anchor)
+        )
+        return (
+            f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted baselines, "
+            f"{100 * first:+z.1f} % against the first",
+        )
+
+    def _policy(self, baseline: Baseline) -> Policy:
+        groups = [
+            [metrics.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps)]
+            for one in (baseline, *(other for other in self._stored if other != baseline))
+            for entry in one.accepted
+        ]
+        between = variance.between_run(self._kind, groups)
+        return Policy(
+            tolerance=self._settings.tolerance_for(self._kind),
+            min_runs=self._settings.runs,
+            max_runs=most_runs(self._settings),
+            between_run_sd=between.sd,
+            between_run_dof=between.dof,
+            assumed=between.assumed,
+        )
+
+
+def most_runs(settings: Settings) -> int:
+    extra = 0 if settings.update_baselines or settings.in_process else EXTRA_RUNS
+    return settings.runs + extra
+
+
+def _steps(baseline: Baseline) -> list[Steps]:
+    return [run for run in baseline.in_force.runs if isinstance(run, Steps)]
