@@ -97,6 +97,42 @@ class Accel:
         framework.start(self._backend.accelerator.kind)
         return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec)))
 
+    def convergence(
+        self,
+        workload: str,
+        *,
+        dataset: str,
+        epochs: int,
+        target: float,
+        seeds: int | Sequence[int] = 1,
+        global_batch: int | None = None,
+        **parameters: Any,
+    ) -> Learned:
+        """Train a shipped workload on real data for ``epochs`` epochs, and evaluate it after each.
+
+        ``target`` is the top-1 to be reached, as a share. Every run is one seed: ``seeds`` says how many at
+        least, or which. ``parameters`` are those of the workload and ``warmup_epochs``. Raises ValueError for
+        what does not exist or makes no sense.
+        """
+        self._once()
+        name = settings.for_item(self._item).framework
+        spec = workloads.training(
+            workload,
+            framework=name,
+            dataset=dataset,
+            global_batch=global_batch,
+            epochs=epochs,
+            target=target,
+            **parameters,
+        )
+        chosen = _chosen_seeds(seeds)
+        framework = frameworks.load(name)
+        framework.start(self._backend.accelerator.kind)
+        plan = TrainingPlan(
+            spec, epochs, float(target), chosen, lambda seed: framework.train(spec, seed, None)
+        )
+        return self._backend.learn(self._item, plan)
+
     def measure(
         self,
         step: Callable[..., Any],
@@ -150,3 +186,20 @@ class Accel:
                 pytrace=False,
             )
         self._measured = True
+
+
+def _chosen_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Those given, or so many from 0. Raises ValueError for what are no seeds."""
+    chosen = (
+        tuple(range(seeds)) if type(seeds) is int else tuple(seeds) if isinstance(seeds, list | tuple) else ()
+    )
+    if (
+        not chosen
+        or len(set(chosen)) < len(chosen)
+        or any(type(seed) is not int or seed < 0 for seed in chosen)
+    ):
+        raise ValueError(
+            f"accel.convergence(seeds={seeds!r}): give how many, from 1, or different whole numbers from 0, "
+            "such as seeds=(0, 1, 2)"
+        )
+    return chosen

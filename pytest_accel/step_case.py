@@ -51,8 +51,8 @@ class StepCase:
             now / entry.summary["step_time_s"] - 1 for entry in (baseline.in_force, baseline.anchor)
         )
         return (
-            f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted baselines, "
-            f"{100 * first:+z.1f} % against the first",
+            f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted "
+            f"baselines, {100 * first:+z.1f} % against the first",
         )
 
     def _policy(self, baseline: Baseline) -> Policy:

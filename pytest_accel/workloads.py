@@ -55,6 +55,22 @@ _RESNET50 = {
 
 WORKLOADS: Mapping[str, Mapping[str, Parameter]] = {"resnet50": _RESNET50}
 
+DATASETS: Mapping[str, Mapping[str, Scalar]] = {
+    "digits": {"global_batch": 64, "image_size": 32, "num_classes": 10, "learning_rate": 0.1},
+}
+"""The datasets by name, with what differs there from the defaults of a workload."""
+
+_TRAINING = {
+    "dataset": Parameter(str, None, f"one of {', '.join(DATASETS)}", DATASETS.__contains__),
+    "epochs": Parameter(int, None, "a whole number from 1", lambda epochs: epochs >= 1),
+    "target": Parameter(
+        float, None, "a share of top-1 above 0 and up to 1, such as 0.95", lambda t: 0 < t <= 1
+    ),
+    "warmup_epochs": Parameter(
+        float, 2.0, "a number of epochs from 0", lambda epochs: 0 <= epochs < math.inf
+    ),
+}
+
 
 def workload(name: str, *, framework: str, global_batch: int, **parameters: Any) -> Workload:
     """A shipped workload with all its parameters, defaults filled in.
@@ -62,21 +78,54 @@ def workload(name: str, *, framework: str, global_batch: int, **parameters: Any)
     ``global_batch`` is the number of examples a step, over all devices. Raises ValueError that names what is
     wrong and what is allowed.
     """
+    return _complete(name, _known(name), framework, global_batch, parameters)
+
+
+def training(
+    name: str, *, framework: str, dataset: str, global_batch: int | None = None, **parameters: Any
+) -> Workload:
+    """A shipped workload to be trained on a dataset, for ``epochs`` epochs, to a top-1 of ``target``.
+
+    What is not given is as the dataset has it, and else as the workload has it. Raises ValueError as
+    ``workload`` does, also for a warm-up that is longer than the training.
+    """
+    known = _known(name)
+    if dataset not in DATASETS:
+        raise ValueError(f"Unknown dataset {dataset!r}; allowed: {', '.join(DATASETS)}.")
+    defaults = dict(DATASETS[dataset])
+    batch = defaults.pop("global_batch") if global_batch is None else global_batch
+    defaults.pop("global_batch", None)
+    given = {**defaults, **parameters, "dataset": dataset}
+    complete = _complete(name, {**known, **_TRAINING}, framework, batch, given)
+    warmup_epochs, epochs = complete.parameters["warmup_epochs"], complete.parameters["epochs"]
+    assert isinstance(warmup_epochs, float)
+    assert isinstance(epochs, int)
+    if warmup_epochs >= epochs:
+        raise ValueError(f"{name}: warmup_epochs={warmup_epochs:g} leaves nothing of {epochs} epochs.")
+    return complete
+
+
+def _known(name: str) -> Mapping[str, Parameter]:
     if name not in WORKLOADS:
         raise ValueError(f"Unknown workload {name!r}; allowed: {', '.join(WORKLOADS)}.")
-    if type(global_batch) is not int or global_batch < 1:
-        raise ValueError(f"{name}: global_batch={global_batch!r} is not allowed; give a whole number from 1.")
-    known = WORKLOADS[name]
+    return WORKLOADS[name]
+
+
+def _complete(
+    name: str, known: Mapping[str, Parameter], framework: str, batch: Any, parameters: Mapping[str, Any]
+) -> Workload:
+    if type(batch) is not int or batch < 1:
+        raise ValueError(f"{name}: global_batch={batch!r} is not allowed; give a whole number from 1.")
     for given in parameters:
         if given not in known:
             raise ValueError(f"{name}: unknown parameter {given!r}; allowed: {', '.join(known)}.")
     complete = {
         key: _checked(f"{name}: {key}", parameters[key], parameter)
         if key in parameters
-        else _default(parameter, global_batch)
+        else _default(parameter, batch)
         for key, parameter in known.items()
     }
-    return Workload(name=name, framework=framework, examples_per_step=global_batch, parameters=complete)
+    return Workload(name=name, framework=framework, examples_per_step=batch, parameters=complete)
 
 
 def _default(parameter: Parameter, global_batch: int) -> Scalar:

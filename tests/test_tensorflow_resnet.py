@@ -38,7 +38,14 @@ def small(**parameters):
 def trainer_of(framework):
     from pytest_accel.frameworks.tensorflow import image_classification
 
-    return lambda **parameters: image_classification.resnet50(small(**parameters), replicas=1)
+    def trainer_of(**parameters):
+        """A trainer, with the batch that a throughput benchmark gives it as ``batch``."""
+        workload = small(**parameters)
+        trainer = image_classification.trainer(workload, replicas=1)
+        trainer.batch = image_classification.synthetic_share(workload, replicas=1)
+        return trainer
+
+    return trainer_of
 
 
 @pytest.fixture(scope="module")
@@ -137,25 +144,26 @@ def test_variables_are_float32_and_images_are_in_the_type_of_the_computation(tra
     statistics = [s for norm in model.convolutions for s in (norm.moving_mean, norm.moving_variance)]
     variables = [*model.trainable_variables, *trainer.momenta, *statistics]
     assert {variable.dtype for variable in variables} == {tf.float32}
-    assert trainer.images.dtype.name == precision.removeprefix("mixed_")
-    assert trainer.loss().dtype == tf.float32
+    assert trainer.batch[0].dtype.name == precision.removeprefix("mixed_")
+    assert trainer.loss(*trainer.batch).dtype == tf.float32
 
 
 def test_data_and_weights_are_the_same_every_time(trainer_of):
     one, two = trainer_of(), trainer_of()
-    assert np.array_equal(one.images, two.images)
-    assert np.array_equal(one.labels, two.labels)
-    assert float(one.loss()) == pytest.approx(float(two.loss()), rel=1e-5)
+    for ours, theirs in zip(one.batch, two.batch, strict=True):
+        assert np.array_equal(ours, theirs)
+    assert float(one.loss(*one.batch)) == pytest.approx(float(two.loss(*two.batch)), rel=1e-5)
 
 
 def test_label_smoothing_and_weight_decay_are_in_the_loss(trainer_of, tf):
     trainer = trainer_of(label_smoothing=0.2, weight_decay=0.5)
-    log_probabilities = tf.nn.log_softmax(trainer.model(trainer.images)).numpy()
-    targets = np.full((4, 10), 0.2 / 10) + 0.8 * np.eye(10)[trainer.labels.numpy()]
+    images, labels = trainer.batch
+    log_probabilities = tf.nn.log_softmax(trainer.model(images)).numpy()
+    targets = np.full((4, 10), 0.2 / 10) + 0.8 * np.eye(10)[labels.numpy()]
     cross_entropy = -np.mean(np.sum(targets * log_probabilities, axis=1))
     squares = sum(float(np.sum(np.square(kernel, dtype=np.float64))) for kernel in trainer.model.kernels)
     assert len(trainer.model.kernels) == 54
-    assert float(trainer.loss()) == pytest.approx(cross_entropy + 0.5 / 2 * squares, rel=1e-4)
+    assert float(trainer.loss(images, labels)) == pytest.approx(cross_entropy + 0.5 / 2 * squares, rel=1e-4)
 
 
 def test_the_update_is_momentum_sgd(trainer_of, tf):
@@ -170,7 +178,7 @@ def test_the_update_is_momentum_sgd(trainer_of, tf):
 
 def test_a_float16_step_that_overflows_leaves_the_weights_and_training_recovers(trainer_of, tf):
     trainer = trainer_of(precision="mixed_float16")
-    step = tf.function(trainer.step, autograph=False)
+    step = tf.function(lambda: trainer.step(*trainer.batch), autograph=False)
     trainer.loss_scale.value.assign(2.0**40)
     before = [variable.numpy() for variable in trainer.variables + trainer.momenta]
 
@@ -193,7 +201,7 @@ def test_the_loss_scale_does_not_change_the_update(trainer_of):
         trainer = trainer_of(precision="mixed_float16")
         trainer.loss_scale.value.assign(scale)
         bias = trainer.model.bias.numpy()
-        trainer.step()
+        trainer.step(*trainer.batch)
         moved.append(trainer.model.bias.numpy() - bias)
     np.testing.assert_allclose(*moved, rtol=0.05, atol=1e-5)
 

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from pytest_accel.records import Kind, Program, Workload
+    from pytest_accel.records import Kind, Program, Training, Workload
 
 NAMES = ("tensorflow",)
 
@@ -27,6 +27,13 @@ class Framework(Protocol):
 
     def build(self, workload: Workload) -> Program:
         """The workload, ready to run; ValueError if it does not fit the framework or the devices."""
+        ...
+
+    def train(self, workload: Workload, seed: int, data: str | None) -> Training:
+        """The workload on its dataset, in the folder ``data`` if it is not shipped, ready to be trained.
+
+        Raises ValueError as ``build`` does, and for data that is not what it should be.
+        """
         ...
 
 

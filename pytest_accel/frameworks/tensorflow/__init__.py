@@ -9,13 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from pytest_accel.frameworks import values
-from pytest_accel.frameworks.tensorflow import image_classification
+from pytest_accel.frameworks.tensorflow import devices, image_classification, learning
 from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strategy
-from pytest_accel.records import Kind, Program, Workload
+from pytest_accel.records import Program, Training, Workload
 
-__all__ = ["build", "provenance", "start"]
+__all__ = ["build", "provenance", "start", "train"]
 
-TRAINERS = {"resnet50": image_classification.resnet50}
+WORKLOADS = ("resnet50",)
 
 
 def build(workload: Workload) -> Program:
@@ -30,20 +30,31 @@ def build(workload: Workload) -> Program:
 
 def compiled_step(workload: Workload) -> tf.types.experimental.PolymorphicFunction:
     """One step over all replicas as one graph. It gives the mean loss over the global batch."""
-    if workload.name not in TRAINERS:
-        raise ValueError(f"TensorFlow has no workload {workload.name!r}, only: {', '.join(TRAINERS)}.")
+    _check_known(workload)
     spread = strategy()
+    replicas = spread.num_replicas_in_sync
     with spread.scope():
-        trainer = TRAINERS[workload.name](workload, spread.num_replicas_in_sync)
+        trainer = image_classification.trainer(workload, replicas)
+        batch = image_classification.synthetic_share(workload, replicas)
 
     def step() -> tf.Tensor:
-        return spread.reduce("SUM", spread.run(trainer.step), axis=None)
+        return spread.reduce("SUM", spread.run(trainer.step, args=batch), axis=None)
 
-    # On a TPU the strategy brings XLA with it; that of several GPUs cannot be inside of what XLA compiles.
-    # On a CPU, XLA takes nearly twice as long: ResNet-50, 8 images of 224x224, 2 cores, TensorFlow 2.21:
-    # 2.50 s against 1.35 s in float32, 1.71 s against 0.85 s in mixed_bfloat16.
-    xla = kind_in_use() is Kind.GPU and spread.num_replicas_in_sync == 1
-    return tf.function(step, autograph=False, jit_compile=xla or None)
+    return tf.function(step, autograph=False, jit_compile=devices.xla())
+
+
+def train(workload: Workload, seed: int, data: str | None) -> Training:
+    """Training of the workload on its dataset, which is in the folder ``data`` if it is not shipped.
+
+    Raises ValueError as ``build`` does, and for data that is not there or is not what it should be.
+    """
+    _check_known(workload)
+    return learning.training(workload, seed, data)
+
+
+def _check_known(workload: Workload) -> None:
+    if workload.name not in WORKLOADS:
+        raise ValueError(f"TensorFlow has no workload {workload.name!r}, only: {', '.join(WORKLOADS)}.")
 
 
 def _wait(loss: Any) -> float:

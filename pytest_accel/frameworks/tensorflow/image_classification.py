@@ -15,18 +15,12 @@ COMPUTE_TYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_fl
 SEED = 0
 
 
-def resnet50(workload: Workload, replicas: int) -> Trainer:
-    """What each replica trains. All get the same synthetic images, as it makes no difference to the time.
+def trainer(workload: Workload, replicas: int, seed: int = SEED) -> Trainer:
+    """What each replica trains, in the scope of the strategy.
 
     Raises ValueError if the global batch does not divide by the replicas.
     """
     parameters: dict[str, Any] = dict(workload.parameters)
-    batch, rest = divmod(workload.examples_per_step, replicas)
-    if rest:
-        raise ValueError(
-            f"A global batch of {workload.examples_per_step} does not divide by {replicas} replicas: "
-            f"take a multiple of {replicas}."
-        )
     recipe = Recipe(
         num_classes=parameters["num_classes"],
         learning_rate=parameters["learning_rate"],
@@ -34,17 +28,32 @@ def resnet50(workload: Workload, replicas: int) -> Trainer:
         weight_decay=parameters["weight_decay"],
         label_smoothing=parameters["label_smoothing"],
     )
-    compute_type = COMPUTE_TYPES[parameters["precision"]]
-    images, labels = synthetic_batch(batch, parameters["image_size"], recipe.num_classes, compute_type)
-    model = ResNet50(recipe.num_classes, np.random.default_rng(SEED))
-    return Trainer(model, images, labels, recipe, replicas)
+    if workload.examples_per_step % replicas:
+        raise ValueError(
+            f"A global batch of {workload.examples_per_step} does not divide by {replicas} replicas: "
+            f"take a multiple of {replicas}."
+        )
+    model = ResNet50(recipe.num_classes, np.random.default_rng(seed))
+    return Trainer(model, recipe, compute_type(workload), replicas)
+
+
+def synthetic_share(workload: Workload, replicas: int) -> tuple[tf.Variable, tf.Variable]:
+    """The batch of a replica. All get the same images, as it makes no difference to the time."""
+    parameters: dict[str, Any] = dict(workload.parameters)
+    batch = workload.examples_per_step // replicas
+    return synthetic_batch(batch, parameters["image_size"], parameters["num_classes"], compute_type(workload))
+
+
+def compute_type(workload: Workload) -> tf.DType:
+    """What images and activations are in."""
+    return COMPUTE_TYPES[str(workload.parameters["precision"])]
 
 
 def synthetic_batch(
-    batch: int, image_size: int, num_classes: int, compute_type: tf.DType
+    batch: int, image_size: int, num_classes: int, dtype: tf.DType
 ) -> tuple[tf.Variable, tf.Variable]:
     """Images of standard normal noise with random labels, on the device; the same ones every time."""
     shape = [batch, image_size, image_size, 3]
-    images = tf.random.stateless_normal(shape, [SEED, 0], dtype=compute_type)
+    images = tf.random.stateless_normal(shape, [SEED, 0], dtype=dtype)
     labels = tf.random.stateless_uniform([batch], [SEED, 1], 0, num_classes, tf.int64)
     return tf.Variable(images, trainable=False), tf.Variable(labels, trainable=False)

@@ -21,9 +21,10 @@ CLASSIFIER_SD = 0.01  # Goyal et al., "Accurate, Large Minibatch SGD" (2017), se
 class ResNet50:
     """The network, from images ``[batch, height, width, 3]`` to logits ``[batch, num_classes]``.
 
-    It is always in training mode. All variables are float32; ``rng`` draws their initial values. It computes
-    in the type of the images, except for the statistics of batch normalization, the pooling at the end and
-    the logits, which are float32. At 1000 classes it has 25,557,032 trainable parameters.
+    In training it normalizes by the batch, in evaluation by the moving statistics. All variables are float32;
+    ``rng`` draws their initial values. It computes in the type of the images, except for the statistics of
+    batch normalization, the pooling at the end and the logits, which are float32. At 1000 classes it has
+    25,557,032 trainable parameters.
     """
 
     def __init__(self, num_classes: int, rng: np.random.Generator) -> None:
@@ -49,15 +50,23 @@ class ResNet50:
         return [*(convolution.kernel for convolution in self.convolutions), self.classifier]
 
     @property
+    def moving_statistics(self) -> list[tf.Variable]:
+        return [
+            moving
+            for convolution in self.convolutions
+            for moving in (convolution.moving_mean, convolution.moving_variance)
+        ]
+
+    @property
     def trainable_variables(self) -> list[tf.Variable]:
         norms = [norm for convolution in self.convolutions for norm in (convolution.gamma, convolution.beta)]
         return [*self.kernels, *norms, self.bias]
 
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.relu(self.stem(images))
+    def __call__(self, images: tf.Tensor, *, training: bool = True) -> tf.Tensor:
+        x = tf.nn.relu(self.stem(images, training))
         x = tf.nn.max_pool2d(x, 3, 2, "SAME")
         for block in self.blocks:
-            x = block(x)
+            x = block(x, training)
         features = tf.cast(tf.reduce_mean(tf.cast(x, tf.float32), [1, 2]), images.dtype)
         logits = tf.matmul(features, tf.cast(self.classifier, images.dtype))
         return tf.cast(logits, tf.float32) + self.bias
@@ -81,11 +90,11 @@ class Bottleneck:
         main = [self.reduce, self.spatial, self.expand]
         return main if self.project is None else [*main, self.project]
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        shortcut = x if self.project is None else self.project(x)
-        x = tf.nn.relu(self.reduce(x))
-        x = tf.nn.relu(self.spatial(x))
-        return tf.nn.relu(self.expand(x) + shortcut)
+    def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        shortcut = x if self.project is None else self.project(x, training)
+        x = tf.nn.relu(self.reduce(x, training))
+        x = tf.nn.relu(self.spatial(x, training))
+        return tf.nn.relu(self.expand(x, training) + shortcut)
 
 
 class ConvolutionBatchNorm:
@@ -108,7 +117,7 @@ class ConvolutionBatchNorm:
         self.moving_mean = moving_statistic(tf.zeros(outputs), name="moving_mean")
         self.moving_variance = moving_statistic(tf.ones(outputs), name="moving_variance")
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         # Explicit padding would be the same size, but on a CPU its gradients take 12 to 50 times as long.
         x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.stride, "SAME")
         # The Keras layer is not fused on a CPU, and the tf.nn function raises epsilon to 1.001e-5.
@@ -120,7 +129,10 @@ class ConvolutionBatchNorm:
             variance=self.moving_variance,
             epsilon=BATCH_NORM_EPSILON,
             exponential_avg_factor=1 - BATCH_NORM_MOMENTUM,
+            is_training=training,
         )
+        if not training:
+            return normalized.y
         self.moving_mean.assign(normalized.batch_mean)
         self.moving_variance.assign(normalized.batch_variance)
         return normalized.y

@@ -21,30 +21,33 @@ class Recipe:
 
 
 class Trainer:
-    """One replica's share of a training step, over the same batch each time.
+    """One replica's share of training steps.
 
-    ``images`` are ``[batch, height, width, 3]`` in the type that the model computes in, ``labels`` are
-    ``[batch]`` class numbers. In float16 the loss is scaled, since small gradients would become 0. To be
-    made in the scope of the strategy that runs it.
+    In float16 the loss is scaled, since small gradients would become 0. The learning rate is that of the
+    recipe, unless ``learning_rate`` is set to a variable. To be made in the scope of the strategy that runs
+    it.
     """
 
     def __init__(
-        self, model: ResNet50, images: tf.Variable, labels: tf.Variable, recipe: Recipe, replicas: int = 1
+        self, model: ResNet50, recipe: Recipe, compute_type: tf.DType = tf.float32, replicas: int = 1
     ) -> None:
         self.model = model
-        self.images = images
-        self.labels = labels
         self.recipe = recipe
         self.replicas = replicas
+        self.learning_rate: float | tf.Variable = recipe.learning_rate
         self.variables = model.trainable_variables
         self.momenta = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables]
-        self.loss_scale = LossScale() if images.dtype == tf.float16 else None
+        self.loss_scale = LossScale() if compute_type == tf.float16 else None
 
-    def step(self) -> tf.Tensor:
-        """Update the weights once. Gives this replica's share of the loss before that, a float32 scalar."""
+    def step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Update the weights once. Gives this replica's share of the loss before that, a float32 scalar.
+
+        ``images`` are ``[batch, height, width, 3]`` in the type that the model computes in, ``labels`` are
+        ``[batch]`` class numbers.
+        """
         scale = 1.0 if self.loss_scale is None else self.loss_scale.value.read_value()
         with tf.GradientTape() as tape:
-            loss = self.loss() / self.replicas
+            loss = self.loss(images, labels) / self.replicas
             scaled_loss = loss * scale
         gradients = tape.gradient(scaled_loss, self.variables)
         gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
@@ -56,7 +59,7 @@ class Trainer:
             self.loss_scale.adjust(finite)
         return loss
 
-    def loss(self) -> tf.Tensor:
+    def loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Mean cross entropy of this replica's batch, and the L2 decay of the kernels.
 
         Label smoothing spreads that part of a target evenly over all classes (Szegedy et al., "Rethinking
@@ -64,8 +67,8 @@ class Trainer:
         """
         recipe = self.recipe
         spread = recipe.label_smoothing / recipe.num_classes
-        targets = tf.one_hot(self.labels, recipe.num_classes, 1 - recipe.label_smoothing + spread, spread)
-        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, self.model(self.images)))
+        targets = tf.one_hot(labels, recipe.num_classes, 1 - recipe.label_smoothing + spread, spread)
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, self.model(images)))
         if recipe.weight_decay:
             loss += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self.model.kernels])
         return loss
@@ -76,7 +79,7 @@ class Trainer:
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.handle,
                 accum=momentum.handle,
-                lr=self.recipe.learning_rate,
+                lr=self.learning_rate,
                 grad=gradient,
                 momentum=self.recipe.momentum,
             )

@@ -1,0 +1,134 @@
+"""Training to a target: epochs over a dataset by a schedule, evaluation, and what it takes to go on later."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pytest_accel.frameworks.tensorflow import devices, image_classification
+from pytest_accel.frameworks.tensorflow.datasets import Dataset
+from pytest_accel.frameworks.tensorflow.digits import digits
+from pytest_accel.frameworks.tensorflow.training import Trainer
+from pytest_accel.records import Training, Workload
+
+_FILE = "variables.npz"
+
+
+def training(workload: Workload, seed: int, data: str | None) -> Training:
+    """The workload with its dataset, initialized with this seed. Raises ValueError and RuntimeError."""
+    tf.config.experimental.enable_op_determinism()
+    tf.random.set_seed(seed)
+    learner = Learner(workload, seed)
+    return Training(
+        train_examples=learner.dataset.train_examples,
+        evaluation_examples=learner.dataset.evaluation_examples,
+        compile=learner.compile,
+        train=learner.train,
+        evaluate=learner.evaluate,
+        save=learner.save,
+        restore=learner.restore,
+        frozen_variables=learner.frozen_variables,
+    )
+
+
+class Learner:
+    """A model in training, and the dataset it is trained on."""
+
+    def __init__(self, workload: Workload, seed: int) -> None:
+        parameters: dict[str, Any] = dict(workload.parameters)
+        self.epochs: int = parameters["epochs"]
+        self.warmup_epochs: float = parameters["warmup_epochs"]
+        self.peak_learning_rate: float = parameters["learning_rate"]
+        self.dataset = _dataset(workload, seed)
+        spread = devices.strategy()
+        with spread.scope():
+            self.trainer = image_classification.trainer(workload, spread.num_replicas_in_sync, seed)
+            self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
+        self._spread = spread
+        self._step = tf.function(self._one_step, autograph=False, jit_compile=devices.xla())
+        self._right = tf.function(self._count_right, autograph=False, jit_compile=devices.xla())
+        self._initial = [_checksum(variable) for variable in self.trainer.variables]
+
+    def compile(self) -> None:
+        """By one step of each program, after which everything is as it was."""
+        before = [variable.numpy() for variable in self._state()]
+        self._step(*next(iter(self.dataset.train(0))))
+        self._right(*next(iter(self.dataset.evaluation())))
+        for variable, value in zip(self._state(), before, strict=True):
+            variable.assign(value)
+
+    def train(self, epoch: int) -> float:
+        """One pass over the training set; the mean loss of its steps."""
+        losses = []
+        for number, (images, labels) in enumerate(self.dataset.train(epoch)):
+            self._set_learning_rate(epoch * self.dataset.steps_per_epoch + number)
+            losses.append(self._step(images, labels))
+        return float(np.mean([float(loss) for loss in losses]))
+
+    def evaluate(self) -> tuple[float, float]:
+        """Shares of the evaluation set that are right at the first guess, and among the first five."""
+        first = among_five = 0
+        for images, labels in self.dataset.evaluation():
+            once, five = self._right(images, labels)
+            first, among_five = first + int(once), among_five + int(five)
+        return first / self.dataset.evaluation_examples, among_five / self.dataset.evaluation_examples
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / _FILE, *[variable.numpy() for variable in self._state()])
+
+    def restore(self, folder: Path) -> None:
+        with np.load(folder / _FILE) as saved:
+            for number, variable in enumerate(self._state()):
+                variable.assign(saved[f"arr_{number}"])
+
+    def frozen_variables(self) -> tuple[str, ...]:
+        """Trainable variables whose every bit is as it was at the start."""
+        return tuple(
+            f"{variable.name} {tuple(variable.shape)}"
+            for variable, initial in zip(self.trainer.variables, self._initial, strict=True)
+            if _checksum(variable) == initial
+        )
+
+    def _one_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        losses = self._spread.run(self.trainer.step, args=(images, labels))
+        return self._spread.reduce("SUM", losses, axis=None)
+
+    def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = self.trainer.model(images, training=False)
+        counts = [tf.math.in_top_k(labels, logits, k) for k in (1, 5)]
+        once, five = (tf.reduce_sum(tf.cast(right, tf.int32)) for right in counts)
+        return once, five
+
+    def _set_learning_rate(self, step: int) -> None:
+        """Linear warm-up, then half a cosine: Loshchilov and Hutter, "SGDR" (2017), without restarts."""
+        warmup = self.warmup_epochs * self.dataset.steps_per_epoch
+        total = self.epochs * self.dataset.steps_per_epoch
+        if step < warmup:
+            factor = (step + 1) / warmup
+        else:
+            factor = 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+        rate = self.trainer.learning_rate
+        assert isinstance(rate, tf.Variable)
+        rate.assign(factor * self.peak_learning_rate)
+
+    def _state(self) -> list[tf.Variable]:
+        """All variables that the rest of the training depends on."""
+        trainer: Trainer = self.trainer
+        scale = trainer.loss_scale
+        scaling = [] if scale is None else [scale.value, scale.good_steps]
+        return [*trainer.variables, *trainer.momenta, *trainer.model.moving_statistics, *scaling]
+
+
+def _dataset(workload: Workload, seed: int) -> Dataset:
+    parameters: dict[str, Any] = dict(workload.parameters)
+    dtype = image_classification.compute_type(workload)
+    return digits(workload.examples_per_step, parameters["image_size"], dtype, seed)
+
+
+def _checksum(variable: tf.Variable) -> int:
+    return zlib.crc32(variable.numpy().tobytes())
