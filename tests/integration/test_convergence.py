@@ -1,0 +1,202 @@
+"""accel.convergence from the call to the verdict, on training that learns as fast as it is told to.
+
+The framework is a stand-in with the functions that pytest-accel asks of one: it shows what is made of curves,
+not how a network learns; tests/test_tensorflow_learning.py trains a real one.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CONFTEST = '''
+
+FASTER = float(os.environ.get("FASTER", "1"))  # so much sooner it gets there
+FALLS_TO = os.environ.get("FALLS_TO")  # top-1 after the last epoch
+LOSS = float(os.environ.get("LOSS", "1"))
+KILLED_IN = os.environ.get("KILLED_IN")  # an epoch in which the process dies, once
+
+
+class Framework:
+    def start(self, kind):
+        pass
+
+    def provenance(self):
+        return {"tensorflow": "0.0"}
+
+    def train(self, workload, seed, data):
+        from pathlib import Path
+
+        from pytest_accel.records import Training
+
+        clock, state = _clock, {"trained": 0}
+        epochs = workload.parameters["epochs"]
+
+        def train(epoch):
+            if KILLED_IN == str(epoch + 1) and not os.path.exists("killed"):
+                open("killed", "w").close()
+                os.kill(os.getpid(), 9)
+            clock.now_s += 10.0
+            state["trained"] += 1
+            with open("trained.txt", "a") as file:
+                file.write(f"{seed} {epoch + 1}\\n")
+            return LOSS
+
+        def evaluate():
+            clock.now_s += 1.0
+            done = state["trained"]
+            if FALLS_TO and done == epochs:
+                return float(FALLS_TO), 1.0
+            return min(0.99, FASTER * (done + 0.3 * (seed % 3)) / 6), 1.0
+
+        return Training(
+            train_examples=1000,
+            evaluation_examples=100_000,
+            compile=lambda: None,
+            train=train,
+            evaluate=evaluate,
+            save=lambda folder: (folder / "state.json").write_text(json.dumps(state)),
+            restore=lambda folder: state.update(json.loads((folder / "state.json").read_text())),
+            frozen_variables=lambda: ("kernel (3, 3)",) if os.environ.get("FROZEN") else (),
+        )
+
+
+_clock = Clock()
+
+
+def pytest_configure(config):
+    from pytest_accel import frameworks
+
+    config.stash[CLOCK] = _clock
+    frameworks.load = lambda name: Framework()
+'''
+
+BENCHMARK = """
+def test_top1(accel):
+    learned = accel.convergence("resnet50", dataset="digits", epochs=8, target=0.9{arguments})
+    assert learned.curve.seed >= 0
+"""
+
+
+@pytest.fixture
+def training(project, monkeypatch):
+    """A project with a benchmark that trains; ``training(variable=value)`` runs it."""
+    conftest = project.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + CONFTEST)
+    project.benchmark(BENCHMARK.format(arguments=""))
+
+    def run(*arguments, **variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        file = project.path / "report.json"
+        result = project.run(f"--accel-json={file}", *arguments)
+        for name in variables:
+            monkeypatch.delenv(name)
+        result.benchmark = json.loads(file.read_text())["benchmarks"][0] if file.exists() else None
+        return result
+
+    return run
+
+
+def trained(project):
+    return [tuple(map(int, line.split())) for line in (project.path / "trained.txt").read_text().splitlines()]
+
+
+def record(training):
+    result = training("--accel-update-baselines", "--accel-runs=5")
+    assert result.benchmark["outcome"] == "recorded"
+    return result
+
+
+def test_recording_trains_a_seed_a_run_and_keeps_the_curves(training, project):
+    record(training)
+    assert {seed for seed, _ in trained(project)} == {0, 1, 2, 3, 4}
+    stored = project.baseline()["accepted"][0]
+    assert [run["seed"] for run in stored["runs"]] == [0, 1, 2, 3, 4]
+    assert len(stored["runs"][0]["epochs"]) == 8
+    assert stored["runs"][0]["epochs"][0] == {
+        "loss": 1, "top1": pytest.approx(1 / 6), "top5": 1, "training_time_s": 10, "evaluation_time_s": 1,
+    }  # fmt: skip
+    assert stored["summary"]["epochs_to_target"] == pytest.approx((6 + 6 + 5 + 6 + 6) / 5)
+
+
+def test_one_unchanged_seed_passes(training):
+    record(training)
+    result = training()
+    assert result.ret == pytest.ExitCode.OK
+    assert result.benchmark["outcome"] == "passed"
+    metrics = {comparison["metric"] for comparison in result.benchmark["comparisons"]}
+    assert metrics == {"epochs_to_target", "best_top1", "final_top1"}
+    assert result.benchmark["metrics"]["time_to_target_s"] == 60
+
+
+def test_training_that_never_gets_there_regresses(training):
+    record(training)
+    result = training(FASTER=0.5)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([
+        "regressed: seed 0 does not reach 90.0 % top-1 within 8 epochs (its best is 66.7 % after epoch 8)*"
+    ])  # fmt: skip
+
+
+def test_training_that_falls_apart_regresses(training):
+    record(training)
+    result = training(FALLS_TO=0.5)
+    result.stdout.fnmatch_lines(["regressed: final top-1 is 50.0 %, worse than the baseline's 99.0 %*"])
+
+
+def test_a_loss_that_is_nan_is_invalid(training):
+    result = training(LOSS="nan")
+    assert result.benchmark["outcome"] == "invalid"
+    assert result.benchmark["reason"].startswith("training with seed 0 diverges: the loss is nan in epoch 1")
+
+
+def test_what_does_not_reach_its_target_is_not_recorded(training, project):
+    result = training("--accel-update-baselines", "--accel-runs=2", FASTER=0.5)
+    assert result.benchmark["outcome"] == "invalid"
+    assert "does not reach 90.0 % top-1 within 8 epochs" in result.benchmark["reason"]
+    assert result.benchmark["reason"].endswith("train longer, or to a lower target")
+    assert project.baseline_files == []
+
+
+def test_a_killed_run_goes_on_where_it_was(training, project):
+    record(training)
+    (project.path / "trained.txt").unlink()
+    killed = training(KILLED_IN=4)
+    assert killed.benchmark["outcome"] == "invalid"
+    resumed = training()
+    assert resumed.benchmark["outcome"] == "passed"
+    assert trained(project) == [(0, epoch) for epoch in range(1, 9)]
+    again = training()
+    assert [epoch["top1"] for epoch in again.benchmark["runs"][0]["epochs"]] == [
+        epoch["top1"] for epoch in resumed.benchmark["runs"][0]["epochs"]
+    ]
+    assert len(trained(project)) == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (", seeds=0", "accel.convergence(seeds=0): give how many, from 1, or different whole numbers"),
+        (", seeds=(1, 1)", "accel.convergence(seeds=(1, 1)): give how many"),
+        (", momentum=2.0", "resnet50: momentum=2.0 is not allowed; give a number from 0 and below 1."),
+        (", warmup_epochs=8", "resnet50: warmup_epochs=8 leaves nothing of 8 epochs."),
+    ],
+)
+def test_what_makes_no_sense_is_named(training, project, arguments, fault):
+    project.benchmark(BENCHMARK.format(arguments=arguments))
+    result = training()
+    assert result.benchmark["outcome"] == "invalid"
+    assert fault in result.benchmark["reason"]
+
+
+def test_seeds_may_be_chosen(training, project):
+    project.benchmark(BENCHMARK.format(arguments=", seeds=(7, 9)"))
+    training("--accel-update-baselines", "--accel-runs=3")
+    assert [run["seed"] for run in project.baseline()["accepted"][0]["runs"]] == [7, 9, 10]
+
+
+def test_two_environments_are_compared_seed_by_seed(training, project):
+    result = training("--accel-against=env FASTER=2 python")
+    assert result.benchmark is not None
