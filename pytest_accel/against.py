@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_accel import engine, metrics, provenance
+from pytest_accel import curve_case, curve_metrics, engine, metrics, provenance
 from pytest_accel.gate import explained, unmeasured
-from pytest_accel.records import Accelerator, Outcome, Pair, Result, Verdict
-from pytest_accel.rules import interleaved, variance
+from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
+from pytest_accel.rules import curve, interleaved, variance
 from pytest_accel.rules.policy import PairPolicy
 from pytest_accel.samplers import InvalidRun, OtherWork, Sampler, Unmeasured
 from pytest_accel.settings import Settings
@@ -46,6 +46,8 @@ class Against:
         return interleaved.precise(here_s, other_s, self._policy)
 
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
+        if _trained(pairs):
+            return False
         spent_s = sum(engine.steady_state_s([pair.now, pair.other]) for pair in pairs)
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
 
@@ -56,7 +58,7 @@ class Against:
             verdict, pairs = engine.decide(
                 pairs,
                 sampler,
-                lambda seen, more: interleaved.judge(seen, self._policy, more=more),
+                self._judge,
                 self._affordable,
             )
         except InvalidRun as invalid:
@@ -68,18 +70,43 @@ class Against:
             return unmeasured(self._nodeid)
         return self._finished(verdict, pairs)
 
+    def _judge(self, pairs: Sequence[Pair], more: bool) -> Verdict | NeedMore:
+        if not _trained(pairs):
+            return interleaved.judge(pairs, self._policy, more=more)
+        now, other = _curves(pairs)
+        target = curve_case.target_of(pairs[0].now.workload)
+        for one in other:
+            if curve_metrics.epochs_to_target(one, target) is None:
+                return Verdict(Outcome.INVALID, f"in {self._name}: {curve.missed(one, target)}")
+        pace = curve.Pace(self._policy.tolerance, self._policy.run_sd)
+        return curve.judge(now, other, target, pace)
+
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair]) -> Result:
         now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
-        steps = tuple(run.steps for run in now)
         changes, only = provenance.differences(other[-1].provenance, now[-1].provenance)
         return Result(
             nodeid=self._nodeid,
             verdict=explained(verdict, now),
             workload=now[-1].workload,
-            runs=steps,
-            metrics=metrics.summary(now[-1].workload, steps),
+            runs=tuple(run.observation for run in now),
+            metrics=_summary(pairs),
             provenance=now[-1].provenance,
             provenance_changes=changes,
             notes=only,
-            reference_runs=tuple(run.steps for run in other),
+            reference_runs=tuple(run.observation for run in other),
         )
+
+
+def _trained(pairs: Sequence[Pair]) -> bool:
+    return isinstance(pairs[0].now.observation, Curve)
+
+
+def _curves(pairs: Sequence[Pair]) -> tuple[list[Curve], list[Curve]]:
+    return [pair.now.curve for pair in pairs], [pair.other.curve for pair in pairs]
+
+
+def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
+    workload = pairs[0].now.workload
+    if _trained(pairs):
+        return curve_metrics.summary(_curves(pairs)[0], curve_case.target_of(workload))
+    return metrics.summary(workload, [pair.now.steps for pair in pairs])

@@ -104,9 +104,9 @@ class Agent:
                 case "begin":
                     folder = Path(order["checkpoints"]) if order["checkpoints"] else None
                     clock = item.config.stash.get(CLOCK, time.perf_counter)
-                    learning = Learning(plan, order["seed"], folder, clock=clock)
-                    begun = learning.begin()
                     versions = provenance.of_framework(plan.workload.framework)
+                    learning = Learning(plan, order["seed"], folder, software=versions, clock=clock)
+                    begun = learning.begin()
                     self._channel.send("begun", begun=codec.encode(begun), provenance=versions)
                 case "epoch":
                     assert learning is not None

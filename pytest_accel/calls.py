@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_accel import curve_metrics, frameworks, metrics, settings, user_step, workloads
-from pytest_accel.frameworks import values
-from pytest_accel.records import Accelerator, Curve, Plan, Steps, TrainingPlan, Workload
+from pytest_accel.frameworks import Framework, values
+from pytest_accel.records import Accelerator, Curve, DataSource, Plan, Steps, TrainingPlan, Workload
+from pytest_accel.settings import Settings
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -84,24 +85,60 @@ class Accel:
         self._backend = backend
         self._measured = False
 
-    def throughput(self, workload: str, *, global_batch: int, **parameters: Any) -> Measured:
-        """Train steps of a shipped workload on synthetic data, ``global_batch`` examples a step.
+    def throughput(
+        self,
+        workload: str,
+        *,
+        global_batch: int,
+        dataset: str | Callable[[], object] | None = None,
+        **parameters: Any,
+    ) -> Measured:
+        """Train steps of a shipped workload, ``global_batch`` examples a step.
 
-        ``parameters`` are those of the workload (docs/writing-a-benchmark.md), such as ``precision`` and
-        ``image_size``. Raises ValueError for a workload or parameter that does not exist.
+        On synthetic data, or from end to end on a ``dataset``. ``parameters`` are those of the workload
+        (docs/writing-a-benchmark.md), such as ``precision`` and ``image_size``. Raises ValueError for what
+        does not exist.
         """
         self._once()
-        name = settings.for_item(self._item).framework
-        spec = workloads.workload(workload, framework=name, global_batch=global_batch, **parameters)
-        framework = frameworks.load(name)
-        framework.start(self._backend.accelerator.kind)
-        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec)))
+        return self._built(
+            workloads.workload(
+                workload,
+                framework=self._settings.framework,
+                global_batch=global_batch,
+                dataset=dataset,
+                **parameters,
+            ),
+            dataset,
+        )
+
+    def input_pipeline(
+        self,
+        dataset: str | Callable[[], object],
+        *,
+        global_batch: int | None = None,
+        **parameters: Any,
+    ) -> Measured:
+        """Make batches of a dataset ready for training, and do not train: what the host alone can do.
+
+        ``parameters`` are ``precision``, ``image_size`` and ``num_classes``. Raises ValueError for what does
+        not exist.
+        """
+        self._once()
+        return self._built(
+            workloads.input_pipeline(
+                framework=self._settings.framework,
+                dataset=dataset,
+                global_batch=global_batch,
+                **parameters,
+            ),
+            dataset,
+        )
 
     def convergence(
         self,
         workload: str,
         *,
-        dataset: str,
+        dataset: str | Callable[[], object],
         epochs: int,
         target: float,
         seeds: int | Sequence[int] = 1,
@@ -115,10 +152,9 @@ class Accel:
         what does not exist or makes no sense.
         """
         self._once()
-        name = settings.for_item(self._item).framework
         spec = workloads.training(
             workload,
-            framework=name,
+            framework=self._settings.framework,
             dataset=dataset,
             global_batch=global_batch,
             epochs=epochs,
@@ -126,10 +162,9 @@ class Accel:
             **parameters,
         )
         chosen = _chosen_seeds(seeds)
-        framework = frameworks.load(name)
-        framework.start(self._backend.accelerator.kind)
+        framework, data = self._started(spec.framework), self._data(dataset)
         plan = TrainingPlan(
-            spec, epochs, float(target), chosen, lambda seed: framework.train(spec, seed, None)
+            spec, epochs, float(target), chosen, lambda seed: framework.train(spec, seed, data)
         )
         return self._backend.learn(self._item, plan)
 
@@ -177,6 +212,22 @@ class Accel:
         return self._backend.measure(
             self._item, Plan(spec, lambda: user_step.functional_program(step, state, batch, kind))
         )
+
+    @property
+    def _settings(self) -> Settings:
+        return settings.for_item(self._item)
+
+    def _built(self, spec: Workload, dataset: str | Callable[[], object] | None) -> Measured:
+        framework, data = self._started(spec.framework), self._data(dataset)
+        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec, data)))
+
+    def _started(self, name: str) -> Framework:
+        framework = frameworks.load(name)
+        framework.start(self._backend.accelerator.kind)
+        return framework
+
+    def _data(self, dataset: str | Callable[[], object] | None) -> DataSource:
+        return dataset if callable(dataset) else self._settings.data
 
     def _once(self) -> None:
         if self._measured:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
 from pytest_accel import curve_metrics
-from pytest_accel.records import Baseline, Curve, NeedMore, Outcome, Run, Verdict, Workload
-from pytest_accel.rules import curve
+from pytest_accel.records import Baseline, Curve, Kind, NeedMore, Outcome, Run, Verdict, Workload
+from pytest_accel.rules import curve, variance
 from pytest_accel.settings import Settings
 
 
 class CurveCase:
-    """Judges runs that trained to a target, one seed each."""
+    """Judges runs that trained to a target, one seed each.
+
+    A baseline of other hardware will do as well, for all but the times.
+    """
 
     advised_runs = 5
     """A baseline of fewer seeds is worth a note: it hardly knows how much seeds differ."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    across_hardware = True
+
+    def __init__(self, kind: Kind, settings: Settings) -> None:
+        sd = variance.FLOOR_SD[kind] * math.hypot(1, variance.SHARED)
+        self._pace = curve.Pace(settings.tolerance_for(kind), sd)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return curve_metrics.summary([run.curve for run in runs], target_of(workload))
@@ -27,7 +34,9 @@ class CurveCase:
         """The number of seeds is planned: to look again would give chance a second opportunity."""
         return False
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+    def judge(
+        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
+    ) -> Verdict | NeedMore:
         reference = [run for run in baseline.in_force.runs if isinstance(run, Curve)]
         if len(reference) < 2:
             return Verdict(
@@ -35,11 +44,14 @@ class CurveCase:
                 "the baseline has one seed, which cannot tell how much seeds differ: record it with "
                 f"--accel-update-baselines --accel-runs={self.advised_runs}",
             )
-        return curve.judge([run.curve for run in runs], reference, target_of(baseline.workload))
+        pace = self._pace if same_hardware else None
+        return curve.judge([run.curve for run in runs], reference, target_of(baseline.workload), pace)
 
     def unfit(self, runs: Sequence[Run]) -> str | None:
         """Why these runs make no baseline."""
         for run in runs:
+            if run.curve.frozen_variables:
+                return curve.frozen(run.curve)
             target = target_of(run.workload)
             if curve_metrics.epochs_to_target(run.curve, target) is None:
                 return f"{curve.missed(run.curve, target)}: train longer, or to a lower target"

@@ -24,27 +24,38 @@ def epochs_to_target(curve: Curve, target: float) -> int | None:
 
 
 def time_to_target_s(curve: Curve, target: float) -> float | None:
-    """Seconds of training until then; evaluation, start-up and compiling do not count."""
+    """Seconds of training until then at the pace of the fastest epoch; None if it never got there.
+
+    Evaluation, start-up and compiling do not count. As with blocks of steps, other load on a machine only
+    ever adds time, so the fastest epoch is what an unchanged program repeats best.
+    """
     epochs = epochs_to_target(curve, target)
-    return None if epochs is None else sum(epoch.training_time_s for epoch in curve.epochs[:epochs])
+    return None if epochs is None else epochs * epoch_time_s(curve)
+
+
+def epoch_time_s(curve: Curve) -> float:
+    """Seconds of training of the fastest epoch."""
+    return min(epoch.training_time_s for epoch in curve.epochs)
 
 
 def summary(curves: Sequence[Curve], target: float) -> dict[str, float]:
-    """All metrics of training by name: means over the seeds, and the rate of examples / s.
+    """All metrics of training by name: means over the seeds; ``throughput`` is in examples / s.
 
     Where a seed never got to the target, the metrics of getting there are left out. Empty without a curve.
     """
     if not curves:
         return {}
-    training_time_s = sum(epoch.training_time_s for curve in curves for epoch in curve.epochs)
-    examples = sum(curve.train_examples * len(curve.epochs) for curve in curves)
+    pace_s = statistics.geometric_mean(map(epoch_time_s, curves))
     numbers = {
         "best_top1": statistics.fmean(map(best_top1, curves)),
         "final_top1": statistics.fmean(map(final_top1, curves)),
         "final_top5": statistics.fmean(curve.epochs[-1].top5 for curve in curves),
         "final_loss": statistics.fmean(curve.epochs[-1].loss for curve in curves),
-        "throughput": examples / training_time_s,
-        "epoch_time_s": training_time_s / sum(len(curve.epochs) for curve in curves),
+        "throughput": curves[0].train_examples / pace_s,
+        "epoch_time_s": pace_s,
+        "training_time_s": statistics.fmean(
+            sum(epoch.training_time_s for epoch in curve.epochs) for curve in curves
+        ),
         "startup_time_s": statistics.median(curve.startup_time_s for curve in curves),
         "build_time_s": statistics.median(curve.build_time_s for curve in curves),
         "compile_time_s": statistics.median(curve.compile_time_s for curve in curves),

@@ -35,12 +35,15 @@ class Case(Protocol):
     """What the gate needs to know of one kind of observation."""
 
     advised_runs: int
+    across_hardware: bool
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]: ...
 
     def affordable(self, runs: Sequence[Run]) -> bool: ...
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore: ...
+    def judge(
+        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
+    ) -> Verdict | NeedMore: ...
 
     def unfit(self, runs: Sequence[Run]) -> str | None: ...
 
@@ -101,7 +104,7 @@ class Gate:
 
     def _case(self, run: Run) -> Case:
         if isinstance(run.observation, Curve):
-            return CurveCase(self._settings)
+            return CurveCase(self._accelerator.kind, self._settings)
         return StepCase(self._accelerator.kind, self._settings, self._store.baselines())
 
     def _recorded(self, case: Case, runs: list[Run], baseline: Baseline | None) -> Result:
@@ -124,11 +127,24 @@ class Gate:
         return self._finished(case, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
     def _without_baseline(self, case: Case, runs: list[Run]) -> Result:
+        workload = runs[0].workload
+        for identity, baseline in self._store.elsewhere(self._nodeid, workload.framework):
+            if case.across_hardware and baseline.workload.hash == workload.hash:
+                return self._across_hardware(case, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
             f"--accel-record-missing --accel-runs={case.advised_runs}"
         )
         return self._finished(case, Verdict(Outcome.NO_BASELINE, reason), runs, None)
+
+    def _across_hardware(self, case: Case, runs: list[Run], baseline: Baseline, identity: str) -> Result:
+        verdict = case.judge(baseline, runs, more=False, same_hardware=False)
+        assert isinstance(verdict, Verdict)
+        note = (
+            f"nothing is stored for {self._accelerator.identity}: compared with the baseline of {identity} in "
+            "what does not depend on hardware, so times and costs are not"
+        )
+        return self._finished(case, explained(verdict, runs), runs, baseline, (note,))
 
     def _incomparable(self, case: Case, runs: list[Run], baseline: Baseline) -> Result:
         fields = ", ".join(comparable.differing_fields(baseline.workload, runs[0].workload))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pytest_accel.records import Epoch, Training, TrainingPlan
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
-_EPOCHS = "epochs.json"
+_PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Begun:
 class Learning:
     """One plan with one seed. ``clock`` counts seconds.
 
-    With a folder for ``checkpoints``, what an earlier process left there is gone on with: training that was
-    ended at any point comes to the same as training that was not.
+    With a folder for ``checkpoints``, what an earlier process with the same ``software`` left there is gone
+    on with: training that was ended at any point comes to the same as training that was not.
     """
 
     def __init__(
@@ -41,11 +41,13 @@ class Learning:
         seed: int,
         checkpoints: Path | None = None,
         *,
+        software: Mapping[str, str],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._plan = plan
         self._seed = seed
         self._checkpoints = checkpoints
+        self._software = dict(software)
         self._clock = clock
         self._training: Training | None = None
         self._epochs: list[Epoch] = []
@@ -87,11 +89,11 @@ class Learning:
 
     def _resume(self, training: Training) -> None:
         for folder in self._saved():
-            self._epochs = [
-                codec.decode(Epoch, epoch) for epoch in json.loads((folder / _EPOCHS).read_text())
-            ]
-            training.restore(folder)
-            return
+            left = json.loads((folder / _PROGRESS).read_text())
+            if left["software"] == self._software:
+                self._epochs = [codec.decode(Epoch, epoch) for epoch in left["epochs"]]
+                training.restore(folder)
+                return
 
     def _keep(self, training: Training) -> None:
         """A new folder after every epoch, complete once it has its final name; then the one before goes."""
@@ -103,10 +105,14 @@ class Learning:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         training.save(unfinished)
-        (unfinished / _EPOCHS).write_text(json.dumps([codec.encode(epoch) for epoch in self._epochs]))
+        epochs = [codec.encode(epoch) for epoch in self._epochs]
+        progress = json.dumps({"software": self._software, "epochs": epochs})
+        (unfinished / _PROGRESS).write_text(progress)
+        shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
         for old in before:
-            shutil.rmtree(old, ignore_errors=True)
+            if old != folder:
+                shutil.rmtree(old, ignore_errors=True)
 
     def _saved(self) -> list[Path]:
         """Complete ones, the latest first."""

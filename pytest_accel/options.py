@@ -121,6 +121,8 @@ OPTIONS = (
            seconds, 1800.0, "SECONDS", ini="float"),
     Option("price", "price of the machine in USD an hour, or its name in the price book, for metrics of cost",
            price, None, "USD_PER_HOUR|NAME", ini="string"),
+    Option("data", "folder with real training data, such as the TFRecord shards of ImageNet (local or gs://)",
+           _text, None, "DIR", ini="string"),
     Option("update_baselines", "accept this session's observations as the new baselines",
            bool, False, switch=True),
     Option("record_missing", "record only benchmarks that have no baseline yet",

@@ -12,7 +12,7 @@ from pytest_accel import hardware, metrics, price_book, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
-from pytest_accel.records import Conditions, Outcome, Result, Verdict
+from pytest_accel.records import Conditions, Outcome, Price, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
 from pytest_accel.samplers import InvalidRun, environments, preflight
 from pytest_accel.samplers.environments import Environment
@@ -75,7 +75,7 @@ class Session:
     def settle(self, item: pytest.Item, result: Result) -> None:
         """Keep the result of a benchmark, and fail its test if the outcome says so."""
         if self._price is not None:
-            result = dataclasses.replace(result, metrics=metrics.with_cost(result.metrics, self._price))
+            result = _priced(result, self._price)
         self._results[item.nodeid] = result
         benchmark_bridge.export(item, result)
         verdict = result.verdict
@@ -176,3 +176,11 @@ def _other_environment(config: pytest.Config, asked: Settings) -> Environment | 
 def _json_path(config: pytest.Config, asked: Settings) -> Path | None:
     """Where the JSON report goes; a relative path counts from where pytest was called."""
     return config.invocation_params.dir / Path(asked.json).expanduser() if asked.json else None
+
+
+def _priced(result: Result, price: Price) -> Result:
+    found = result.verdict.comparisons
+    costs = [metrics.compared_by_cost(comparison, price) for comparison in found]
+    comparisons = (*found, *(comparison for comparison in costs if comparison is not None))
+    verdict = dataclasses.replace(result.verdict, comparisons=comparisons)
+    return dataclasses.replace(result, verdict=verdict, metrics=metrics.with_cost(result.metrics, price))

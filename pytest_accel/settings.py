@@ -42,6 +42,7 @@ class Settings:
     budget: float
     timeout: float
     price: float | str | None
+    data: str | None
     update_baselines: bool
     record_missing: bool
     against: str | None

@@ -20,6 +20,8 @@ class StepCase:
     advised_runs = 3
     """A baseline of fewer runs is worth a note: the interval of every later comparison is wider for it."""
 
+    across_hardware = False
+
     def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline]) -> None:
         self._kind = kind
         self._settings = settings
@@ -32,7 +34,10 @@ class StepCase:
         """Whether a comparison may take another run."""
         return len(runs) < most_runs(self._settings) and engine.steady_state_s(runs) < self._settings.budget
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+    def judge(
+        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
+    ) -> Verdict | NeedMore:
+        assert same_hardware, "step times of two machines are not compared"
         now = [run.steps for run in runs]
         return step_time.judge(
             now, engine.of_equal_length(_steps(baseline), now), self._policy(baseline), more=more

@@ -22,7 +22,7 @@ class Parameter:
     ``allowed`` says the same in words. A default may be a function of the global batch.
     """
 
-    type: type[str] | type[int] | type[float]
+    type: type[str] | type[int] | type[float] | type[bool]
     default: Scalar | Callable[[int], Scalar]
     allowed: str
     accepts: Callable[[Any], bool]
@@ -55,13 +55,32 @@ _RESNET50 = {
 
 WORKLOADS: Mapping[str, Mapping[str, Parameter]] = {"resnet50": _RESNET50}
 
-DATASETS: Mapping[str, Mapping[str, Scalar]] = {
-    "digits": {"global_batch": 64, "image_size": 32, "num_classes": 10, "learning_rate": 0.1},
+DATASETS: Mapping[str, Mapping[str, Scalar | Callable[[int], Scalar]]] = {
+    "digits": {
+        "global_batch": 64,
+        "image_size": 32,
+        "num_classes": 10,
+        "learning_rate": lambda batch: 0.1 * batch / 64,
+    },
+    "imagenet": {
+        "global_batch": 1024,
+        "learning_rate": lambda batch: 0.1 * batch / 256,
+        "warmup_epochs": 5.0,
+        "deterministic": False,
+    },
 }
-"""The datasets by name, with what differs there from the defaults of a workload."""
+"""The datasets by name, with what differs there from the defaults of a workload.
+
+ImageNet: learning rate 0.1 for 256 examples, warmed up for 5 epochs, as in Goyal et al. (2017). To make every
+operation deterministic would cost speed, which is measured there as well.
+"""
+
+_DATASET = {
+    "dataset": Parameter(str, None, f"one of {', '.join(DATASETS)}, or a function that makes it", bool),
+}
 
 _TRAINING = {
-    "dataset": Parameter(str, None, f"one of {', '.join(DATASETS)}", DATASETS.__contains__),
+    **_DATASET,
     "epochs": Parameter(int, None, "a whole number from 1", lambda epochs: epochs >= 1),
     "target": Parameter(
         float, None, "a share of top-1 above 0 and up to 1, such as 0.95", lambda t: 0 < t <= 1
@@ -69,40 +88,90 @@ _TRAINING = {
     "warmup_epochs": Parameter(
         float, 2.0, "a number of epochs from 0", lambda epochs: 0 <= epochs < math.inf
     ),
+    "deterministic": Parameter(bool, True, "True or False", lambda _: True),
+}
+
+_PIPELINE = {
+    **_DATASET,
+    **{name: _RESNET50[name] for name in ("precision", "image_size", "num_classes")},
 }
 
 
-def workload(name: str, *, framework: str, global_batch: int, **parameters: Any) -> Workload:
-    """A shipped workload with all its parameters, defaults filled in.
+def workload(
+    name: str,
+    *,
+    framework: str,
+    global_batch: int,
+    dataset: str | Callable[[], object] | None = None,
+    **parameters: Any,
+) -> Workload:
+    """A shipped workload with all its parameters, defaults filled in; on synthetic data without ``dataset``.
 
     ``global_batch`` is the number of examples a step, over all devices. Raises ValueError that names what is
     wrong and what is allowed.
     """
-    return _complete(name, _known(name), framework, global_batch, parameters)
+    known = _known(name)
+    if dataset is None:
+        return _complete(name, known, framework, global_batch, parameters)
+    return _on_data(name, {**known, **_DATASET}, framework, dataset, global_batch, parameters)
+
+
+def input_pipeline(
+    *, framework: str, dataset: str | Callable[[], object], global_batch: int | None, **parameters: Any
+) -> Workload:
+    """The batches of a dataset, made ready for training, and no training. Raises ValueError as above."""
+    return _on_data("input_pipeline", _PIPELINE, framework, dataset, global_batch, parameters)
 
 
 def training(
-    name: str, *, framework: str, dataset: str, global_batch: int | None = None, **parameters: Any
+    name: str,
+    *,
+    framework: str,
+    dataset: str | Callable[[], object],
+    global_batch: int | None = None,
+    **parameters: Any,
 ) -> Workload:
     """A shipped workload to be trained on a dataset, for ``epochs`` epochs, to a top-1 of ``target``.
 
     What is not given is as the dataset has it, and else as the workload has it. Raises ValueError as
     ``workload`` does, also for a warm-up that is longer than the training.
     """
-    known = _known(name)
-    if dataset not in DATASETS:
-        raise ValueError(f"Unknown dataset {dataset!r}; allowed: {', '.join(DATASETS)}.")
-    defaults = dict(DATASETS[dataset])
-    batch = defaults.pop("global_batch") if global_batch is None else global_batch
-    defaults.pop("global_batch", None)
-    given = {**defaults, **parameters, "dataset": dataset}
-    complete = _complete(name, {**known, **_TRAINING}, framework, batch, given)
+    known = {**_known(name), **_TRAINING}
+    complete = _on_data(name, known, framework, dataset, global_batch, parameters)
     warmup_epochs, epochs = complete.parameters["warmup_epochs"], complete.parameters["epochs"]
     assert isinstance(warmup_epochs, float)
     assert isinstance(epochs, int)
     if warmup_epochs >= epochs:
         raise ValueError(f"{name}: warmup_epochs={warmup_epochs:g} leaves nothing of {epochs} epochs.")
     return complete
+
+
+def _on_data(
+    name: str,
+    known: Mapping[str, Parameter],
+    framework: str,
+    dataset: str | Callable[[], object],
+    global_batch: int | None,
+    parameters: Mapping[str, Any],
+) -> Workload:
+    """A dataset of the user's own goes by the name of the function that makes it."""
+    if callable(dataset):
+        dataset = f"{dataset.__module__}.{dataset.__qualname__}"
+        defaults: Mapping[str, Scalar | Callable[[int], Scalar]] = {}
+    elif dataset in DATASETS:
+        defaults = DATASETS[dataset]
+    else:
+        raise ValueError(
+            f"Unknown dataset {dataset!r}; allowed: {', '.join(DATASETS)}, or a function that gives two "
+            "tf.data.Datasets."
+        )
+    batch: Any = defaults.get("global_batch") if global_batch is None else global_batch
+    filled = {
+        key: value(batch) if callable(value) and type(batch) is int else value
+        for key, value in defaults.items()
+        if key in known
+    }
+    return _complete(name, known, framework, batch, {**filled, **parameters, "dataset": dataset})
 
 
 def _known(name: str) -> Mapping[str, Parameter]:

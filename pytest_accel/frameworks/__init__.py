@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from pytest_accel.records import Kind, Program, Training, Workload
+    from pytest_accel.records import DataSource, Kind, Program, Training, Workload
 
 NAMES = ("tensorflow",)
 
@@ -25,15 +25,16 @@ class Framework(Protocol):
         """Versions of the framework and of what it stands on, as far as known."""
         ...
 
-    def build(self, workload: Workload) -> Program:
-        """The workload, ready to run; ValueError if it does not fit the framework or the devices."""
+    def build(self, workload: Workload, data: DataSource) -> Program:
+        """The workload, ready to run, on synthetic data or on its dataset, which ``data`` has if needed.
+
+        Raises ValueError if it does not fit the framework or the devices, or for data that is not what it
+        should be.
+        """
         ...
 
-    def train(self, workload: Workload, seed: int, data: str | None) -> Training:
-        """The workload on its dataset, in the folder ``data`` if it is not shipped, ready to be trained.
-
-        Raises ValueError as ``build`` does, and for data that is not what it should be.
-        """
+    def train(self, workload: Workload, seed: int, data: DataSource) -> Training:
+        """The workload on its dataset, ready to be trained; raises as ``build`` does."""
         ...
 
 

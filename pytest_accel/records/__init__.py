@@ -12,6 +12,7 @@ from pytest_accel.records.observations import Conditions, Curve, Epoch, Observat
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
 from pytest_accel.records.work import (
     Accelerator,
+    DataSource,
     Kind,
     Plan,
     Price,
@@ -29,6 +30,7 @@ __all__ = [
     "Comparison",
     "Conditions",
     "Curve",
+    "DataSource",
     "Epoch",
     "Kind",
     "NeedMore",

@@ -11,6 +11,9 @@ from pathlib import Path
 
 Scalar = str | int | float | bool | None
 
+DataSource = str | Callable[[], object] | None
+"""Where data comes from: a folder, a function of the user's own that makes it, or neither."""
+
 
 class Kind(enum.StrEnum):
     """The kind of an accelerator."""

@@ -1,7 +1,7 @@
 """Does training still get as far, and as soon? Pure; docs/verdicts.md explains the rule and its error rates.
 
-The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 are compared one by
-one, and the worst outcome counts. The model is MLPerf's check of reference convergence points
+The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 and, on the same
+hardware, the time to the target are compared one by one, and the worst outcome counts. The model is MLPerf's check of reference convergence points
 (mlcommons/logging, rcp_checker), a one-sided t-test on epochs to converge, with its direction reversed: it
 rejects submissions that converge too fast.
 """
@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
+from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1, time_to_target_s
 from pytest_accel.records import Comparison, Curve, Outcome, Verdict
 from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
 from pytest_accel.stats import one_sided_quantile, two_sided_quantile
@@ -27,6 +27,14 @@ runs.
 
 TOP1_MARGIN = 0.01
 """The same for the loss of a point of top-1."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How times compare: ``tolerance`` does not matter, ``sd`` is the least that runs differ by, relative."""
+
+    tolerance: float
+    sd: float
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,14 @@ class Aspect:
     resolution: Callable[[float, int], float]
 
 
-def aspects(target: float) -> tuple[Aspect, ...]:
-    """What is gated of training to ``target``; of curves that all got there."""
+def aspects(target: float, pace: Pace | None, epochs: float) -> tuple[Aspect, ...]:
+    """What is gated of training to ``target``, which takes ``epochs`` in the baseline; of curves that got there.
+
+    Without ``pace`` no time is: the baseline is of other hardware.
+    """
+    timed = () if pace is None else (_timed(target, pace, epochs),)
     return (
+        *timed,
         Aspect(
             "epochs_to_target",
             lambda curve: float(epochs_to_target(curve, target) or math.inf),
@@ -66,8 +79,23 @@ def aspects(target: float) -> tuple[Aspect, ...]:
     )
 
 
-def judge(now: Sequence[Curve], reference: Sequence[Curve], target: float) -> Verdict:
-    """What these seeds come to, against those of the baseline.
+def _timed(target: float, pace: Pace, epochs: float) -> Aspect:
+    """Time to target, which may be longer by one epoch and by the tolerance of an epoch's time."""
+    resolution = math.hypot(1 / math.sqrt(12) / epochs, pace.sd)
+    return Aspect(
+        "time_to_target_s",
+        lambda curve: time_to_target_s(curve, target) or math.inf,
+        lower_is_better=True,
+        floor=lambda mean, _examples: (1 / epochs + pace.tolerance) * mean,
+        margin=lambda mean, _examples: (EPOCHS_MARGIN + pace.tolerance) * mean,
+        resolution=lambda mean, _examples: resolution * mean,
+    )
+
+
+def judge(
+    now: Sequence[Curve], reference: Sequence[Curve], target: float, pace: Pace | None = None
+) -> Verdict:
+    """What these seeds come to, against those of the baseline; times too, where ``pace`` is given.
 
     One seed passes inside the prediction interval of the baseline's seeds; several must rule out a loss
     beyond the margin. Raises ValueError if there is no curve now, or fewer than two in the baseline, or one
@@ -77,11 +105,15 @@ def judge(now: Sequence[Curve], reference: Sequence[Curve], target: float) -> Ve
         raise ValueError("a comparison needs a curve now and at least two in the baseline")
     if any(epochs_to_target(curve, target) is None for curve in reference):
         raise ValueError("every curve of a baseline reaches the target")
+    untrained = next((curve for curve in now if curve.frozen_variables), None)
+    if untrained is not None:
+        return Verdict(Outcome.REGRESSED, frozen(untrained))
     without = [curve for curve in now if epochs_to_target(curve, target) is None]
     if without:
         others = f" ({len(without)} of {len(now)} seeds do not)" if len(now) > 1 else ""
         return Verdict(Outcome.REGRESSED, missed(without[0], target) + others)
-    judged = [_judged(aspect, now, reference) for aspect in aspects(target)]
+    epochs = statistics.fmean(epochs_to_target(curve, target) or math.inf for curve in reference)
+    judged = [_judged(aspect, now, reference) for aspect in aspects(target, pace, epochs)]
     worst = max(judged, key=lambda one: one.comparison.outcome.badness)
     comparisons = tuple(one.comparison for one in judged)
     reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
@@ -150,6 +182,13 @@ def missed(curve: Curve, target: float) -> str:
     )
 
 
+def frozen(curve: Curve) -> str:
+    """Which variables do not train."""
+    first, *others = curve.frozen_variables
+    more = f" and {len(others)} other variables" if others else ""
+    return f"{first}{more} did not change in {len(curve.epochs)} epochs of training: not updated"
+
+
 def _finding(judged: _Judged, seeds: int) -> str:
     comparison = judged.comparison
     name = NAMES[comparison.metric]
@@ -182,11 +221,21 @@ def _visible(judged: Sequence[_Judged], seeds: int, baseline_seeds: int) -> str:
     return f"the smallest losses that {_seeds(seeds)} against {baseline_seeds} could have shown: {losses}"
 
 
-NAMES = {"epochs_to_target": "epochs to target", "best_top1": "best top-1", "final_top1": "final top-1"}
+NAMES = {
+    "time_to_target_s": "time to target",
+    "epochs_to_target": "epochs to target",
+    "best_top1": "best top-1",
+    "final_top1": "final top-1",
+}
 
 
 def _number(metric: str, value: float) -> str:
-    return f"{value:.1f}" if metric == "epochs_to_target" else _share(value)
+    match metric:
+        case "epochs_to_target":
+            return f"{value:.1f}"
+        case "time_to_target_s":
+            return f"{value:.3g} s"
+    return _share(value)
 
 
 def _share(value: float) -> str:

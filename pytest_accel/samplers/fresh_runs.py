@@ -22,17 +22,23 @@ class FreshRuns:
     """Gives runs of ``task``, each from a new process.
 
     ``size`` is asked when the workload is known. ``reports`` are those of the last run, and ``output`` is
-    what its process wrote, where that is all there is. ``least`` is how many runs the test itself asks for,
+    what its process wrote, where that is all there is. Training goes on with the seed after those of
+    ``runs_before``. ``least`` is how many runs the test itself asks for,
     known after the first.
     """
 
     def __init__(
-        self, task: Task, size: Callable[[Workload], Size], *, environment: Environment = HERE
+        self,
+        task: Task,
+        size: Callable[[Workload], Size],
+        *,
+        environment: Environment = HERE,
+        runs_before: int = 0,
     ) -> None:
         self._task = task
         self._size = size
         self._environment = environment
-        self._runs_of_training = 0
+        self._runs = runs_before
         self.least = 1
         self.reports: list[PhaseReport] = []
         self.output = ""
@@ -83,7 +89,7 @@ class FreshRuns:
         self, test: RemoteTest, plan: Announced, asked: AskedTraining
     ) -> tuple[Curve, Mapping[str, str]]:
         self.least = len(asked.seeds)
-        seed = nth_seed(asked.seeds, self._runs_of_training)
+        seed = nth_seed(asked.seeds, self._runs)
         training = RemoteTraining(test)
         with checkpoints(self._task.checkpoints, self._task.item.nodeid, plan.workload, seed) as folder:
             curve = train(
@@ -94,7 +100,7 @@ class FreshRuns:
                 startup_time_s=plan.startup_time_s,
                 watch=lambda: self._task.watch_beside(test),
             )
-        self._runs_of_training += 1
+        self._runs += 1
         return curve, training.provenance
 
 

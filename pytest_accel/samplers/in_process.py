@@ -66,7 +66,7 @@ class TrainingInProcess:
         return Run(plan.workload, curve, self._provenance(plan.workload.framework))
 
     def begin(self, seed: int, checkpoints: Path | None) -> Begun:
-        self._learning = Learning(self._plan, seed, checkpoints, clock=self._clock)
+        self._learning = Learning(self._plan, seed, checkpoints, software={}, clock=self._clock)
         return self._learning.begin()
 
     def epoch(self, number: int) -> Epoch:

@@ -42,6 +42,7 @@ class Interleaved:
         self._order = order
         self._turns = InTurns(task, seconds, enough, order)
         self._side_by_side = task.accelerator.kind is not Kind.TPU
+        self._pairs = 0
         self.least = 1
         self.reports: list[PhaseReport] = []
         self.output = ""
@@ -66,7 +67,10 @@ class Interleaved:
         runs: dict[Environment, Run] = {}
         for environment in self._order.sample((HERE, self._other), 2):
             sampler = FreshRuns(
-                self._task, lambda _: Size(BLOCKS, self._seconds / 2), environment=environment
+                self._task,
+                lambda _: Size(BLOCKS, self._seconds / 2),
+                environment=environment,
+                runs_before=self._pairs,
             )
             try:
                 with blamed_on(environment):
@@ -74,6 +78,8 @@ class Interleaved:
             finally:
                 if environment is HERE:
                     self.reports = sampler.reports
+            self.least = sampler.least
+        self._pairs += 1
         now, other = runs[HERE], runs[self._other]
         check_same_work(now.workload, other.workload)
         return Pair(now, other, in_turns=False)

@@ -43,6 +43,18 @@ class JsonStore:
         """What was accepted, or None if there is no such file. Raises BrokenBaseline."""
         return self._read(self.path(benchmark, framework))
 
+    def elsewhere(self, benchmark: str, framework: str) -> Iterator[tuple[str, Baseline]]:
+        """What other hardware has for a benchmark: the name of each folder and the baseline, sorted by name.
+
+        Those that cannot be read are left out.
+        """
+        file = self.path(benchmark, framework).relative_to(self.home)
+        for home in sorted(self.folder.glob("*/")):
+            with contextlib.suppress(BrokenBaseline, StoreError):
+                baseline = None if home == self.home else self._read(home / file)
+                if baseline is not None:
+                    yield home.name, baseline
+
     def baselines(self) -> tuple[Baseline, ...]:
         """Every baseline of this identity that can be read, sorted by path.
 

@@ -9,23 +9,28 @@ from typing import Any
 import tensorflow as tf
 
 from pytest_accel.frameworks import values
-from pytest_accel.frameworks.tensorflow import devices, image_classification, learning
+from pytest_accel.frameworks.tensorflow import devices, image_classification, learning, real_data
 from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strategy
-from pytest_accel.records import Program, Training, Workload
+from pytest_accel.records import DataSource, Program, Training, Workload
 
 __all__ = ["build", "provenance", "start", "train"]
 
 WORKLOADS = ("resnet50",)
 
 
-def build(workload: Workload) -> Program:
+def build(workload: Workload, data: DataSource = None) -> Program:
     """The workload on the accelerator in use: weights and data are made; the first step compiles the program.
 
-    Raises ValueError for a workload that TensorFlow has no version of, and for a global batch that does not
-    divide by the number of replicas.
+    Raises ValueError for a workload that TensorFlow has no version of, for a global batch that does not
+    divide by the number of replicas, and for data that is not there or is not what it should be.
     """
     peak_memory_bytes = functools.partial(values.peak_memory_bytes, kind_in_use())
-    return Program(step=compiled_step(workload), wait=_wait, peak_memory_bytes=peak_memory_bytes)
+    if workload.name == "input_pipeline":
+        batches = real_data.endless(workload, data)
+        return Program(lambda: next(batches), real_data.wait, peak_memory_bytes)
+    if "dataset" in workload.parameters:
+        return Program(real_data.step(workload, data), _wait, peak_memory_bytes)
+    return Program(compiled_step(workload), _wait, peak_memory_bytes)
 
 
 def compiled_step(workload: Workload) -> tf.types.experimental.PolymorphicFunction:
@@ -43,8 +48,8 @@ def compiled_step(workload: Workload) -> tf.types.experimental.PolymorphicFuncti
     return tf.function(step, autograph=False, jit_compile=devices.xla())
 
 
-def train(workload: Workload, seed: int, data: str | None) -> Training:
-    """Training of the workload on its dataset, which is in the folder ``data`` if it is not shipped.
+def train(workload: Workload, seed: int, data: DataSource = None) -> Training:
+    """Training of the workload on its dataset, which ``data`` has if it is not shipped.
 
     Raises ValueError as ``build`` does, and for data that is not there or is not what it should be.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.tensorflow.datasets import Dataset
+from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share, filled_up, in_memory
 
 EVALUATION_EXAMPLES = 360
 """A fifth, drawn once and the same for every seed."""
@@ -20,29 +20,30 @@ SHIFT = 1 / 8
 CLASSES = 10
 
 
-def digits(batch: int, image_size: int, dtype: tf.DType, seed: int) -> Dataset:
-    """Raises RuntimeError, which says what to install, if scikit-learn is not there."""
+def digits(batch: int, image_size: int, num_classes: int, dtype: tf.DType, seed: int) -> Dataset:
+    """Raises RuntimeError, which says what to install, if scikit-learn is not there.
+
+    Raises ValueError for fewer classes than there are digits.
+    """
+    if num_classes < CLASSES:
+        raise ValueError(f'dataset="digits" has {CLASSES} classes: num_classes={num_classes} is too few')
     images, labels = _resized(image_size)
     order = np.random.default_rng(0).permutation(len(labels))
     held_out, rest = order[:EVALUATION_EXAMPLES], order[EVALUATION_EXAMPLES:]
     steps = len(rest) // batch
 
-    def train(epoch: int) -> tf.data.Dataset:
+    def train(epoch: int, share: Share) -> tf.data.Dataset:
         rng = np.random.default_rng([seed, epoch])
         chosen = rng.permutation(rest)[: steps * batch]
-        shifts = rng.integers(-int(SHIFT * image_size), int(SHIFT * image_size) + 1, (len(chosen), 2))
-        moved = np.stack(
-            [_shifted(images[index], shift) for index, shift in zip(chosen, shifts, strict=True)]
-        )
-        return _batches(moved, labels[chosen], batch, dtype)
+        most = int(SHIFT * image_size)
+        shifts = rng.integers(-most, most, (len(chosen), 2), endpoint=True)
+        moved = [_shifted(images[index], shift) for index, shift in zip(chosen, shifts, strict=True)]
+        return in_memory(np.stack(moved), labels[chosen], batch, share, dtype)
 
-    return Dataset(
-        train=train,
-        evaluation=lambda: _batches(images[held_out], labels[held_out], EVALUATION_EXAMPLES // 4, dtype),
-        train_examples=steps * batch,
-        evaluation_examples=EVALUATION_EXAMPLES,
-        steps_per_epoch=steps,
-    )
+    def evaluation(share: Share) -> tf.data.Dataset:
+        return in_memory(*filled_up(images[held_out], labels[held_out], batch), batch, share, dtype)
+
+    return Dataset(train, evaluation, steps * batch, EVALUATION_EXAMPLES, steps)
 
 
 def _resized(image_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +70,3 @@ def _shifted(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     moved[to_rows, to_columns] = image[rows, columns]
     return moved
 
-
-def _batches(images: np.ndarray, labels: np.ndarray, batch: int, dtype: tf.DType) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_tensor_slices((tf.cast(images, dtype), labels))
-    return dataset.batch(batch, drop_remainder=True).prefetch(1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pytest_accel.frameworks.tensorflow import devices
 from pytest_accel.frameworks.tensorflow.resnet import ResNet50
 from pytest_accel.frameworks.tensorflow.training import Recipe, Trainer
 from pytest_accel.records import Workload
@@ -35,6 +36,17 @@ def trainer(workload: Workload, replicas: int, seed: int = SEED) -> Trainer:
         )
     model = ResNet50(recipe.num_classes, np.random.default_rng(seed))
     return Trainer(model, recipe, compute_type(workload), replicas)
+
+
+def compiled(
+    trainer: Trainer, spread: tf.distribute.Strategy
+) -> tf.types.experimental.PolymorphicFunction:
+    """A step over all replicas as one graph, given what each trains on: the mean loss of the global batch."""
+
+    def step(images: Any, labels: Any) -> tf.Tensor:
+        return spread.reduce("SUM", spread.run(trainer.step, args=(images, labels)), axis=None)
+
+    return tf.function(step, autograph=False, jit_compile=devices.xla())
 
 
 def synthetic_share(workload: Workload, replicas: int) -> tuple[tf.Variable, tf.Variable]:

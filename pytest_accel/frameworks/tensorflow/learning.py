@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.tensorflow import devices, image_classification
-from pytest_accel.frameworks.tensorflow.datasets import Dataset
-from pytest_accel.frameworks.tensorflow.digits import digits
+from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
+from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset, Share, on_devices
 from pytest_accel.frameworks.tensorflow.training import Trainer
-from pytest_accel.records import Training, Workload
+from pytest_accel.records import DataSource, Training, Workload
 
 _FILE = "variables.npz"
 
 
-def training(workload: Workload, seed: int, data: str | None) -> Training:
+def training(workload: Workload, seed: int, data: DataSource) -> Training:
     """The workload with its dataset, initialized with this seed. Raises ValueError and RuntimeError."""
-    tf.config.experimental.enable_op_determinism()
+    if workload.parameters["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
     tf.random.set_seed(seed)
-    learner = Learner(workload, seed)
+    learner = Learner(workload, image_datasets.dataset(workload, seed, data), seed)
     return Training(
         train_examples=learner.dataset.train_examples,
         evaluation_examples=learner.dataset.evaluation_examples,
@@ -39,33 +40,35 @@ def training(workload: Workload, seed: int, data: str | None) -> Training:
 class Learner:
     """A model in training, and the dataset it is trained on."""
 
-    def __init__(self, workload: Workload, seed: int) -> None:
+    def __init__(self, workload: Workload, dataset: Dataset, seed: int) -> None:
         parameters: dict[str, Any] = dict(workload.parameters)
         self.epochs: int = parameters["epochs"]
         self.warmup_epochs: float = parameters["warmup_epochs"]
         self.peak_learning_rate: float = parameters["learning_rate"]
-        self.dataset = _dataset(workload, seed)
+        self.dataset = dataset
         spread = devices.strategy()
         with spread.scope():
             self.trainer = image_classification.trainer(workload, spread.num_replicas_in_sync, seed)
             self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
         self._spread = spread
-        self._step = tf.function(self._one_step, autograph=False, jit_compile=devices.xla())
+        self._step = image_classification.compiled(self.trainer, spread)
         self._right = tf.function(self._count_right, autograph=False, jit_compile=devices.xla())
         self._initial = [_checksum(variable) for variable in self.trainer.variables]
 
     def compile(self) -> None:
         """By one step of each program, after which everything is as it was."""
         before = [variable.numpy() for variable in self._state()]
-        self._step(*next(iter(self.dataset.train(0))))
-        self._right(*next(iter(self.dataset.evaluation())))
+        for _, (images, labels) in zip(range(1), self._training_batches(0), strict=False):
+            self._step(images, labels)
+        for _, (images, labels) in zip(range(1), self._evaluation_batches(), strict=False):
+            self._right(images, labels)
         for variable, value in zip(self._state(), before, strict=True):
             variable.assign(value)
 
     def train(self, epoch: int) -> float:
         """One pass over the training set; the mean loss of its steps."""
         losses = []
-        for number, (images, labels) in enumerate(self.dataset.train(epoch)):
+        for number, (images, labels) in enumerate(self._training_batches(epoch)):
             self._set_learning_rate(epoch * self.dataset.steps_per_epoch + number)
             losses.append(self._step(images, labels))
         return float(np.mean([float(loss) for loss in losses]))
@@ -73,7 +76,7 @@ class Learner:
     def evaluate(self) -> tuple[float, float]:
         """Shares of the evaluation set that are right at the first guess, and among the first five."""
         first = among_five = 0
-        for images, labels in self.dataset.evaluation():
+        for images, labels in self._evaluation_batches():
             once, five = self._right(images, labels)
             first, among_five = first + int(once), among_five + int(five)
         return first / self.dataset.evaluation_examples, among_five / self.dataset.evaluation_examples
@@ -94,14 +97,28 @@ class Learner:
             if _checksum(variable) == initial
         )
 
-    def _one_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        losses = self._spread.run(self.trainer.step, args=(images, labels))
-        return self._spread.reduce("SUM", losses, axis=None)
+    def _training_batches(self, epoch: int) -> Iterator[Any]:
+        return self._read(lambda share: self.dataset.train(epoch, share))
+
+    def _evaluation_batches(self) -> Iterator[Any]:
+        return self._read(self.dataset.evaluation)
+
+    def _read(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[Any]:
+        try:
+            yield from on_devices(batches)
+        except tf.errors.OpError as error:
+            raise self.dataset.explain(error) from error
 
     def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        counts = self._spread.run(self._right_on_replica, args=(images, labels))
+        once, five = (self._spread.reduce("SUM", count, axis=None) for count in counts)
+        return once, five
+
+    def _right_on_replica(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits = self.trainer.model(images, training=False)
-        counts = [tf.math.in_top_k(labels, logits, k) for k in (1, 5)]
-        once, five = (tf.reduce_sum(tf.cast(right, tf.int32)) for right in counts)
+        real = labels != NO_LABEL
+        right = [tf.math.in_top_k(tf.maximum(labels, 0), logits, k) & real for k in (1, 5)]
+        once, five = (tf.reduce_sum(tf.cast(each, tf.int32)) for each in right)
         return once, five
 
     def _set_learning_rate(self, step: int) -> None:
@@ -122,12 +139,6 @@ class Learner:
         scale = trainer.loss_scale
         scaling = [] if scale is None else [scale.value, scale.good_steps]
         return [*trainer.variables, *trainer.momenta, *trainer.model.moving_statistics, *scaling]
-
-
-def _dataset(workload: Workload, seed: int) -> Dataset:
-    parameters: dict[str, Any] = dict(workload.parameters)
-    dtype = image_classification.compute_type(workload)
-    return digits(workload.examples_per_step, parameters["image_size"], dtype, seed)
 
 
 def _checksum(variable: tf.Variable) -> int:

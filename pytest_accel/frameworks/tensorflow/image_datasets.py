@@ -1,0 +1,38 @@
+"""The datasets of images by name. Another one is another entry here and in ``workloads.DATASETS``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_accel.frameworks.tensorflow import image_classification
+from pytest_accel.frameworks.tensorflow.datasets import Dataset
+from pytest_accel.frameworks.tensorflow.digits import digits
+from pytest_accel.frameworks.tensorflow.imagenet import imagenet
+from pytest_accel.frameworks.tensorflow.own_data import own_data
+from pytest_accel.records import DataSource, Workload
+
+
+def dataset(workload: Workload, seed: int, source: DataSource) -> Dataset:
+    """What the workload is trained on, from ``source`` if it is not shipped, in an order drawn by ``seed``.
+
+    Raises ValueError for data that is not what it should be, and RuntimeError for a package that is missing.
+    """
+    parameters: dict[str, Any] = dict(workload.parameters)
+    batch, image_size, classes = (
+        workload.examples_per_step,
+        parameters["image_size"],
+        parameters["num_classes"],
+    )
+    dtype = image_classification.compute_type(workload)
+    if callable(source):
+        made = own_data(source, batch, image_size, classes, dtype, seed)
+    elif parameters["dataset"] == "imagenet":
+        made = imagenet(source, batch, image_size, classes, dtype, seed)
+    else:
+        made = digits(batch, image_size, classes, dtype, seed)
+    if made.steps_per_epoch == 0:
+        raise ValueError(
+            f"{parameters['dataset']}: a global batch of {batch} is larger than the training set; take a "
+            "smaller global_batch"
+        )
+    return made

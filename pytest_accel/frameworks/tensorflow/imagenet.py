@@ -1,0 +1,160 @@
+"""ImageNet as TFRecord shards in the standard layout: found, read in an order that a seed decides, and checked.
+
+The layout is that of TensorFlow's ``build_imagenet_data.py``: ``train-00000-of-01024`` and so on,
+``validation-00000-of-00128`` and so on, examples with the features ``image/encoded`` (JPEG) and
+``image/class/label`` (from 1; 0 is a background class that no image has).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pytest_accel.frameworks.tensorflow import photographs
+from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset, Share
+
+KNOWN_EXAMPLES = {("train", 1024): 1_281_167, ("validation", 128): 50_000}
+"""Images by split and number of shards: Russakovsky et al., "ImageNet Large Scale Visual Recognition
+Challenge" (2015), table 2. Of other layouts they are counted."""
+
+SHARDS_AT_ONCE = 16
+SHUFFLED_AT_ONCE = 10_000
+"""Examples that wait for their turn, as JPEG: 1 GB at 100 kB each."""
+
+
+def imagenet(
+    folder: str | None, batch: int, image_size: int, num_classes: int, dtype: tf.DType, seed: int
+) -> Dataset:
+    """Raises ValueError for a folder that has not all shards of both splits."""
+    if folder is None:
+        raise ValueError('dataset="imagenet" is not shipped: say where its shards are with --accel-data=DIR')
+    shards = {split: _shards(folder, split) for split in ("train", "validation")}
+    examples = {split: _count(split, shards[split]) for split in shards}
+    steps = examples["train"] // batch
+
+    def records(epoch: int, share: Share) -> tf.data.Dataset:
+        rng = np.random.default_rng([seed, epoch])
+        ours = rng.permutation(shards["train"])[share.input_pipeline_id :: share.num_input_pipelines]
+        read = _read(ours.tolist())
+        return read.shuffle(SHUFFLED_AT_ONCE, seed=int(rng.integers(2**31)), reshuffle_each_iteration=False)
+
+    def train(epoch: int, share: Share) -> tf.data.Dataset:
+        def example(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            encoded, label = _parsed(record, num_classes)
+            drawn = tf.stack([seed * 1_000_003 + epoch, tf.cast(number, tf.int32)])
+            return photographs.distorted(encoded, image_size, drawn, dtype), label
+
+        per_replica = share.get_per_replica_batch_size(batch)
+        numbered = records(epoch, share).repeat().enumerate(share.input_pipeline_id * 10**8)
+        images = numbered.map(example, tf.data.AUTOTUNE, deterministic=True)
+        batches = images.batch(per_replica, drop_remainder=True)
+        ours = steps * batch // per_replica // share.num_input_pipelines
+        return batches.take(ours).prefetch(tf.data.AUTOTUNE)
+
+    def evaluation(share: Share) -> tf.data.Dataset:
+        def example(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            encoded, label = _parsed(record, num_classes)
+            return photographs.central(encoded, image_size, dtype), label
+
+        per_replica = share.get_per_replica_batch_size(batch)
+        images = _read(shards["validation"]).map(example, tf.data.AUTOTUNE, deterministic=True)
+        blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(NO_LABEL, tf.int64))
+        filled = images.concatenate(tf.data.Dataset.from_tensors(blank).repeat(-examples["validation"] % batch))
+        batches = filled.batch(per_replica, drop_remainder=True)
+        ours = batches.shard(share.num_input_pipelines, share.input_pipeline_id)
+        return ours.prefetch(tf.data.AUTOTUNE)
+
+    return Dataset(
+        train,
+        evaluation,
+        steps * batch,
+        examples["validation"],
+        steps,
+        explain=lambda error: _explained(error, [*shards["train"], *shards["validation"]], num_classes),
+    )
+
+
+def _shards(folder: str, split: str) -> list[str]:
+    """Paths of all shards of a split, by number. Raises ValueError that names the folder and what it lacks."""
+    expected = f"{split}-?????-of-?????"
+    found = tf.io.gfile.glob(f"{folder.rstrip('/')}/{expected}")
+    totals = {match[1] for path in found if (match := re.search(r"-of-(\d{5})$", path))}
+    if not totals:
+        raise ValueError(
+            f"{folder}: no file there is called {expected}; --accel-data takes the folder with the TFRecord "
+            "shards of ImageNet"
+        )
+    if len(totals) > 1:
+        raise ValueError(f"{folder}: {split} shards of {' and of '.join(sorted(totals))}; leave one set there")
+    (total,) = totals
+    names = [f"{split}-{number:05}-of-{total}" for number in range(int(total))]
+    by_name = {path.rpartition("/")[2]: path for path in found}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise ValueError(f"{folder}: {missing[0]} is missing{others}")
+    return [by_name[name] for name in names]
+
+
+def _count(split: str, shards: Sequence[str]) -> int:
+    known = KNOWN_EXAMPLES.get((split, len(shards)))
+    if known is not None:
+        return known
+    try:
+        return sum(1 for _ in tf.data.TFRecordDataset(list(shards)))
+    except tf.errors.DataLossError as error:
+        raise _explained(error, shards, 0) from error
+
+
+def _read(shards: Sequence[str]) -> tf.data.Dataset:
+    """Records of several shards at once, always in the same order."""
+    return tf.data.Dataset.from_tensor_slices(list(shards)).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(SHARDS_AT_ONCE, len(shards)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _parsed(record: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """A JPEG and its class, from 0."""
+    features = {
+        "image/encoded": tf.io.FixedLenFeature([], tf.string),
+        "image/class/label": tf.io.FixedLenFeature([], tf.int64),
+    }
+    parsed = tf.io.parse_single_example(record, features)
+    label = parsed["image/class/label"]
+    in_range = tf.debugging.Assert((label >= 1) & (label <= num_classes), [label])
+    with tf.control_dependencies([in_range]):
+        return parsed["image/encoded"], label - 1
+
+
+def _explained(error: tf.errors.OpError, shards: Sequence[str], num_classes: int) -> Exception:
+    """Names the first record that is at fault, by reading all again, one at a time and slowly."""
+    for shard in shards:
+        number = 0
+        try:
+            for number, record in enumerate(tf.data.TFRecordDataset(shard), 1):
+                fault = _fault(record, num_classes) if num_classes else None
+                if fault is not None:
+                    return ValueError(f"{shard}: record {number} {fault}")
+        except tf.errors.DataLossError:
+            return ValueError(f"{shard}: truncated or damaged after record {number}; fetch it again")
+    return error
+
+
+def _fault(record: tf.Tensor, num_classes: int) -> str | None:
+    checks: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: _parsed(record, 2**40), "has not the features image/encoded and image/class/label from 1"),
+        (lambda: _parsed(record, num_classes), f"has a label outside 1 to num_classes={num_classes}"),
+        (lambda: tf.io.decode_jpeg(_parsed(record, num_classes)[0], channels=3), "is no JPEG, or a damaged one"),
+    )
+    for check, fault in checks:
+        try:
+            check()
+        except (tf.errors.OpError, ValueError):
+            return fault
+    return None

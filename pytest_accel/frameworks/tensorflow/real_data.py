@@ -1,0 +1,44 @@
+"""Steps on real data: training from end to end, and the input pipeline on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from pytest_accel.frameworks import values
+from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
+from pytest_accel.frameworks.tensorflow.datasets import on_devices
+from pytest_accel.records import DataSource, Workload
+
+
+def endless(workload: Workload, source: DataSource) -> Iterator[Any]:
+    """Batches of one training epoch after the other, on the devices. Raises what the dataset raises."""
+    dataset = image_datasets.dataset(workload, image_classification.SEED, source)
+
+    def batches() -> Iterator[Any]:
+        epoch = 0
+        while True:
+            try:
+                yield from on_devices(lambda share: dataset.train(epoch, share))
+            except tf.errors.OpError as error:
+                raise dataset.explain(error) from error
+            epoch += 1
+
+    return batches()
+
+
+def step(workload: Workload, source: DataSource) -> Callable[[], tf.Tensor]:
+    """One step over all replicas on the next batch. It gives the mean loss over the global batch."""
+    batches = endless(workload, source)
+    spread = devices.strategy()
+    with spread.scope():
+        trainer = image_classification.trainer(workload, spread.num_replicas_in_sync)
+    compiled = image_classification.compiled(trainer, spread)
+    return lambda: compiled(*next(batches))
+
+
+def wait(batch: Any) -> None:
+    """Block until a batch is where it is needed."""
+    values.wait_for(batch)
