@@ -141,8 +141,8 @@ class Gate:
         verdict = case.judge(baseline, runs, more=False, same_hardware=False)
         assert isinstance(verdict, Verdict)
         note = (
-            f"nothing is stored for {self._accelerator.identity}: compared with the baseline of {identity} in "
-            "what does not depend on hardware, so times and costs are not"
+            f"nothing is stored for {self._accelerator.identity}: compared with the baseline of {identity} "
+            "in what does not depend on hardware, so times and costs are not"
         )
         return self._finished(case, explained(verdict, runs), runs, baseline, (note,))
 

@@ -60,7 +60,8 @@ DATASETS: Mapping[str, Mapping[str, Scalar | Callable[[int], Scalar]]] = {
         "global_batch": 64,
         "image_size": 32,
         "num_classes": 10,
-        "learning_rate": lambda batch: 0.1 * batch / 64,
+        "learning_rate": lambda batch: 0.05 * batch / 64,
+        "warmup_epochs": 1.0,
     },
     "imagenet": {
         "global_batch": 1024,

@@ -81,8 +81,8 @@ def test_a_seed_that_never_gets_there_is_a_reason_of_its_own():
     verdict = judge([curve(6), never(seed=3)], BASELINE, TARGET)
     assert verdict.outcome is Outcome.REGRESSED
     assert verdict.reason == (
-        "seed 3 does not reach 75.9 % top-1 within 2 epochs (its best is 50.0 % after epoch 1) (1 of 2 seeds do "
-        "not)"
+        "seed 3 does not reach 75.9 % top-1 within 2 epochs (its best is 50.0 % after epoch 1) (1 of 2 seeds "
+        "do not)"
     )
 
 

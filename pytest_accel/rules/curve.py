@@ -1,9 +1,9 @@
 """Does training still get as far, and as soon? Pure; docs/verdicts.md explains the rule and its error rates.
 
 The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 and, on the same
-hardware, the time to the target are compared one by one, and the worst outcome counts. The model is MLPerf's check of reference convergence points
-(mlcommons/logging, rcp_checker), a one-sided t-test on epochs to converge, with its direction reversed: it
-rejects submissions that converge too fast.
+hardware, the time to the target are compared one by one, and the worst outcome counts. The model is MLPerf's
+check of reference convergence points (mlcommons/logging, rcp_checker), a one-sided t-test on epochs to
+converge, with its direction reversed: it rejects submissions that converge too fast.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ class Aspect:
 
 
 def aspects(target: float, pace: Pace | None, epochs: float) -> tuple[Aspect, ...]:
-    """What is gated of training to ``target``, which takes ``epochs`` in the baseline; of curves that got there.
+    """What is gated of training to ``target``, of curves that all got there.
 
-    Without ``pace`` no time is: the baseline is of other hardware.
+    ``epochs`` is what it takes in the baseline.
+    Without ``pace`` no time is gated: the baseline is of other hardware.
     """
     timed = () if pace is None else (_timed(target, pace, epochs),)
     return (

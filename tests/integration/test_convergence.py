@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-CONFTEST = '''
+CONFTEST = """
 
 FASTER = float(os.environ.get("FASTER", "1"))  # so much sooner it gets there
 FALLS_TO = os.environ.get("FALLS_TO")  # top-1 after the last epoch
@@ -70,7 +70,7 @@ def pytest_configure(config):
 
     config.stash[CLOCK] = _clock
     frameworks.load = lambda name: Framework()
-'''
+"""
 
 BENCHMARK = """
 def test_top1(accel):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ from pytest_accel.records import Kind
 NO_LABEL = -1
 """The label of what only fills the last batch of an evaluation."""
 
-Share = tf.distribute.InputContext
+Share: TypeAlias = tf.distribute.InputContext
 """Which part of each global batch one input pipeline gives: there is one a host."""
 
 
@@ -36,16 +36,23 @@ class Dataset:
     steps_per_epoch: int
     explain: Callable[[tf.errors.OpError], Exception] = lambda error: error
 
+    def read(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[Any]:
+        """Batches of ``train`` or ``evaluation`` on the devices. Raises what ``explain`` gives."""
+        try:
+            yield from _on_devices(batches)
+        except tf.errors.OpError as error:
+            raise self.explain(error) from error
 
-def on_devices(batches: Callable[[Share], tf.data.Dataset]) -> Iterable[Any]:
+
+def _on_devices(batches: Callable[[Share], tf.data.Dataset]) -> Iterable[Any]:
     """What the replicas get step by step, sent ahead to their devices."""
     spread = devices.strategy()
     if devices.kind_in_use() is Kind.TPU or spread.num_replicas_in_sync > 1:
         distributed: Iterable[Any] = spread.distribute_datasets_from_function(batches)
         return distributed
-    whole = batches(Share())
+    whole: Iterable[Any] = batches(Share())
     if devices.kind_in_use() is Kind.GPU:
-        return whole.apply(tf.data.experimental.prefetch_to_device("/GPU:0"))
+        whole = batches(Share()).apply(tf.data.experimental.prefetch_to_device("/GPU:0"))
     return whole
 
 

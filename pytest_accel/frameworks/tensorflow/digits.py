@@ -69,4 +69,3 @@ def _shifted(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     rows, columns = slice(max(0, -down), size + min(0, -down)), slice(max(0, -right), size + min(0, -right))
     moved[to_rows, to_columns] = image[rows, columns]
     return moved
-

@@ -38,9 +38,7 @@ def trainer(workload: Workload, replicas: int, seed: int = SEED) -> Trainer:
     return Trainer(model, recipe, compute_type(workload), replicas)
 
 
-def compiled(
-    trainer: Trainer, spread: tf.distribute.Strategy
-) -> tf.types.experimental.PolymorphicFunction:
+def compiled(trainer: Trainer, spread: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
     """A step over all replicas as one graph, given what each trains on: the mean loss of the global batch."""
 
     def step(images: Any, labels: Any) -> tf.Tensor:

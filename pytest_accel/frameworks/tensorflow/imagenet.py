@@ -1,4 +1,4 @@
-"""ImageNet as TFRecord shards in the standard layout: found, read in an order that a seed decides, and checked.
+"""ImageNet as TFRecord shards in the standard layout: found, read in the order of a seed, and checked.
 
 The layout is that of TensorFlow's ``build_imagenet_data.py``: ``train-00000-of-01024`` and so on,
 ``validation-00000-of-00128`` and so on, examples with the features ``image/encoded`` (JPEG) and
@@ -62,7 +62,9 @@ def imagenet(
         per_replica = share.get_per_replica_batch_size(batch)
         images = _read(shards["validation"]).map(example, tf.data.AUTOTUNE, deterministic=True)
         blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(NO_LABEL, tf.int64))
-        filled = images.concatenate(tf.data.Dataset.from_tensors(blank).repeat(-examples["validation"] % batch))
+        filled = images.concatenate(
+            tf.data.Dataset.from_tensors(blank).repeat(-examples["validation"] % batch)
+        )
         batches = filled.batch(per_replica, drop_remainder=True)
         ours = batches.shard(share.num_input_pipelines, share.input_pipeline_id)
         return ours.prefetch(tf.data.AUTOTUNE)
@@ -78,7 +80,7 @@ def imagenet(
 
 
 def _shards(folder: str, split: str) -> list[str]:
-    """Paths of all shards of a split, by number. Raises ValueError that names the folder and what it lacks."""
+    """Paths of all shards of a split, by number. Raises ValueError that says what the folder lacks."""
     expected = f"{split}-?????-of-?????"
     found = tf.io.gfile.glob(f"{folder.rstrip('/')}/{expected}")
     totals = {match[1] for path in found if (match := re.search(r"-of-(\d{5})$", path))}
@@ -88,7 +90,9 @@ def _shards(folder: str, split: str) -> list[str]:
             "shards of ImageNet"
         )
     if len(totals) > 1:
-        raise ValueError(f"{folder}: {split} shards of {' and of '.join(sorted(totals))}; leave one set there")
+        raise ValueError(
+            f"{folder}: {split} shards of {' and of '.join(sorted(totals))}; leave one set there"
+        )
     (total,) = totals
     names = [f"{split}-{number:05}-of-{total}" for number in range(int(total))]
     by_name = {path.rpartition("/")[2]: path for path in found}
@@ -134,6 +138,7 @@ def _parsed(record: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _explained(error: tf.errors.OpError, shards: Sequence[str], num_classes: int) -> Exception:
     """Names the first record that is at fault, by reading all again, one at a time and slowly."""
+    unexplained: Exception = error
     for shard in shards:
         number = 0
         try:
@@ -143,14 +148,17 @@ def _explained(error: tf.errors.OpError, shards: Sequence[str], num_classes: int
                     return ValueError(f"{shard}: record {number} {fault}")
         except tf.errors.DataLossError:
             return ValueError(f"{shard}: truncated or damaged after record {number}; fetch it again")
-    return error
+    return unexplained
 
 
 def _fault(record: tf.Tensor, num_classes: int) -> str | None:
     checks: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: _parsed(record, 2**40), "has not the features image/encoded and image/class/label from 1"),
         (lambda: _parsed(record, num_classes), f"has a label outside 1 to num_classes={num_classes}"),
-        (lambda: tf.io.decode_jpeg(_parsed(record, num_classes)[0], channels=3), "is no JPEG, or a damaged one"),
+        (
+            lambda: tf.io.decode_jpeg(_parsed(record, num_classes)[0], channels=3),
+            "is no JPEG, or a damaged one",
+        ),
     )
     for check, fault in checks:
         try:

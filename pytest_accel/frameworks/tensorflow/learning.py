@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
-from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset, Share, on_devices
+from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset
 from pytest_accel.frameworks.tensorflow.training import Trainer
 from pytest_accel.records import DataSource, Training, Workload
 
@@ -49,7 +50,7 @@ class Learner:
         spread = devices.strategy()
         with spread.scope():
             self.trainer = image_classification.trainer(workload, spread.num_replicas_in_sync, seed)
-            self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
+            self._rate = self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
         self._spread = spread
         self._step = image_classification.compiled(self.trainer, spread)
         self._right = tf.function(self._count_right, autograph=False, jit_compile=devices.xla())
@@ -69,7 +70,7 @@ class Learner:
         """One pass over the training set; the mean loss of its steps."""
         losses = []
         for number, (images, labels) in enumerate(self._training_batches(epoch)):
-            self._set_learning_rate(epoch * self.dataset.steps_per_epoch + number)
+            self._rate.assign(self.rate_at(epoch * self.dataset.steps_per_epoch + number))
             losses.append(self._step(images, labels))
         return float(np.mean([float(loss) for loss in losses]))
 
@@ -98,16 +99,10 @@ class Learner:
         )
 
     def _training_batches(self, epoch: int) -> Iterator[Any]:
-        return self._read(lambda share: self.dataset.train(epoch, share))
+        return self.dataset.read(functools.partial(self.dataset.train, epoch))
 
     def _evaluation_batches(self) -> Iterator[Any]:
-        return self._read(self.dataset.evaluation)
-
-    def _read(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[Any]:
-        try:
-            yield from on_devices(batches)
-        except tf.errors.OpError as error:
-            raise self.dataset.explain(error) from error
+        return self.dataset.read(self.dataset.evaluation)
 
     def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         counts = self._spread.run(self._right_on_replica, args=(images, labels))
@@ -121,17 +116,13 @@ class Learner:
         once, five = (tf.reduce_sum(tf.cast(each, tf.int32)) for each in right)
         return once, five
 
-    def _set_learning_rate(self, step: int) -> None:
+    def rate_at(self, step: int) -> float:
         """Linear warm-up, then half a cosine: Loshchilov and Hutter, "SGDR" (2017), without restarts."""
         warmup = self.warmup_epochs * self.dataset.steps_per_epoch
         total = self.epochs * self.dataset.steps_per_epoch
         if step < warmup:
-            factor = (step + 1) / warmup
-        else:
-            factor = 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
-        rate = self.trainer.learning_rate
-        assert isinstance(rate, tf.Variable)
-        rate.assign(factor * self.peak_learning_rate)
+            return self.peak_learning_rate * (step + 1) / warmup
+        return self.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
 
     def _state(self) -> list[tf.Variable]:
         """All variables that the rest of the training depends on."""

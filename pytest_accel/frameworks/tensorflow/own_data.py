@@ -43,7 +43,9 @@ def own_data(
 
     def train(epoch: int, share: Share) -> tf.data.Dataset:
         drawn = int(np.random.default_rng([seed, epoch]).integers(2**31))
-        shuffled = training.shuffle(min(examples, SHUFFLED_AT_ONCE), seed=drawn, reshuffle_each_iteration=False)
+        shuffled = training.shuffle(
+            min(examples, SHUFFLED_AT_ONCE), seed=drawn, reshuffle_each_iteration=False
+        )
         return batches(shuffled.map(ready), steps * share.num_replicas_in_sync, share)
 
     def evaluation(share: Share) -> tf.data.Dataset:
@@ -57,7 +59,11 @@ def own_data(
 def _checked(name: str, dataset: tf.data.Dataset, image_size: int) -> tf.data.Dataset:
     spec = dataset.element_spec
     shapes = [one.shape for one in spec] if isinstance(spec, tuple) else []
-    if len(shapes) != 2 or not shapes[0].is_compatible_with([image_size, image_size, 3]) or shapes[1].rank != 0:
+    if (
+        len(shapes) != 2
+        or not shapes[0].is_compatible_with([image_size, image_size, 3])
+        or shapes[1].rank != 0
+    ):
         raise ValueError(
             f"{name} has elements of {spec}; give (image [{image_size}, {image_size}, 3], label []), one "
             "example each, or another image_size"

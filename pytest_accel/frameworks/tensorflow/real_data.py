@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +11,6 @@ import tensorflow as tf
 
 from pytest_accel.frameworks import values
 from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
-from pytest_accel.frameworks.tensorflow.datasets import on_devices
 from pytest_accel.records import DataSource, Workload
 
 
@@ -18,13 +19,8 @@ def endless(workload: Workload, source: DataSource) -> Iterator[Any]:
     dataset = image_datasets.dataset(workload, image_classification.SEED, source)
 
     def batches() -> Iterator[Any]:
-        epoch = 0
-        while True:
-            try:
-                yield from on_devices(lambda share: dataset.train(epoch, share))
-            except tf.errors.OpError as error:
-                raise dataset.explain(error) from error
-            epoch += 1
+        for epoch in itertools.count():
+            yield from dataset.read(functools.partial(dataset.train, epoch))
 
     return batches()
 

@@ -1,0 +1,231 @@
+"""Training to a target in TensorFlow: real training of ResNet-50 on a handful of images, on the CPU."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pytest_accel import frameworks
+from pytest_accel.learning import Learning
+from pytest_accel.records import Kind, TrainingPlan
+from pytest_accel.workloads import training
+
+EPOCHS = 3
+SOFTWARE = {"tensorflow": "as it is here"}
+
+
+@pytest.fixture(scope="module")
+def tensorflow():
+    loaded = frameworks.load("tensorflow")
+    loaded.start(Kind.CPU)
+    return loaded
+
+
+def stripes():
+    """Two classes of images that a person tells apart at once, noise added."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    images = rng.normal(size=(24, 32, 32, 3)).astype(np.float32)
+    images[labels == 1, ::2] += 2
+    images[labels == 0, :, ::2] += 2
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    return dataset.take(16), dataset.skip(16)
+
+
+@pytest.fixture
+def learning(tensorflow):
+    """``learning(seed)`` is training that has begun."""
+
+    def begun(seed=0, checkpoints=None, software=SOFTWARE, **parameters):
+        spec = training(
+            "resnet50",
+            framework="tensorflow",
+            dataset=stripes,
+            global_batch=8,
+            epochs=EPOCHS,
+            target=0.5,
+            image_size=32,
+            num_classes=2,
+            warmup_epochs=1,
+            **{"learning_rate": 0.01, **parameters},
+        )
+        plan = TrainingPlan(spec, EPOCHS, 0.5, (0,), lambda number: tensorflow.train(spec, number, stripes))
+        one = Learning(plan, seed, checkpoints, software=software)
+        return one, one.begin()
+
+    return begun
+
+
+def numbers(epochs):
+    return [(epoch.loss, epoch.top1, epoch.top5) for epoch in epochs]
+
+
+def curve(learning, seed=0, **given):
+    one, begun = learning(seed, **given)
+    return numbers([*begun.epochs, *(one.epoch() for _ in range(EPOCHS - len(begun.epochs)))])
+
+
+def test_it_learns_what_is_easy_to_learn(learning):
+    losses, top1, top5 = zip(*curve(learning, learning_rate=0.02), strict=True)
+    assert losses[-1] < losses[0]
+    assert all(0 <= share <= 1 for share in top1)
+    assert top5 == (1, 1, 1), "there are but two classes"
+
+
+def test_the_same_seed_gives_the_same_curve_to_the_last_bit_and_another_does_not(learning):
+    first = curve(learning)
+    assert curve(learning) == first
+    assert curve(learning, seed=1) != first
+
+
+def test_training_that_goes_on_from_a_checkpoint_comes_to_the_same(learning, tmp_path):
+    uninterrupted = curve(learning)
+    for _ in range(EPOCHS):  # each process trains one epoch and is ended
+        one, begun = learning(checkpoints=tmp_path)
+        epochs = [*begun.epochs, one.epoch()]
+    assert numbers(epochs) == uninterrupted
+    assert [path.name for path in tmp_path.iterdir()] == ["after-00003"]
+
+
+def test_a_checkpoint_of_other_software_is_not_gone_on_with(learning, tmp_path):
+    one, _ = learning(checkpoints=tmp_path)
+    one.epoch()
+    _, begun = learning(checkpoints=tmp_path, software={"tensorflow": "another"})
+    assert begun.epochs == ()
+
+
+def test_every_variable_trains(learning):
+    one, _ = learning(learning_rate=0.05)
+    for _ in range(EPOCHS):
+        one.epoch()
+    assert one.frozen_variables() == ()
+
+
+def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
+    from pytest_accel.frameworks.tensorflow.training import Trainer
+
+    update = Trainer.update
+
+    def all_but_the_first(self, gradients):
+        variables, momenta = self.variables, self.momenta
+        self.variables, self.momenta = variables[1:], momenta[1:]
+        update(self, gradients[1:])
+        self.variables, self.momenta = variables, momenta
+
+    monkeypatch.setattr(Trainer, "update", all_but_the_first)
+    one, _ = learning(learning_rate=0.05)
+    for _ in range(EPOCHS):
+        one.epoch()
+    (name,) = one.frozen_variables()
+    assert "(7, 7, 3, 64)" in name
+
+
+def test_the_rate_warms_up_and_then_falls_to_nothing(tensorflow):
+    from pytest_accel.frameworks.tensorflow import learning as module
+
+    one = module.Learner.__new__(module.Learner)
+    one.epochs, one.warmup_epochs, one.peak_learning_rate = 10, 2.0, 0.1
+    one.dataset = SimpleNamespace(steps_per_epoch=10)
+    rates = [one.rate_at(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.005)
+    assert max(rates) == rates[20] == pytest.approx(0.1)
+    assert rates == sorted(rates[:21]) + sorted(rates[21:], reverse=True)
+    assert 0 < rates[-1] < 1e-3
+
+
+class TestDigits:
+    def make(self, seed=0, batch=64):
+        import tensorflow as tf
+
+        from pytest_accel.frameworks.tensorflow.digits import digits
+
+        return digits(batch, 32, 10, tf.float32, seed)
+
+    def epoch(self, dataset, number):
+        from pytest_accel.frameworks.tensorflow.datasets import Share
+
+        batches = list(dataset.train(number, Share()))
+        return [np.concatenate([batch[part].numpy() for batch in batches]) for part in (0, 1)]
+
+    def test_are_what_scikit_learn_ships(self):
+        from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Share
+
+        dataset = self.make()
+        assert (dataset.train_examples, dataset.evaluation_examples) == (22 * 64, 360)
+        images, labels = self.epoch(dataset, 0)
+        assert images.shape == (22 * 64, 32, 32, 3)
+        assert set(labels) == set(range(10))
+        held_out = np.concatenate([batch[1].numpy() for batch in dataset.evaluation(Share())])
+        assert (held_out != NO_LABEL).sum() == 360
+
+    def test_come_in_another_order_each_epoch_and_the_same_whenever_asked(self):
+        first, again, other = (
+            self.epoch(self.make(), 1),
+            self.epoch(self.make(), 1),
+            self.epoch(self.make(), 2),
+        )
+        np.testing.assert_array_equal(first[0], again[0])
+        assert not np.array_equal(first[0], other[0])
+
+    def test_are_shared_among_hosts_without_a_rest(self):
+        from pytest_accel.frameworks.tensorflow.datasets import Share
+
+        whole = self.epoch(self.make(), 0)[1]
+        parts = [
+            np.concatenate([labels.numpy() for _, labels in self.make().train(0, Share(2, host, 4))])
+            for host in (0, 1)
+        ]
+        assert [len(part) for part in parts] == [len(whole) // 2] * 2
+        step = [parts[0][:32], parts[1][:32]]
+        np.testing.assert_array_equal(np.concatenate(step), whole[:64])
+
+    def test_need_as_many_classes(self):
+        import tensorflow as tf
+
+        from pytest_accel.frameworks.tensorflow.digits import digits
+
+        with pytest.raises(ValueError, match="has 10 classes: num_classes=9 is too few"):
+            digits(64, 32, 9, tf.float32, 0)
+
+
+class TestOwnData:
+    def make(self, make, **given):
+        import tensorflow as tf
+
+        from pytest_accel.frameworks.tensorflow.own_data import own_data
+
+        sizes = {"batch": 8, "image_size": 32, "num_classes": 2, "dtype": tf.float32, "seed": 0}
+        return own_data(make, **{**sizes, **given})
+
+    def test_is_shuffled_by_seed_and_epoch(self):
+        from pytest_accel.frameworks.tensorflow.datasets import Share
+
+        def epoch(number, **given):
+            batches = self.make(stripes, **given).train(number, Share())
+            return np.concatenate([images.numpy() for images, _ in batches])
+
+        np.testing.assert_array_equal(epoch(0), epoch(0))
+        assert not np.array_equal(epoch(0), epoch(1))
+        assert not np.array_equal(epoch(0), epoch(0, seed=1))
+
+    @pytest.mark.parametrize(
+        ("make", "fault"),
+        [
+            (lambda: stripes()[0], "gives _TakeDataset; give two tf.data.Datasets: training and evaluation"),
+            (lambda: [each.batch(4) for each in stripes()], "gives list; give two"),
+            (lambda: tuple(each.batch(4) for each in stripes()), r"give \(image \[32, 32, 3\], label \[\]\)"),
+            (lambda: tuple(each.repeat() for each in stripes()), "repeats for ever: leave out .repeat()"),
+        ],
+    )
+    def test_of_another_form_is_refused(self, make, fault):
+        with pytest.raises(ValueError, match=fault):
+            self.make(make)
+
+    def test_with_a_label_out_of_range_is_named(self):
+        dataset = self.make(stripes, num_classes=1)
+        with pytest.raises(Exception, match="a label is outside 0 to num_classes - 1 = 0"):
+            list(dataset.read(lambda share: dataset.train(0, share)))
