@@ -136,7 +136,8 @@ def main() -> None:
 
 
 def train(results: Path, at_once: int) -> None:
-    wanted = [(name, seed) for name in (*SEEDS, *FAULTS) for seed in SEEDS.get(name, SEEDS_OF_A_FAULT)]
+    order = ("baseline", *FAULTS, "unchanged")
+    wanted = [(name, seed) for name in order for seed in SEEDS.get(name, SEEDS_OF_A_FAULT)]
     there = {(line["name"], line["seed"]) for line in _read(results)}
     left = [case for case in wanted if case not in there]
     threads = str(max(1, (os.cpu_count() or 1) // at_once))

@@ -13,6 +13,7 @@ import pytest
 from pytest_accel import options
 from pytest_accel.fixture import uses_accel
 from pytest_accel.records import Result
+from pytest_accel.reports import progress
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.interleaved import Interleaved
 from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
@@ -69,6 +70,7 @@ class ItemsInChildren:
             watch=self._session.watch,
             every_package=self._session.other is not None,
             checkpoints=_checkpoints(item.config),
+            progress=functools.partial(progress.shown, item.config),
         )
         if self._session.other is None:
             gate = self._session.gate(item)

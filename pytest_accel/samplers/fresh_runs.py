@@ -91,7 +91,11 @@ class FreshRuns:
         self.least = len(asked.seeds)
         seed = nth_seed(asked.seeds, self._runs)
         training = RemoteTraining(test)
-        with checkpoints(self._task.checkpoints, self._task.item.nodeid, plan.workload, seed) as folder:
+        title = f"{self._task.item.name}, seed {seed}"
+        with (
+            checkpoints(self._task.checkpoints, self._task.item.nodeid, plan.workload, seed) as folder,
+            self._task.progress(title, asked.epochs) as told,
+        ):
             curve = train(
                 training,
                 asked.epochs,
@@ -99,6 +103,7 @@ class FreshRuns:
                 checkpoints=folder,
                 startup_time_s=plan.startup_time_s,
                 watch=lambda: self._task.watch_beside(test),
+                told=told,
             )
         self._runs += 1
         return curve, training.provenance

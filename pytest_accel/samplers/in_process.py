@@ -61,7 +61,13 @@ class TrainingInProcess:
     def next(self) -> Run:
         plan = self._plan
         curve = train(
-            self, plan.epochs, plan.seeds[0], checkpoints=None, startup_time_s=0.0, watch=self._watch
+            self,
+            plan.epochs,
+            plan.seeds[0],
+            checkpoints=None,
+            startup_time_s=0.0,
+            watch=self._watch,
+            told=lambda _number, _epoch: None,
         )
         return Run(plan.workload, curve, self._provenance(plan.workload.framework))
 

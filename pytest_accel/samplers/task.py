@@ -11,11 +11,18 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.records import Accelerator, Conditions
+from pytest_accel.records import Accelerator, Conditions, Epoch
 from pytest_accel.samplers import command
 from pytest_accel.samplers.child import started
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.remote_test import RemoteTest
+
+Progress = contextlib.AbstractContextManager[Callable[[int, Epoch], None]]
+"""Shows a person how far training is: told of each epoch, by its number, while it is open."""
+
+
+def _unseen(title: str, epochs: int) -> Progress:
+    return contextlib.nullcontext(lambda _number, _epoch: None)
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Task:
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
     ids that are our own. ``every_package``: see RemoteSteps. Training keeps in folders under ``checkpoints``
-    what it needs to go on after it was ended.
+    what it needs to go on after it was ended, and is shown by ``progress``, given a title and the epochs.
     """
 
     item: pytest.Item
@@ -34,6 +41,7 @@ class Task:
     watch: Callable[[frozenset[int]], Conditions]
     every_package: bool = False
     checkpoints: Path | None = None
+    progress: Callable[[str, int], Progress] = _unseen
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
         """What goes on now beside this session and these tests of it."""

@@ -32,18 +32,24 @@ def train(
     checkpoints: Path | None,
     startup_time_s: float,
     watch: Callable[[], Conditions],
+    told: Callable[[int, Epoch], None],
 ) -> Curve:
     """Train so many epochs; ``watch`` tells what else goes on, before and after each.
+
+    ``told`` hears of every epoch, also of those that an earlier process trained.
 
     Raises InvalidRun for training that diverges, and for a share that is none.
     """
     conditions = [watch()]
     begun = subject.begin(seed, checkpoints)
     seen = list(begun.epochs)
+    for number, epoch in enumerate(seen, 1):
+        told(number, epoch)
     while len(seen) < epochs:
         number = len(seen) + 1
         epoch = subject.epoch(number)
         _check(epoch, number, seed)
+        told(number, epoch)
         seen.append(epoch)
         conditions.append(watch())
     return Curve(

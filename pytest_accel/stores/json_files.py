@@ -48,12 +48,12 @@ class JsonStore:
 
         Those that cannot be read are left out.
         """
-        file = self.path(benchmark, framework).relative_to(self.home)
-        for home in sorted(self.folder.glob("*/")):
-            with contextlib.suppress(BrokenBaseline, StoreError):
-                baseline = None if home == self.home else self._read(home / file)
-                if baseline is not None:
-                    yield home.name, baseline
+        for home in sorted(self.folder.glob("[!.]*/")):
+            if home != self.home:
+                with contextlib.suppress(BrokenBaseline, StoreError):
+                    baseline = JsonStore(self.folder, home.name).load(benchmark, framework)
+                    if baseline is not None:
+                        yield home.name, baseline
 
     def baselines(self) -> tuple[Baseline, ...]:
         """Every baseline of this identity that can be read, sorted by path.

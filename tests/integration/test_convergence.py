@@ -7,6 +7,7 @@ not how a network learns; tests/test_tensorflow_learning.py trains a real one.
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -23,7 +24,7 @@ class Framework:
         pass
 
     def provenance(self):
-        return {"tensorflow": "0.0"}
+        return {"tensorflow": os.environ.get("VERSION", "0.0")}
 
     def train(self, workload, seed, data):
         from pathlib import Path
@@ -37,7 +38,7 @@ class Framework:
             if KILLED_IN == str(epoch + 1) and not os.path.exists("killed"):
                 open("killed", "w").close()
                 os.kill(os.getpid(), 9)
-            clock.now_s += 10.0
+            clock.now_s += float(os.environ.get("EPOCH_TIME_S", "10"))
             state["trained"] += 1
             with open("trained.txt", "a") as file:
                 file.write(f"{seed} {epoch + 1}\\n")
@@ -127,7 +128,7 @@ def test_one_unchanged_seed_passes(training):
     assert result.ret == pytest.ExitCode.OK
     assert result.benchmark["outcome"] == "passed"
     metrics = {comparison["metric"] for comparison in result.benchmark["comparisons"]}
-    assert metrics == {"epochs_to_target", "best_top1", "final_top1"}
+    assert metrics == {"time_to_target_s", "epochs_to_target", "best_top1", "final_top1"}
     assert result.benchmark["metrics"]["time_to_target_s"] == 60
 
 
@@ -197,6 +198,75 @@ def test_seeds_may_be_chosen(training, project):
     assert [run["seed"] for run in project.baseline()["accepted"][0]["runs"]] == [7, 9, 10]
 
 
-def test_two_environments_are_compared_seed_by_seed(training, project):
-    result = training("--accel-against=env FASTER=2 python")
-    assert result.benchmark is not None
+def test_a_layer_that_does_not_train_regresses_and_is_not_recorded(training, project):
+    record(training)
+    result = training(FROZEN=1)
+    assert result.benchmark["outcome"] == "regressed"
+    assert result.benchmark["reason"].startswith(
+        "kernel (3, 3) did not change in 8 epochs of training: not updated"
+    )
+    updated = training("--accel-update-baselines", "--accel-runs=5", FROZEN=1)
+    assert updated.benchmark["outcome"] == "invalid"
+    assert len(project.baseline()["accepted"]) == 1
+
+
+def test_slower_epochs_regress_in_time_and_cost(training):
+    record(training)
+    result = training("--accel-price=6.70", EPOCH_TIME_S=20)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    outcomes = {one["metric"]: one["outcome"] for one in result.benchmark["comparisons"]}
+    assert outcomes == {
+        "time_to_target_s": "regressed",
+        "cost_to_target_usd": "regressed",
+        "epochs_to_target": "passed",
+        "best_top1": "passed",
+        "final_top1": "passed",
+    }
+    assert result.benchmark["reason"].startswith("time to target is 120 s, worse than the baseline's 58 s by")
+    assert result.benchmark["metrics"]["cost_to_target_usd"] == pytest.approx(120 / 3600 * 6.70)
+    assert result.benchmark["metrics"]["cost_per_epoch_usd"] == pytest.approx(20 / 3600 * 6.70)
+
+
+def test_a_baseline_of_other_hardware_judges_what_does_not_depend_on_it(training, project):
+    training("--accel-update-baselines", "--accel-runs=5", "--accel-identity=theirs")
+    slower = training(EPOCH_TIME_S=20)
+    assert slower.ret == pytest.ExitCode.OK
+    assert slower.benchmark["outcome"] == "passed"
+    assert {one["metric"] for one in slower.benchmark["comparisons"]} == {
+        "epochs_to_target", "best_top1", "final_top1",
+    }  # fmt: skip
+    slower.stdout.fnmatch_lines([
+        "note *: nothing is stored for cpu-*: compared with the baseline of theirs in what does not depend "
+        "on hardware, so times and costs are not"
+    ])  # fmt: skip
+    worse = training(FALLS_TO=0.5)
+    assert worse.benchmark["outcome"] == "regressed"
+
+
+def test_recording_what_is_missing_asks_for_this_hardware(training, project):
+    training("--accel-update-baselines", "--accel-runs=5", "--accel-identity=theirs")
+    result = training("--accel-record-missing", "--accel-runs=5")
+    assert result.benchmark["outcome"] == "recorded"
+    assert len(project.baseline_files) == 2
+
+
+def test_other_software_does_not_go_on_with_what_was_left(training, project):
+    training(KILLED_IN=4)
+    training(VERSION="0.1")
+    assert trained(project) == [(0, 1), (0, 2), (0, 3), *((0, epoch) for epoch in range(1, 9))]
+
+
+@pytest.mark.parametrize(("faster", "outcome"), [(1, "passed"), (2, "regressed")])
+def test_two_environments_are_compared_seed_by_seed(training, project, faster, outcome):
+    result = training(f"--accel-against=env FASTER={faster} {sys.executable}", "--accel-runs=5")
+    assert result.benchmark["outcome"] == outcome
+    seeds = [[run["seed"] for run in result.benchmark[side]] for side in ("runs", "reference_runs")]
+    assert seeds == [[0, 1, 2, 3, 4]] * 2
+    assert project.baseline_files == []
+
+
+def test_an_environment_that_does_not_get_there_is_named(training):
+    result = training(f"--accel-against=env FASTER=0.5 {sys.executable}")
+    assert result.benchmark["outcome"] == "invalid"
+    assert "FASTER=0.5" in result.benchmark["reason"]
+    assert "seed 0 does not reach 90.0 % top-1" in result.benchmark["reason"]
