@@ -57,3 +57,15 @@ def test_ci_runs_the_test_command_of_the_readme():
     command = re.search(r"^<!-- tests -->\n```sh\n(.+)\n```$", readme, re.MULTILINE)[1]
     assert command.endswith("/pytest")
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
+
+
+def test_the_arguments_of_training_are_documented():
+    import inspect
+
+    from pytest_accel.calls import Accel
+    from pytest_accel.workloads import _TRAINING, DATASETS
+
+    text = (ROOT / "docs/convergence.md").read_text()
+    arguments = set(inspect.signature(Accel.convergence).parameters) - {"self", "workload", "parameters"}
+    assert {name for name in arguments | set(_TRAINING) if f"`{name}`" not in text} == set()
+    assert {name for name in DATASETS if f'`"{name}"`' not in text} == set()

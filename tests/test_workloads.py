@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.workloads import PRECISIONS, workload
+from pytest_accel.workloads import PRECISIONS, input_pipeline, training, workload
 
 
 def resnet50(**arguments):
@@ -102,3 +103,67 @@ def test_knowing_workloads_and_frameworks_imports_none():
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def named():
+    """Stands for a dataset of the user's own."""
+
+
+class TestTraining:
+    def make(self, **arguments):
+        asked = {"framework": "tensorflow", "dataset": "digits", "epochs": 8, "target": 0.95}
+        return training("resnet50", **{**asked, **arguments})
+
+    def test_a_dataset_brings_its_recipe_along(self):
+        digits, imagenet = self.make(), self.make(dataset="imagenet", epochs=90)
+        assert (digits.examples_per_step, imagenet.examples_per_step) == (64, 1024)
+        assert digits.parameters["num_classes"] == 10
+        assert imagenet.parameters["num_classes"] == 1000
+        assert (digits.parameters["deterministic"], imagenet.parameters["deterministic"]) == (True, False)
+
+    def test_the_rate_is_in_proportion_to_the_batch(self):
+        assert self.make(global_batch=128).parameters["learning_rate"] == pytest.approx(0.1)
+        assert self.make(dataset="imagenet", global_batch=256).parameters["learning_rate"] == pytest.approx(
+            0.1
+        )
+
+    def test_what_is_given_wins(self):
+        made = self.make(learning_rate=0.3, image_size=64)
+        assert (made.parameters["learning_rate"], made.parameters["image_size"]) == (0.3, 64)
+
+    def test_a_function_goes_by_its_name(self):
+        made = self.make(dataset=named, global_batch=8)
+        assert (made.parameters["dataset"], made.examples_per_step) == (f"{__name__}.named", 8)
+
+    @pytest.mark.parametrize(
+        ("arguments", "fault"),
+        [
+            ({"dataset": "cifar"}, "Unknown dataset 'cifar'; allowed: digits, imagenet, or a function that"),
+            ({"epochs": 0}, "epochs=0 is not allowed; give a whole number from 1"),
+            ({"target": 95}, "target=95.0 is not allowed; give a share of top-1 above 0 and up to 1"),
+            ({"warmup_epochs": 8}, "warmup_epochs=8 leaves nothing of 8 epochs"),
+            ({"deterministic": 1}, "deterministic=1 is not allowed; give True or False"),
+            ({"dataset": named}, "global_batch=None is not allowed; give a whole number from 1"),
+            ({"global_batch": "x"}, "global_batch='x' is not allowed"),
+            ({"lr": 0.1}, "unknown parameter 'lr'; allowed: "),
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, arguments, fault):
+        with pytest.raises(ValueError, match=re.escape(fault)):
+            self.make(**arguments)
+
+
+def test_real_data_is_other_work_than_synthetic():
+    synthetic = workload("resnet50", framework="tensorflow", global_batch=64)
+    real = workload("resnet50", framework="tensorflow", global_batch=64, dataset="imagenet")
+    assert "dataset" not in synthetic.parameters
+    assert real.parameters["dataset"] == "imagenet"
+    assert real.hash != synthetic.hash
+
+
+def test_a_pipeline_has_no_recipe():
+    alone = input_pipeline(framework="tensorflow", dataset="digits", global_batch=None)
+    assert alone.name == "input_pipeline"
+    assert set(alone.parameters) == {"dataset", "precision", "image_size", "num_classes"}
+    with pytest.raises(ValueError, match="unknown parameter 'momentum'"):
+        input_pipeline(framework="tensorflow", dataset="digits", global_batch=8, momentum=0.9)
