@@ -121,7 +121,7 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
     for _ in range(EPOCHS):
         one.epoch()
     (name,) = one.frozen_variables()
-    assert "(7, 7, 3, 64)" in name
+    assert name == "variable 1 of 161 (kernel 7x7x3x64)"
 
 
 def test_the_rate_warms_up_and_then_falls_to_nothing(tensorflow):

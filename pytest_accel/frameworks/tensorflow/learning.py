@@ -92,9 +92,11 @@ class Learner:
 
     def frozen_variables(self) -> tuple[str, ...]:
         """Trainable variables whose every bit is as it was at the start."""
+        variables = self.trainer.variables
         return tuple(
-            f"{variable.name} {tuple(variable.shape)}"
-            for variable, initial in zip(self.trainer.variables, self._initial, strict=True)
+            f"variable {number} of {len(variables)} ({variable.name.partition(':')[0]} "
+            f"{'x'.join(map(str, variable.shape))})"
+            for number, (variable, initial) in enumerate(zip(variables, self._initial, strict=True), 1)
             if _checksum(variable) == initial
         )
 
