@@ -177,6 +177,8 @@ def test_odd_names_keep_one_line_a_row(name):
         ("throughput", 1.5e300, "1.5e+300 examples/s"),
         ("peak_memory_bytes", 811_597_824, "774 MiB"),
         ("peak_memory_bytes", 150_000_000_000, "140 GiB"),
+        ("cost_to_target_usd", 55.04, "55 USD"),
+        ("best_top1", 0.9639, "96.4 %"),
         ("final_loss", 2.3456, "2.35"),
         ("final_loss", float("nan"), "nan"),
         ("peak_memory_bytes", None, "-"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +138,49 @@ def test_the_rate_warms_up_and_then_falls_to_nothing(tensorflow):
     assert max(rates) == rates[20] == pytest.approx(0.1)
     assert rates == sorted(rates[:21]) + sorted(rates[21:], reverse=True)
     assert 0 < rates[-1] < 1e-3
+
+
+TWO_REPLICAS = """
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from pytest_accel.frameworks.tensorflow import devices, learning
+from pytest_accel.workloads import training
+
+def twice(count):
+    images = np.random.default_rng(0).normal(size=(count, 32, 32, 3)).astype(np.float32)
+    labels = np.arange(count) % 2
+    return tf.data.Dataset.from_tensor_slices((np.repeat(images, 2, 0), np.repeat(labels, 2)))
+
+def data():
+    return twice(4), twice(5)
+
+def trained(batch):
+    spec = training("resnet50", framework="tensorflow", dataset=data, epochs=2, target=0.5,
+        global_batch=batch, image_size=32, num_classes=2, learning_rate=0.01, warmup_epochs=0)
+    one = learning.training(spec, 0, data)
+    one.compile()
+    return [round(one.train(0), 3), *one.evaluate()], one.evaluation_examples
+
+print(trained(8))
+spread = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+devices.strategy = lambda: spread
+print(trained(8))
+"""
+
+
+def test_replicas_share_training_and_evaluation():
+    """Two CPU devices stand in for two GPUs. The mean loss of an epoch in one step is the same but for batch
+    normalization, which sees half a batch; ten images are evaluated in batches of eight, none twice."""
+    ran = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True, check=True)
+    (one, count), (two, counted) = (ast.literal_eval(line) for line in ran.stdout.splitlines())
+    assert count == counted == 10
+    assert two[0] == pytest.approx(one[0], rel=0.2)
+    for _, top1, top5 in (one, two):
+        assert top5 == 1
+        assert (10 * top1) % 2 == pytest.approx(0, abs=1e-6), "each image is there twice"
 
 
 class TestDigits:

@@ -13,7 +13,8 @@ RATES = {"throughput": " examples/s", "throughput_per_usd_per_hour": " examples/
 def quantity(metric: str, value: float | None) -> str:
     """A metric's value as people say it: ``397 ms``, ``161 examples/s``, ``774 MiB``; three digits.
 
-    The unit is in the metric's name: ``_s`` ends a time in seconds, ``_bytes`` a size.
+    The unit is in the metric's name: ``_s`` ends a time in seconds, ``_bytes`` a size, ``_usd`` a cost,
+    ``top1`` and ``top5`` a share.
     """
     if value is None:
         return "-"
@@ -23,12 +24,17 @@ def quantity(metric: str, value: float | None) -> str:
         return _scaled(value, TIME_UNITS)
     if metric.endswith("_bytes"):
         return _scaled(value, MEMORY_UNITS)
+    if metric.endswith("_usd"):
+        return f"{_three_digits(value)} USD"
+    if metric.endswith(("top1", "top5")):
+        return f"{100 * value:.1f} %"
     return _three_digits(value) + RATES.get(metric, "")
 
 
 def label(metric: str) -> str:
     """A metric's name without its unit: ``step time`` for ``step_time_s``."""
-    return metric.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+    bare = metric.removesuffix("_s").removesuffix("_bytes").removesuffix("_usd")
+    return bare.replace("_", " ").replace("top1", "top-1").replace("top5", "top-5")
 
 
 def percent(fraction: float) -> str:

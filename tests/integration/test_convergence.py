@@ -130,6 +130,11 @@ def test_one_unchanged_seed_passes(training):
     metrics = {comparison["metric"] for comparison in result.benchmark["comparisons"]}
     assert metrics == {"time_to_target_s", "epochs_to_target", "best_top1", "final_top1"}
     assert result.benchmark["metrics"]["time_to_target_s"] == 60
+    result.stdout.fnmatch_lines([
+        "passed * best top-1 * 99.0 % * 99.0 % *",
+        "passed  test_it.py::test_top1: one seed lies where the baseline's seeds do: *; the smallest losses "
+        "that 1 seed against 5 could have shown: *epochs to target *, best top-1 *, final top-1 *",
+    ])  # fmt: skip
 
 
 def test_training_that_never_gets_there_regresses(training):
@@ -190,6 +195,12 @@ def test_what_makes_no_sense_is_named(training, project, arguments, fault):
     result = training()
     assert result.benchmark["outcome"] == "invalid"
     assert fault in result.benchmark["reason"]
+
+
+def test_debugging_trains_one_seed_here(training, project):
+    result = training("--accel-in-process")
+    assert result.benchmark["outcome"] == "no_baseline"
+    assert [run["seed"] for run in result.benchmark["runs"]] == [0]
 
 
 def test_seeds_may_be_chosen(training, project):
