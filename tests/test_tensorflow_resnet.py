@@ -85,7 +85,7 @@ def test_a_block_starts_as_the_identity(model, tf):
     assert all(not np.any(block.expand.gamma) for block in model.blocks)
     assert all(np.all(block.reduce.gamma == 1) and np.all(block.spatial.gamma == 1) for block in model.blocks)
     x = tf.nn.relu(tf.random.stateless_normal([2, 8, 8, 256], [0, 0]))
-    assert np.array_equal(model.blocks[1](x), x)
+    assert np.array_equal(model.blocks[1](x, training=True), x)
 
 
 def test_kernels_start_with_variance_2_over_fan_out(model):
@@ -104,7 +104,7 @@ def test_batch_norm_follows_the_formula(framework, tf):
     convolved = tf.nn.conv2d(x, layer.kernel, 1, "SAME").numpy()
     mean, variance = convolved.mean((0, 1, 2)), convolved.var((0, 1, 2))
 
-    y = layer(x)
+    y = layer(x, training=True)
 
     expected = (convolved - mean) / np.sqrt(variance + 1e-5) * layer.gamma.numpy() + layer.beta.numpy()
     np.testing.assert_allclose(y, expected, atol=1e-4)

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from pytest_accel import frameworks
+
 CONFTEST = """
 
 FASTER = float(os.environ.get("FASTER", "1"))  # so much sooner it gets there
@@ -83,6 +85,7 @@ def test_top1(accel):
 @pytest.fixture
 def training(project, monkeypatch):
     """A project with a benchmark that trains; ``training(variable=value)`` runs it."""
+    monkeypatch.setattr(frameworks, "load", frameworks.load)  # the project's conftest.py replaces it for good
     conftest = project.path / "conftest.py"
     conftest.write_text(conftest.read_text() + CONFTEST)
     project.benchmark(BENCHMARK.format(arguments=""))
