@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,8 +31,11 @@ from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
 from pytest_accel.learning import Learning
 from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict
 from pytest_accel.rules import curve
+from pytest_accel.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.stats import one_sided_quantile
 
 EPOCHS, TARGET = 8, 0.95
+MOST_SEEDS = 1000
 SEEDS = {"baseline": range(5), "unchanged": range(100, 120)}
 SEEDS_OF_A_FAULT = range(200, 205)
 
@@ -189,23 +194,30 @@ def report(lines: list[dict[str, Any]]) -> str:
     for line in sorted(lines, key=lambda line: line["seed"]):
         curves.setdefault(line["name"], []).append(codec.decode(Curve, line["curve"]))
     reference = curves.pop("baseline")
-    rows = [_row("baseline", reference, [])]
+    rows = [_row("baseline", reference, reference, [])]
     for name, seen in curves.items():
         alone = [curve.judge([one], reference, TARGET) for one in seen]
-        rows.append(_row(name, seen, alone, curve.judge(seen, reference, TARGET)))
+        rows.append(_row(name, seen, reference, alone, curve.judge(seen, reference, TARGET)))
     headers = [
         "planted",
         "seeds",
         "epochs to target",
         "best top-1",
         "final top-1",
-        "alone: caught",
-        "together",
+        "one seed: caught",
+        "all seeds",
+        "seeds needed",
     ]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 
-def _row(name: str, seen: list[Curve], alone: list[Verdict], together: Verdict | None = None) -> list[str]:
+def _row(
+    name: str,
+    seen: list[Curve],
+    reference: list[Curve],
+    alone: list[Verdict],
+    together: Verdict | None = None,
+) -> list[str]:
     def spread(numbers: list[float]) -> str:
         return f"{min(numbers):.3g} to {max(numbers):.3g}"
 
@@ -222,7 +234,27 @@ def _row(name: str, seen: list[Curve], alone: list[Verdict], together: Verdict |
         spread([100 * final_top1(one) for one in seen]),
         f"{caught} of {len(alone)}" + (f", {improved} improved" if improved else "") if alone else "",
         together.outcome.value if together else "",
+        needed(seen, reference) if together and together.outcome is not Outcome.REGRESSED else "",
     ]
+
+
+def needed(seen: list[Curve], reference: list[Curve]) -> str:
+    """How many seeds, here and in the baseline, would show the mean loss that these seeds have."""
+    epochs = statistics.fmean(epochs_to_target(one, TARGET) or math.inf for one in reference)
+    counts = []
+    for aspect in curve.aspects(TARGET, None, epochs):
+        ours, theirs = [aspect.of(one) for one in seen], [aspect.of(one) for one in reference]
+        before, examples = statistics.fmean(theirs), reference[0].evaluation_examples
+        worse = (statistics.fmean(ours) - before) * (1 if aspect.lower_is_better else -1)
+        sd = max(statistics.stdev(theirs), aspect.resolution(before, examples))
+        if worse > aspect.floor(before, examples):
+            counts += [next((n for n in range(2, MOST_SEEDS) if worse > _shown(n, sd)), MOST_SEEDS)]
+    return str(min(counts)) if counts else "no loss beyond the floors"
+
+
+def _shown(seeds: int, sd: float) -> float:
+    """The smallest loss that so many seeds on either side can show."""
+    return one_sided_quantile(CHANGE_CONFIDENCE, seeds - 1) * sd * math.sqrt(2 / seeds)
 
 
 def _read(results: Path) -> list[dict[str, Any]]:
