@@ -223,13 +223,14 @@ def _row(
 
     reached = [epochs_to_target(one, TARGET) for one in seen]
     epochs = [float(number) for number in reached if number is not None]
-    missed = f", {reached.count(None)} never" if None in reached else ""
+    said = [spread(epochs)] if epochs else []
+    said += [f"{reached.count(None)} never"] if None in reached else []
     caught = sum(verdict.outcome is Outcome.REGRESSED for verdict in alone)
     improved = sum(verdict.outcome is Outcome.IMPROVED for verdict in alone)
     return [
         name,
         str(len(seen)),
-        (spread(epochs) if epochs else "") + missed,
+        ", ".join(said),
         spread([100 * best_top1(one) for one in seen]),
         spread([100 * final_top1(one) for one in seen]),
         f"{caught} of {len(alone)}" + (f", {improved} improved" if improved else "") if alone else "",
