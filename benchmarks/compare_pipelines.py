@@ -116,15 +116,7 @@ def keras(folder: Path) -> Callable[[int], Iterable[Any]]:
 
     def augmented(image: Any, label: Any) -> Any:
         seed = tf.random.uniform([2], 0, 2**31 - 1, tf.int32)
-        begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
-            tf.shape(image),
-            bounding_boxes=tf.zeros([1, 0, 4]),
-            seed=seed,
-            min_object_covered=0.0,
-            aspect_ratio_range=(3 / 4, 4 / 3),
-            area_range=(0.08, 1.0),
-            use_image_if_no_bounding_boxes=True,
-        )
+        begin, extent = photographs.random_part(tf.shape(image), seed)
         crop = tf.image.resize(tf.slice(image, begin, extent), [SIZE, SIZE])
         crop = tf.image.random_flip_left_right(crop)
         normal = (crop - tf.constant(photographs.MEAN)) / tf.constant(photographs.STANDARD_DEVIATION)

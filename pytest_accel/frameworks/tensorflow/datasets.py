@@ -50,10 +50,10 @@ def _on_devices(batches: Callable[[Share], tf.data.Dataset]) -> Iterable[Any]:
     if devices.kind_in_use() is Kind.TPU or spread.num_replicas_in_sync > 1:
         distributed: Iterable[Any] = spread.distribute_datasets_from_function(batches)
         return distributed
-    whole: Iterable[Any] = batches(Share())
-    if devices.kind_in_use() is Kind.GPU:
-        whole = batches(Share()).apply(tf.data.experimental.prefetch_to_device("/GPU:0"))
-    return whole
+    whole = batches(Share())
+    on_gpu = devices.kind_in_use() is Kind.GPU
+    ready: Iterable[Any] = whole.apply(tf.data.experimental.prefetch_to_device("/GPU:0")) if on_gpu else whole
+    return ready
 
 
 def in_memory(

@@ -44,9 +44,9 @@ def imagenet(
     def train(epoch: int, share: Share) -> tf.data.Dataset:
         def example(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, label = _parsed(record, num_classes)
-            drawn = tf.stack([seed * 1_000_003 + epoch, tf.cast(number, tf.int32)])
-            return photographs.distorted(encoded, image_size, drawn, dtype), label
+            return photographs.distorted(encoded, image_size, tf.stack([drawn, number]), dtype), label
 
+        drawn = np.random.default_rng([seed, epoch, 1]).integers(2**31)
         per_replica = share.get_per_replica_batch_size(batch)
         numbered = records(epoch, share).repeat().enumerate(share.input_pipeline_id * 10**8)
         images = numbered.map(example, tf.data.AUTOTUNE, deterministic=True)

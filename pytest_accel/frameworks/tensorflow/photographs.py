@@ -10,13 +10,21 @@ STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 
 
 def distorted(encoded: tf.Tensor, size: int, seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """``[size, size, 3]`` of a random part, mirrored half of the time; ``seed`` is ``[2]``, int32.
+    """``[size, size, 3]`` of a random part, mirrored half of the time; ``seed`` is ``[2]`` integers."""
+    begin, extent = random_part(tf.io.extract_jpeg_shape(encoded), seed)
+    image = _cropped(encoded, tf.concat([begin[:2], extent[:2]], axis=0), size)
+    mirrored = tf.random.stateless_uniform([], seed) < 0.5
+    return _normal(tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image), dtype)
+
+
+def random_part(shape: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where a part of an image of this shape begins, and its extent: both ``[3]``, for ``tf.slice``.
 
     Szegedy et al., "Going Deeper with Convolutions" (2014), section 6: 8 to 100 % of the area, at an aspect
     ratio of 3/4 to 4/3.
     """
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.io.extract_jpeg_shape(encoded),
+        shape,
         bounding_boxes=tf.zeros([1, 0, 4]),
         seed=seed,
         min_object_covered=0.0,
@@ -24,10 +32,7 @@ def distorted(encoded: tf.Tensor, size: int, seed: tf.Tensor, dtype: tf.DType) -
         area_range=(0.08, 1.0),
         use_image_if_no_bounding_boxes=True,
     )
-    window = tf.concat([begin[:2], extent[:2]], axis=0)
-    image = _cropped(encoded, window, size)
-    mirrored = tf.random.stateless_uniform([], seed) < 0.5
-    return _normal(tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image), dtype)
+    return begin, extent
 
 
 def central(encoded: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
