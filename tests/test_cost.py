@@ -16,7 +16,7 @@ TPU, GPU = PUBLISHED["convergence"]
 
 
 def usd_per_hour(row):
-    return price_book.price(row["price"]).usd_per_hour
+    return price_book.price(row["prices"][0]).usd_per_hour
 
 
 def time_to_target_s(row, target):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_accel.records import Outcome, Result
-from pytest_accel.reports.units import label, percent, quantity
+from pytest_accel.reports.units import label, one_line, percent, quantity
 
 
 class Line(NamedTuple):
@@ -68,7 +68,7 @@ def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
     """Name and throughput of each benchmark."""
     names = _short_names([result.nodeid for result in results])
     throughputs = [_throughput(result.metrics) for result in results]
-    return list(zip(map(_one_line, names), throughputs, strict=True))
+    return list(zip(map(one_line, names), throughputs, strict=True))
 
 
 def _throughput(metrics: Mapping[str, float | None]) -> str:
@@ -121,11 +121,6 @@ def _test_name(nodeid: str) -> str:
 def _without_folders(nodeid: str) -> str:
     file, separator, test = nodeid.partition("::")
     return file.rpartition("/")[2] + separator + test
-
-
-def _one_line(name: str) -> str:
-    """A name without line breaks, which the id of a parameter may hold."""
-    return " ".join(name.split())
 
 
 def _reference(results: Sequence[Result]) -> str:

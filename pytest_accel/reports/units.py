@@ -1,4 +1,4 @@
-"""Numbers and names of metrics as people say them."""
+"""Numbers and names as people read them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def label(metric: str) -> str:
     """A metric's name without its unit: ``step time`` for ``step_time_s``."""
     bare = metric.removesuffix("_s").removesuffix("_bytes").removesuffix("_usd")
     return bare.replace("_", " ").replace("top1", "top-1").replace("top5", "top-5")
+
+
+def one_line(text: str) -> str:
+    """A name as a terminal can show it: no line breaks, and what it would obey or hide as an escape."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in " ".join(text.split())
+    )
 
 
 def percent(fraction: float) -> str:

@@ -1,0 +1,63 @@
+"""What can stand in one table, whoever measured it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_accel import cost
+from pytest_accel.records import Price
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was trained, on what and with what. ``dataset`` is "synthetic" where the data was made up."""
+
+    hardware: str
+    software: str
+    workload: str
+    dataset: str
+    precision: str
+    global_batch: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Examples / s, and what the machine costs if that is known."""
+
+    setting: Setting
+    throughput: float
+    price: Price | None
+
+    @property
+    def per_usd_per_hour(self) -> float | None:
+        """Examples / s for each USD / h."""
+        if self.price is None:
+            return None
+        return cost.throughput_per_usd_per_hour(self.throughput, self.price.usd_per_hour)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 as a share, and how long a target took: epochs and seconds, None where it was not reached."""
+
+    setting: Setting
+    best_top1: float
+    target: float
+    epochs_to_target: float | None
+    time_to_target_s: float | None
+    price: Price | None
+
+    @property
+    def cost_to_target_usd(self) -> float | None:
+        """USD until the target."""
+        if self.price is None or self.time_to_target_s is None:
+            return None
+        return cost.cost_usd(self.time_to_target_s, self.price.usd_per_hour)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that one source has."""
+
+    speeds: tuple[Speed, ...]
+    accuracies: tuple[Accuracy, ...]

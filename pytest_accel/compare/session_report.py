@@ -1,0 +1,95 @@
+"""What a session measured, from its JSON report (``--accel-json``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, cast
+
+from pytest_accel.codec import CodecError, decode
+from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.records import Accelerator, Price, Scalar
+from pytest_accel.reports.json_report import SCHEMA
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ReportedSession:
+    """What holds for all benchmarks of a report."""
+
+    accelerator: Accelerator
+    price: Price | None = None
+
+
+@dataclass(frozen=True)
+class ReportedBenchmark:
+    """The part of a benchmark's report that is compared."""
+
+    nodeid: str
+    workload: Mapping[str, Scalar] | None
+    metrics: Mapping[str, float | None]
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+def results(data: Mapping[str, Any]) -> Results:
+    """The rows of a report; a benchmark that measured nothing has none.
+
+    Raises CodecError that names the field.
+    """
+    if data.get("schema") != SCHEMA:
+        raise CodecError(
+            "schema", f"{data.get('schema')!r} is none that this pytest-accel reads, which is {SCHEMA}"
+        )
+    session = _picked(ReportedSession, data)
+    speeds, accuracies = [], []
+    for benchmark in _benchmarks(data):
+        throughput, best_top1 = benchmark.metrics.get("throughput"), benchmark.metrics.get("best_top1")
+        if benchmark.workload is None or throughput is None:
+            continue
+        setting = _setting(session.accelerator, benchmark, benchmark.workload)
+        speeds.append(Speed(setting, throughput, session.price))
+        target = benchmark.workload.get("target")
+        if best_top1 is not None and isinstance(target, int | float):
+            accuracies.append(
+                Accuracy(
+                    setting,
+                    best_top1,
+                    target,
+                    benchmark.metrics.get("epochs_to_target"),
+                    benchmark.metrics.get("time_to_target_s"),
+                    session.price,
+                )
+            )
+    return Results(tuple(speeds), tuple(accuracies))
+
+
+def _benchmarks(data: Mapping[str, Any]) -> list[ReportedBenchmark]:
+    benchmarks = data.get("benchmarks")
+    if not isinstance(benchmarks, list) or not all(isinstance(each, dict) for each in benchmarks):
+        raise CodecError("benchmarks", "a list of objects expected")
+    return [_picked(ReportedBenchmark, each) for each in benchmarks]
+
+
+def _picked(cls: type[T], data: Mapping[str, Any]) -> T:
+    """The record from an object that has more fields than it."""
+    return decode(
+        cls, {field.name: data[field.name] for field in fields(cast(Any, cls)) if field.name in data}
+    )
+
+
+def _setting(
+    accelerator: Accelerator, benchmark: ReportedBenchmark, workload: Mapping[str, Scalar]
+) -> Setting:
+    framework = str(workload.get("framework"))
+    version = benchmark.provenance.get(framework)
+    several = f"{accelerator.devices}x " if accelerator.devices > 1 else ""
+    batch = workload.get("examples_per_step")
+    return Setting(
+        hardware=f"{several}{accelerator.model}",
+        software=framework if version is None else f"{framework} {version}",
+        workload=benchmark.nodeid if workload.get("name") == "measure" else str(workload.get("name")),
+        dataset=str(workload.get("dataset", "synthetic")),
+        precision=str(workload.get("precision", "-")),
+        global_batch=batch if isinstance(batch, int) else 0,
+    )

@@ -1,0 +1,141 @@
+"""``pytest-accel compare``: the published tables, a report beside them, and what is said of bad files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_accel import cli
+from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Verdict, Workload
+from pytest_accel.reports import json_report
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT / "baselines/published/riseml-2018-04.json"
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    def run(*sources):
+        code = cli.main(["compare", *map(str, sources)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def report(tmp_path):
+    def report(metrics, price=None, name="resnet50", nodeid="test_it.py::test_it", **parameters):
+        workload = Workload(name, "tensorflow", 1024, {"precision": "mixed_bfloat16", **parameters})
+        verdict = Verdict(Outcome.NO_BASELINE, "nothing stored")
+        result = Result(nodeid, verdict, workload, (), metrics, {"tensorflow": "2.21.0"})
+        hardware = Accelerator("gpu-x4", Kind.GPU, "X100", 4)
+        path = tmp_path / "report.json"
+        json_report.write(path, hardware, price, {}, [result])
+        return path
+
+    return report
+
+
+def row(printed, *words):
+    """The cells of the one line that has all these words."""
+    (line,) = (line for line in printed.splitlines() if all(word in line for word in words))
+    return line.split()
+
+
+def test_the_published_tables(run):
+    code, printed, _ = run("published/riseml-2018-04")
+
+    assert code == 0
+    assert {"3186", "476"} <= set(row(printed, "TPUv2-8", "synthetic"))
+    assert {"3128", "256"} <= set(row(printed, "TensorFlow", "synthetic", "p3.8xlarge-2018-04"))
+    assert "375" in row(printed, "3128", "reserved")
+    assert {"3280", "768"} <= set(row(printed, "MXNet", "12.20"))
+    assert {"64", "54.6", "8.15"} <= set(row(printed, "TPUv2-8", "75.7"))
+    assert {"86", "73.3"} <= {*row(printed, "TPUv2-8", " 86 ")}
+
+
+def test_a_measurement_stands_beside_them(run, report):
+    code, printed, _ = run(report({"throughput": 12000.0}, Price(40.0)), PUBLISHED)
+
+    assert code == 0
+    lines = [line for line in printed.splitlines() if "synthetic" in line and "1024" in line]
+    assert lines[0].startswith("4x X100")
+    assert {"12000", "300", "40.00", "2.21.0", "mixed_bfloat16"} <= set(lines[0].split())
+    assert len(lines) == 4
+
+
+def test_accuracy_of_a_measurement(run, report):
+    metrics = {
+        "throughput": 2796.0,
+        "best_top1": 0.764,
+        "epochs_to_target": 64.0,
+        "time_to_target_s": 36000.0,
+    }
+    _, printed, _ = run(report(metrics, Price(6.7), dataset="imagenet", target=0.757))
+
+    cells = row(printed, "76.4 %")
+    assert {"64", "10", "67", "75.7"} <= set(cells)
+
+
+def test_without_a_price_and_without_the_target_reached_nothing_is_made_up(run, report):
+    metrics = {"throughput": 2796.0, "best_top1": 0.4}
+    _, printed, _ = run(report(metrics, dataset="imagenet", target=0.757))
+
+    assert row(printed, "40.0 %")[-4:] == ["-", "-", "-", "-"]
+
+
+def test_a_step_of_your_own_goes_by_its_test(run, report):
+    _, printed, _ = run(
+        report({"throughput": 5.0}, name="measure", nodeid="b/test_mine.py::test_step[\x1b[31m]")
+    )
+
+    assert "test_step[\\x1b[31m]" in printed
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "top level: an object expected"),
+        ("{}", "schema: None is none that this pytest-accel reads, which is 1"),
+        ('{"schema": 1}', "accelerator: missing"),
+        ('{"publisher": "x"}', "schema: missing"),
+        ('{"schema": 1, "accelerator": {"identity": "a", "kind": "cpu", "model": "b", "devices": 1}}',
+         "benchmarks: a list of objects expected"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_named_with_its_fault_and_the_way_out(run, tmp_path, content, complaint):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+
+    code, printed, said = run(path)
+
+    assert (code, printed) == (2, "")
+    assert said.startswith(f"pytest-accel: {path}: ")
+    assert complaint in said
+    assert "Traceback" not in said
+
+
+def test_a_price_that_the_book_lacks_is_named(run, tmp_path):
+    data = json.loads(PUBLISHED.read_text())
+    data["throughput"][0]["prices"] = ["gold"]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(data))
+
+    code, _, said = run(path)
+
+    assert code == 2
+    assert "gold" in said
+
+
+def test_a_file_that_is_not_there_is_named(run):
+    code, _, said = run("published/other")
+
+    assert code == 2
+    assert said == "pytest-accel: cannot read published/other: No such file or directory\n"
