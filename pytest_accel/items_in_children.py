@@ -104,9 +104,14 @@ class ItemsInChildren:
 
 
 def _checkpoints(config: pytest.Config) -> Path | None:
-    """In pytest's cache, which projects keep out of version control; none where that is switched off."""
+    """In pytest's cache, which projects keep out of version control; none where there is no such folder."""
     cache = getattr(config, "cache", None)
-    return None if cache is None else Path(cache.mkdir("accel-checkpoints"))
+    if cache is None:
+        return None
+    try:
+        return Path(cache.mkdir("accel-checkpoints"))
+    except OSError:
+        return None  # pytest itself warns of a cache that cannot be written
 
 
 def _nothing() -> None:

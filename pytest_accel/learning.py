@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,8 @@ from pytest_accel.records import Epoch, Training, TrainingPlan
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 _PROGRESS = "progress.json"
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile)
+"""What reading a checkpoint may raise that was damaged."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class Learning:
         top1, top5 = training.evaluate()
         epoch = Epoch(loss, top1, top5, trained - start, self._clock() - trained)
         self._epochs.append(epoch)
-        self._keep(training)
+        if math.isfinite(loss):  # from weights that are no numbers nothing can go on
+            self._keep(training)
         return epoch
 
     def frozen_variables(self) -> tuple[str, ...]:
@@ -88,12 +94,18 @@ class Learning:
         return self._training.frozen_variables()
 
     def _resume(self, training: Training) -> None:
+        """Go on with the latest that is whole and of the same software and data, if there is one."""
         for folder in self._saved():
-            left = json.loads((folder / _PROGRESS).read_text())
-            if left["software"] == self._software:
-                self._epochs = [codec.decode(Epoch, epoch) for epoch in left["epochs"]]
+            try:
+                left = json.loads((folder / _PROGRESS).read_text())
+                epochs = [codec.decode(Epoch, epoch) for epoch in left["epochs"]]
+                if (left["software"], left["examples"]) != (self._software, _examples(training)):
+                    continue
                 training.restore(folder)
-                return
+            except _UNREADABLE:
+                continue
+            self._epochs = epochs
+            return
 
     def _keep(self, training: Training) -> None:
         """A new folder after every epoch, complete once it has its final name; then the one before goes."""
@@ -101,12 +113,12 @@ class Learning:
             return
         before = self._saved()
         folder = self._checkpoints / f"after-{len(self._epochs):05}"
-        unfinished = folder.with_suffix(".tmp")
+        unfinished = folder.with_suffix(f".{os.getpid()}.tmp")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         training.save(unfinished)
         epochs = [codec.encode(epoch) for epoch in self._epochs]
-        progress = json.dumps({"software": self._software, "epochs": epochs})
+        progress = json.dumps({"software": self._software, "examples": _examples(training), "epochs": epochs})
         (unfinished / _PROGRESS).write_text(progress)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
@@ -119,3 +131,7 @@ class Learning:
         if self._checkpoints is None:
             return []
         return sorted(self._checkpoints.glob("after-?????"), reverse=True)
+
+
+def _examples(training: Training) -> list[int]:
+    return [training.train_examples, training.evaluation_examples]

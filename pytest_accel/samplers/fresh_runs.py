@@ -110,5 +110,5 @@ class FreshRuns:
 
 
 def nth_seed(seeds: Sequence[int], run: int) -> int:
-    """That of run number ``run``, from 0: where the given ones end, it counts on from the last."""
-    return seeds[run] if run < len(seeds) else seeds[-1] + run - len(seeds) + 1
+    """That of run number ``run``, from 0: where the given ones end, it counts on from the highest."""
+    return seeds[run] if run < len(seeds) else max(seeds) + run - len(seeds) + 1

@@ -44,6 +44,7 @@ def train(
     begun = subject.begin(seed, checkpoints)
     seen = list(begun.epochs)
     for number, epoch in enumerate(seen, 1):
+        _check(epoch, number, seed)
         told(number, epoch)
     while len(seen) < epochs:
         number = len(seen) + 1

@@ -86,9 +86,12 @@ class Learner:
         np.savez(folder / _FILE, *[variable.numpy() for variable in self._state()])
 
     def restore(self, folder: Path) -> None:
+        """All of it or nothing. Raises what NumPy raises for a file that is damaged."""
+        state = self._state()
         with np.load(folder / _FILE) as saved:
-            for number, variable in enumerate(self._state()):
-                variable.assign(saved[f"arr_{number}"])
+            values = [saved[f"arr_{number}"] for number in range(len(state))]
+        for variable, value in zip(state, values, strict=True):
+            variable.assign(value)
 
     def frozen_variables(self) -> tuple[str, ...]:
         """Trainable variables whose every bit is as it was at the start."""
