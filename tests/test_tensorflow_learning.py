@@ -101,6 +101,27 @@ def test_a_checkpoint_of_other_software_is_not_gone_on_with(learning, tmp_path):
     assert begun.epochs == ()
 
 
+@pytest.mark.parametrize("file", ["progress.json", "variables.npz"])
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"PK\x03\x04"])
+def test_a_damaged_checkpoint_is_not_gone_on_with(learning, tmp_path, file, content):
+    one, _ = learning(checkpoints=tmp_path)
+    one.epoch()
+    damaged = tmp_path / "after-00001" / file
+    damaged.unlink() if content is None else damaged.write_bytes(content)
+    again, begun = learning(checkpoints=tmp_path)
+    assert begun.epochs == ()
+    again.epoch()
+    _, begun = learning(checkpoints=tmp_path)
+    assert len(begun.epochs) == 1
+
+
+def test_weights_that_are_no_numbers_are_not_gone_on_with(learning, tmp_path):
+    one, _ = learning(checkpoints=tmp_path, learning_rate=1e30)
+    assert any(not np.isfinite(one.epoch().loss) for _ in range(EPOCHS))
+    _, begun = learning(checkpoints=tmp_path, learning_rate=1e30)
+    assert all(np.isfinite(epoch.loss) for epoch in begun.epochs)
+
+
 def test_every_variable_trains(learning):
     one, _ = learning(learning_rate=0.05)
     for _ in range(EPOCHS):

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from pytest_accel import frameworks
+from pytest_accel.samplers import fresh_runs
 
 CONFTEST = """
 
@@ -210,6 +211,15 @@ def test_seeds_may_be_chosen(training, project):
     project.benchmark(BENCHMARK.format(arguments=", seeds=(7, 9)"))
     training("--accel-update-baselines", "--accel-runs=3")
     assert [run["seed"] for run in project.baseline()["accepted"][0]["runs"]] == [7, 9, 10]
+
+
+def test_more_runs_than_seeds_take_seeds_of_their_own():
+    assert [fresh_runs.nth_seed((5, 3), run) for run in range(5)] == [5, 3, 6, 7, 8]
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(training, project):
+    (project.path / "no-folder").touch()
+    assert training("-o", "cache_dir=no-folder").benchmark["outcome"] == "no_baseline"
 
 
 def test_a_layer_that_does_not_train_regresses_and_is_not_recorded(training, project):

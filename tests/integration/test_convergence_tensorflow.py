@@ -88,7 +88,10 @@ def test_training_that_is_killed_and_killed_again_comes_to_the_same_curve(sessio
 
     killed = session("while saving")
     assert killed["outcome"] == "invalid"
-    assert kept(pytester) == ["after-00002", "after-00003.tmp"]
+    whole, half = kept(pytester)
+    assert whole == "after-00002"
+    assert half.startswith("after-00003.")
+    assert half.endswith(".tmp")
 
     resumed = session()
     assert numbers(resumed) == numbers(uninterrupted)
