@@ -26,20 +26,13 @@ class PublishedSpeed:
 
 
 @dataclass(frozen=True)
-class PublishedTraining:
-    """One training run. ``epochs_to_target`` goes by the target as text, a share of top-1."""
+class PublishedTraining(PublishedSpeed):
+    """Training, and its speed. ``epochs_to_target`` goes by the target as text, a share of top-1."""
 
-    hardware: str
-    software: str
-    precision: str
-    global_batch: int
-    dataset: str
     epochs: int
-    throughput: float
     best_top1: float
     epoch_of_best_top1: int
     epochs_to_target: Mapping[str, int]
-    prices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ def results(data: object) -> Results:
     )
 
 
-def _setting(publication: Publication, row: PublishedSpeed | PublishedTraining) -> Setting:
+def _setting(publication: Publication, row: PublishedSpeed) -> Setting:
     return Setting(
         row.hardware, row.software, publication.workload, row.dataset, row.precision, row.global_batch
     )

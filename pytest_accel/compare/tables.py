@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.cost import SECONDS_AN_HOUR
 from pytest_accel.records import Price
 from pytest_accel.reports.units import one_line
 
@@ -42,7 +43,7 @@ def _speed(row: Speed) -> list[str]:
 
 
 def _accuracy(row: Accuracy) -> list[str]:
-    hours = None if row.time_to_target_s is None else row.time_to_target_s / 3600
+    hours = None if row.time_to_target_s is None else row.time_to_target_s / SECONDS_AN_HOUR
     shares = [f"{100 * share:.1f} %" for share in (row.best_top1, row.target)]
     numbers = [_number(number) for number in (row.epochs_to_target, hours, row.cost_to_target_usd)]
     return [*_setting(row.setting), *shares, *numbers, _price(row.price)]

@@ -133,7 +133,7 @@ class Training:
 class TrainingPlan:
     """What a convergence call asks for: the work, how long, and how to begin it with a seed.
 
-    ``seeds`` are those of the first runs; later ones count on from the last.
+    ``seeds`` are those of the first runs; later ones count on from the highest.
     """
 
     workload: Workload
