@@ -12,7 +12,6 @@ works on while the other is timed; the estimate is the median of their ratios.
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import statistics
 import tempfile
@@ -101,7 +100,7 @@ def ours(folder: Path) -> Callable[[int], Iterable[Any]]:
     from pytest_accel.frameworks.tensorflow.imagenet import imagenet
 
     dataset = imagenet(str(folder), BATCH, SIZE, CLASSES, tf.float32, seed=0)
-    return lambda epoch: dataset.read(functools.partial(dataset.train, epoch))
+    return dataset.training_batches
 
 
 def keras(folder: Path) -> Callable[[int], Iterable[Any]]:

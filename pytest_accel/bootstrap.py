@@ -68,7 +68,7 @@ def main() -> None:
     sys.meta_path.insert(0, Sent(order["sources"]))
     import pytest
 
-    sys.exit(pytest.console_main())
+    sys.exit(pytest.main())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import pytest
@@ -20,6 +21,10 @@ _NOT_GIVEN: Any = object()
 
 MOST_EXAMPLES_PER_STEP = 10**15
 """More would be no batch, and throughput would no longer be exact in floating point."""
+
+
+MOST_SEEDS = 1000
+"""Each is a whole training."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Accel:
         (docs/writing-a-benchmark.md), such as ``precision`` and ``image_size``. Raises ValueError for what
         does not exist.
         """
-        self._once()
+        self._once(parameters)
         return self._built(
             workloads.workload(
                 workload,
@@ -123,7 +128,7 @@ class Accel:
         ``parameters`` are ``precision``, ``image_size`` and ``num_classes``. Raises ValueError for what does
         not exist.
         """
-        self._once()
+        self._once(parameters)
         return self._built(
             workloads.input_pipeline(
                 framework=self._settings.framework,
@@ -151,7 +156,7 @@ class Accel:
         least, or which. ``parameters`` are those of the workload and ``warmup_epochs``. Raises ValueError for
         what does not exist or makes no sense.
         """
-        self._once()
+        self._once(parameters)
         spec = workloads.training(
             workload,
             framework=self._settings.framework,
@@ -229,7 +234,12 @@ class Accel:
     def _data(self, dataset: str | Callable[[], object] | None) -> DataSource:
         return dataset if callable(dataset) else self._settings.data
 
-    def _once(self) -> None:
+    def _once(self, parameters: Mapping[str, Any] = MappingProxyType({})) -> None:
+        if "framework" in parameters:
+            raise ValueError(
+                "framework is no parameter of a workload: choose it with --accel-framework, or with "
+                f"@pytest.mark.accel(framework={parameters['framework']!r})"
+            )
         if self._measured:
             pytest.fail(
                 f"{self._item.nodeid} measures twice: one measuring call a test; parametrize it or split it "
@@ -241,16 +251,15 @@ class Accel:
 
 def _chosen_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Those given, or so many from 0. Raises ValueError for what are no seeds."""
-    chosen = (
-        tuple(range(seeds)) if type(seeds) is int else tuple(seeds) if isinstance(seeds, list | tuple) else ()
-    )
+    count = seeds if type(seeds) is int else 0
+    chosen = tuple(seeds) if isinstance(seeds, list | tuple) else tuple(range(min(count, MOST_SEEDS + 1)))
     if (
-        not chosen
+        not 1 <= len(chosen) <= MOST_SEEDS
+        or any(type(seed) is not int or not 0 <= seed < 2**31 for seed in chosen)
         or len(set(chosen)) < len(chosen)
-        or any(type(seed) is not int or seed < 0 for seed in chosen)
     ):
         raise ValueError(
-            f"accel.convergence(seeds={seeds!r}): give how many, from 1, or different whole numbers from 0, "
-            "such as seeds=(0, 1, 2)"
+            f"accel.convergence(seeds={str(seeds)[:40]}): give how many, from 1 to {MOST_SEEDS}, or "
+            "different whole numbers from 0 and below 2**31, such as seeds=(0, 1, 2)"
         )
     return chosen

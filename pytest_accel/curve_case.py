@@ -37,7 +37,10 @@ class CurveCase:
     def judge(
         self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
     ) -> Verdict | NeedMore:
-        reference = [run for run in baseline.in_force.runs if isinstance(run, Curve)]
+        failure = self.failure(runs)
+        if failure is not None:
+            return Verdict(Outcome.REGRESSED, failure)
+        reference = _curves(baseline)
         if len(reference) < 2:
             return Verdict(
                 Outcome.INCONCLUSIVE,
@@ -47,18 +50,25 @@ class CurveCase:
         pace = self._pace if same_hardware else None
         return curve.judge([run.curve for run in runs], reference, target_of(baseline.workload), pace)
 
-    def unfit(self, runs: Sequence[Run]) -> str | None:
-        """Why these runs make no baseline."""
-        for run in runs:
-            if run.curve.frozen_variables:
-                return curve.frozen(run.curve)
-            target = target_of(run.workload)
-            if curve_metrics.epochs_to_target(run.curve, target) is None:
-                return f"{curve.missed(run.curve, target)}: train longer, or to a lower target"
-        return None
+    def failure(self, runs: Sequence[Run]) -> str | None:
+        """What is wrong with these runs whatever the baseline is, so that they make none either."""
+        return curve.failure([run.curve for run in runs], target_of(runs[0].workload))
+
+    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """The sizes of the two sets where they are not those of the baseline: a name does not tell them."""
+        before, now = _curves(baseline)[-1], runs[-1].curve
+        return tuple(
+            f"{name} {getattr(before, name)} -> {getattr(now, name)}"
+            for name in ("train_examples", "evaluation_examples")
+            if getattr(before, name) != getattr(now, name)
+        )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         return ()
+
+
+def _curves(baseline: Baseline) -> list[Curve]:
+    return [run for run in baseline.in_force.runs if isinstance(run, Curve)]
 
 
 def target_of(workload: Workload) -> float:

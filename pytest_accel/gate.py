@@ -45,7 +45,9 @@ class Case(Protocol):
         self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
     ) -> Verdict | NeedMore: ...
 
-    def unfit(self, runs: Sequence[Run]) -> str | None: ...
+    def failure(self, runs: Sequence[Run]) -> str | None: ...
+
+    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
@@ -95,7 +97,7 @@ class Gate:
             return self._recorded(case, runs, baseline)
         if baseline is None:
             return self._without_baseline(case, runs)
-        if baseline.workload.hash != workload.hash:
+        if _differing(case, baseline, runs):
             return self._incomparable(case, runs, baseline)
         verdict, runs = engine.decide(
             runs, sampler, lambda seen, more: case.judge(baseline, seen, more=more), case.affordable
@@ -109,27 +111,31 @@ class Gate:
 
     def _recorded(self, case: Case, runs: list[Run], baseline: Baseline | None) -> Result:
         workload = runs[0].workload
-        unfit = case.unfit(runs)
-        if unfit is not None:
-            return self._finished(case, Verdict(Outcome.INVALID, unfit), runs, baseline)
+        failure = case.failure(runs)
+        if failure is not None:
+            reason = f"{failure}: no baseline is made of that; correct it, or ask for less"
+            return self._finished(case, Verdict(Outcome.INVALID, reason), runs, baseline)
         count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         reason = f"baseline recorded from {count}"
         if len(runs) < case.advised_runs:
             reason += f" (--accel-runs={case.advised_runs} or more makes later verdicts sharper)"
         comparisons: tuple[Comparison, ...] = ()
         if baseline is not None:
-            if baseline.workload.hash == workload.hash:
-                comparisons = _old_to_new(case, runs, baseline)
+            differing = _differing(case, baseline, runs)
+            if differing:
+                reason += f", in place of one for other work ({', '.join(differing)})"
             else:
-                fields = ", ".join(comparable.differing_fields(baseline.workload, workload))
-                reason += f", in place of one for other work ({fields})"
+                comparisons = _old_to_new(case, runs, baseline)
         self._store.accept(self._nodeid, workload, _accepted(case, runs))
         return self._finished(case, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
     def _without_baseline(self, case: Case, runs: list[Run]) -> Result:
         workload = runs[0].workload
+        failure = case.failure(runs)
+        if failure is not None:
+            return self._finished(case, Verdict(Outcome.REGRESSED, failure), runs, None)
         for identity, baseline in self._store.elsewhere(self._nodeid, workload.framework):
-            if case.across_hardware and baseline.workload.hash == workload.hash:
+            if case.across_hardware and not _differing(case, baseline, runs):
                 return self._across_hardware(case, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
@@ -147,7 +153,7 @@ class Gate:
         return self._finished(case, explained(verdict, runs), runs, baseline, (note,))
 
     def _incomparable(self, case: Case, runs: list[Run], baseline: Baseline) -> Result:
-        fields = ", ".join(comparable.differing_fields(baseline.workload, runs[0].workload))
+        fields = ", ".join(_differing(case, baseline, runs))
         reason = (
             f"the baseline is of other work ({fields}): measure the same work, or accept the new one with "
             "--accel-update-baselines"
@@ -176,11 +182,17 @@ class Gate:
         )
 
 
+def _differing(case: Case, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
+    fields = comparable.differing_fields(baseline.workload, runs[0].workload)
+    return fields or case.other_work(baseline, runs)
+
+
 def unmeasured(nodeid: str) -> Result:
     """What a test comes to that asked for ``accel`` and ended normally without using it."""
     reason = (
-        "the test made no measuring call: call accel.throughput(...) or accel.measure(step, ...), or drop "
-        "accel from its arguments"
+        "the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "
+        "accel.measure(step, ...), or drop accel from its arguments"
     )
     return Result(nodeid, Verdict(Outcome.UNMEASURED, reason))
 

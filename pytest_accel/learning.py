@@ -11,8 +11,9 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pytest_accel import codec
+from pytest_accel import codec, loaded_code
 from pytest_accel.records import Epoch, Training, TrainingPlan
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
@@ -36,8 +37,8 @@ class Begun:
 class Learning:
     """One plan with one seed. ``clock`` counts seconds.
 
-    With a folder for ``checkpoints``, what an earlier process with the same ``software`` left there is gone
-    on with: training that was ended at any point comes to the same as training that was not.
+    With a folder for ``checkpoints``, what an earlier process with the same ``software``, code and data left
+    there is gone on with: training that was ended at any point comes to the same as training that was not.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Learning:
         self._clock = clock
         self._training: Training | None = None
         self._epochs: list[Epoch] = []
+        self._same: dict[str, Any] = {}
 
     def begin(self) -> Begun:
         """Build and compile. Raises whatever that raises."""
@@ -64,7 +66,13 @@ class Learning:
         built = self._clock()
         training.compile()
         compiled = self._clock()
-        self._resume(training)
+        if self._checkpoints is not None:
+            self._same = {
+                "software": self._software,
+                "code": loaded_code.fingerprint(),
+                "examples": [training.train_examples, training.evaluation_examples],
+            }
+            self._resume(training)
         return Begun(
             built - start,
             compiled - built,
@@ -94,12 +102,12 @@ class Learning:
         return self._training.frozen_variables()
 
     def _resume(self, training: Training) -> None:
-        """Go on with the latest that is whole and of the same software and data, if there is one."""
+        """Go on with the latest that is whole and of the same software, code and data, if there is one."""
         for folder in self._saved():
             try:
                 left = json.loads((folder / _PROGRESS).read_text())
                 epochs = [codec.decode(Epoch, epoch) for epoch in left["epochs"]]
-                if (left["software"], left["examples"]) != (self._software, _examples(training)):
+                if left["same"] != self._same:
                     continue
                 training.restore(folder)
             except _UNREADABLE:
@@ -118,8 +126,7 @@ class Learning:
         unfinished.mkdir(parents=True)
         training.save(unfinished)
         epochs = [codec.encode(epoch) for epoch in self._epochs]
-        progress = json.dumps({"software": self._software, "examples": _examples(training), "epochs": epochs})
-        (unfinished / _PROGRESS).write_text(progress)
+        (unfinished / _PROGRESS).write_text(json.dumps({"same": self._same, "epochs": epochs}))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
         for old in before:
@@ -131,7 +138,3 @@ class Learning:
         if self._checkpoints is None:
             return []
         return sorted(self._checkpoints.glob("after-?????"), reverse=True)
-
-
-def _examples(training: Training) -> list[int]:
-    return [training.train_examples, training.evaluation_examples]

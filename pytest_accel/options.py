@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,14 +46,16 @@ def seconds(value: object) -> float:
 
 
 def price(value: object) -> float | str:
-    """USD an hour above zero, or a name to be looked up in the price book. Raises ValueError for all else."""
+    """USD an hour, or a name to be looked up in the price book. Raises ValueError for all else."""
     text = str(value).strip()
     try:
         number = float(text)
     except ValueError:
         return _text(value).strip()
-    if isinstance(value, bool) or not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{value!r} is not a price: give USD an hour above 0, such as 6.70, or a name")
+    if isinstance(value, bool) or not 1e-6 <= number <= 1e9:
+        raise ValueError(
+            f"{value!r} is not a price: give USD an hour from 0.000001 to 10**9, such as 6.70, or a name"
+        )
     return number
 
 
@@ -69,6 +72,10 @@ def _text(value: object) -> str:
     if not str(value).strip():
         raise ValueError("give a name; this one is empty")
     return str(value)
+
+
+def _folder(value: object) -> str:
+    return os.path.expanduser(_text(value))  # noqa: PTH111, pathlib would take a slash of gs:// away
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ OPTIONS = (
     Option("price", "price of the machine in USD an hour, or its name in the price book, for metrics of cost",
            price, None, "USD_PER_HOUR|NAME", ini="string"),
     Option("data", "folder with real training data, such as the TFRecord shards of ImageNet (local or gs://)",
-           _text, None, "DIR", ini="string"),
+           _folder, None, "DIR", ini="string"),
     Option("update_baselines", "accept this session's observations as the new baselines",
            bool, False, switch=True),
     Option("record_missing", "record only benchmarks that have no baseline yet",

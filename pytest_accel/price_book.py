@@ -21,7 +21,6 @@ def price(given: float | str) -> Price:
     book = json.loads(FILE.read_text(encoding="utf-8"))
     if given not in book:
         raise ValueError(
-            f"--accel-price={given}: the price book has no such name; give USD an hour, such as 6.70, or one "
-            f"of {', '.join(book)}"
+            f"the price book has no {given!r}; give USD an hour, such as 6.70, or one of {', '.join(book)}"
         )
     return decode(Price, {**book[given], "name": given})

@@ -40,7 +40,7 @@ class Session:
         self._complaints: list[str] = []
         self._json = _json_path(config, self._settings)
         try:
-            self._price = price_book.price(self._settings.price) if self._settings.price is not None else None
+            self._price = _price(self._settings)
             if self._json:
                 json_report.check_writable(self._json)
             self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
@@ -171,6 +171,13 @@ def _other_environment(config: pytest.Config, asked: Settings) -> Environment | 
         output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
         raise pytest.UsageError(f"--accel-against={asked.against}: {invalid}{output}") from None
     return environment
+
+
+def _price(asked: Settings) -> Price | None:
+    try:
+        return None if asked.price is None else price_book.price(asked.price)
+    except ValueError as error:
+        raise pytest.UsageError(f"--accel-price={asked.price}: {error}") from None
 
 
 def _json_path(config: pytest.Config, asked: Settings) -> Path | None:

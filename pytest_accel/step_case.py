@@ -43,9 +43,13 @@ class StepCase:
             now, engine.of_equal_length(_steps(baseline), now), self._policy(baseline), more=more
         )
 
-    def unfit(self, runs: Sequence[Run]) -> str | None:
-        """Why these runs make no baseline; what is invalid does not come so far."""
+    def failure(self, runs: Sequence[Run]) -> str | None:
+        """What is wrong with these runs whatever the baseline is; what is invalid does not come so far."""
         return None
+
+    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Where the work differs beyond the workload."""
+        return ()
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """How far step time has come since the first accepted entry, where there is more than one."""

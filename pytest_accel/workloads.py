@@ -13,6 +13,7 @@ from typing import Any
 from pytest_accel.records import Scalar, Workload
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+MOST_EXAMPLES_A_STEP = 10**9
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ def _from_0_below_1(value: float) -> bool:
 # Weight decay as in Goyal et al. (2017), smoothing as in T. He et al., "Bag of Tricks" (2018).
 _RESNET50 = {
     "precision": Parameter(str, "float32", f"one of {', '.join(PRECISIONS)}", PRECISIONS.__contains__),
-    "image_size": Parameter(int, 224, "a whole number from 32", lambda pixels: pixels >= 32),
-    "num_classes": Parameter(int, 1000, "a whole number from 2", lambda number: number >= 2),
+    "image_size": Parameter(int, 224, "a whole number from 32 to 8192", lambda pixels: 32 <= pixels <= 8192),
+    "num_classes": Parameter(
+        int, 1000, "a whole number from 2 to 10**6", lambda number: 2 <= number <= 10**6
+    ),
     "learning_rate": Parameter(
         float, linear_learning_rate, "a finite number above 0", lambda rate: 0 < rate < math.inf
     ),
@@ -82,7 +85,7 @@ _DATASET = {
 
 _TRAINING = {
     **_DATASET,
-    "epochs": Parameter(int, None, "a whole number from 1", lambda epochs: epochs >= 1),
+    "epochs": Parameter(int, None, "a whole number from 1 to 10**6", lambda epochs: 1 <= epochs <= 10**6),
     "target": Parameter(
         float, None, "a share of top-1 above 0 and up to 1, such as 0.95", lambda t: 0 < t <= 1
     ),
@@ -100,6 +103,7 @@ _PIPELINE = {
 
 def workload(
     name: str,
+    /,
     *,
     framework: str,
     global_batch: int,
@@ -126,6 +130,7 @@ def input_pipeline(
 
 def training(
     name: str,
+    /,
     *,
     framework: str,
     dataset: str | Callable[[], object],
@@ -157,9 +162,14 @@ def _on_data(
 ) -> Workload:
     """A dataset of the user's own goes by the name of the function that makes it."""
     if callable(dataset):
+        if not hasattr(dataset, "__qualname__"):
+            raise ValueError(
+                f"{name}: dataset={dataset!r} has no name of its own to tell it by; give a function "
+                "(def ...) that calls it"
+            )
         dataset = f"{dataset.__module__}.{dataset.__qualname__}"
         defaults: Mapping[str, Scalar | Callable[[int], Scalar]] = {}
-    elif dataset in DATASETS:
+    elif isinstance(dataset, str) and dataset in DATASETS:
         defaults = DATASETS[dataset]
     else:
         raise ValueError(
@@ -176,7 +186,7 @@ def _on_data(
 
 
 def _known(name: str) -> Mapping[str, Parameter]:
-    if name not in WORKLOADS:
+    if not isinstance(name, str) or name not in WORKLOADS:
         raise ValueError(f"Unknown workload {name!r}; allowed: {', '.join(WORKLOADS)}.")
     return WORKLOADS[name]
 
@@ -184,8 +194,10 @@ def _known(name: str) -> Mapping[str, Parameter]:
 def _complete(
     name: str, known: Mapping[str, Parameter], framework: str, batch: Any, parameters: Mapping[str, Any]
 ) -> Workload:
-    if type(batch) is not int or batch < 1:
-        raise ValueError(f"{name}: global_batch={batch!r} is not allowed; give a whole number from 1.")
+    if type(batch) is not int or not 1 <= batch <= MOST_EXAMPLES_A_STEP:
+        raise ValueError(
+            f"{name}: global_batch={batch!r} is not allowed; give a whole number from 1 to 10**9."
+        )
     for given in parameters:
         if given not in known:
             raise ValueError(f"{name}: unknown parameter {given!r}; allowed: {', '.join(known)}.")
@@ -204,7 +216,7 @@ def _default(parameter: Parameter, global_batch: int) -> Scalar:
 
 def _checked(what: str, value: Any, parameter: Parameter) -> Scalar:
     """The value in the type of the parameter, so that 0 and 0.0 are the same workload."""
-    if parameter.type is float and type(value) is int:
+    if parameter.type is float and type(value) is int and abs(value) < 2**53:
         value = float(value)
     if type(value) is not parameter.type or not parameter.accepts(value):
         raise ValueError(f"{what}={value!r} is not allowed; give {parameter.allowed}.")

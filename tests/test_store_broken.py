@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.records import Accepted, Curve, Epoch, Steps, Workload
+from pytest_accel.rules import curve
 from pytest_accel.stores import BrokenBaseline, JsonStore, OtherSchema, StoreError
 
 NODEID = "test_a.py::test_b"
@@ -220,3 +221,83 @@ def test_a_changed_field_is_told_or_harmless(store, path, data, value):
     keys = data.draw(st.sampled_from(list(members(json.loads(path.read_text())))))
     put(path, keys, value)
     assert load_or_be_told(store, path).startswith(str(path))
+
+
+TRAINING = Workload("resnet50", "tensorflow", 64, {"epochs": 2, "target": 1 / 3})
+EPOCHS = (Epoch(2.0, 0.1, 0.5, 10.0, 1.0), Epoch(1.0, 1 / 3, 0.9, 10.0, 1.0))
+CURVES = tuple(Curve(seed, EPOCHS, 1000, 300, 1.0, 1.0, 1.0) for seed in range(2))
+TRAINED = Accepted("2025-01-01T12:00:00+00:00", {}, {"best_top1": 1 / 3}, CURVES)
+
+
+@pytest.fixture
+def trained(store):
+    """The file of NODEID, with curves in it."""
+    store.accept(NODEID, TRAINING, TRAINED)
+    return store.path(NODEID, "tensorflow")
+
+
+def test_a_target_that_was_just_reached_is_reached_when_read_again(store, trained):
+    baseline = store.load(NODEID, "tensorflow")
+    assert baseline.in_force.runs[0].epochs[1].top1 == 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "named"),
+    [
+        ((*RUN, "epochs", 1, "top1"), 0.2, "accepted[0].runs[0].epochs: top1 is at most 0.2, below the targ"),
+        ((*RUN, "epochs", 1, "top5"), 0.2, "accepted[0].runs[0].epochs[1].top5: 0.2 is below top1"),
+        ((*RUN, "epochs", 0, "top1"), 1.5, "accepted[0].runs[0].epochs[0].top1: 1.5 is above 1"),
+        (
+            (*RUN, "epochs", 0, "training_time_s"),
+            1e308,
+            "accepted[0].runs[0].epochs[0].training_time_s: 1e+308",
+        ),
+        ((*RUN, "epochs"), [], "accepted[0].runs[0].epochs: 0 epochs, and workload.parameters.epochs is 2"),
+        ((*RUN, "frozen_variables"), ["x"], "accepted[0].runs[0].frozen_variables: a baseline has none"),
+        ((*RUN, "seed"), -1, "accepted[0].runs[0].seed: -1 is below 0"),
+        ((*RUN, "seed"), 1, "accepted[0].runs[1].seed: 1 stands there twice"),
+        ((*RUN, "conditions"), {"load_average": -1}, "accepted[0].runs[0].conditions.load_average: -1.0 is"),
+        ((*RUN, "evaluation_examples"), 0, "accepted[0].runs[0].evaluation_examples: 0 is not above 0"),
+        (("workload", "parameters", "target"), "x", "workload.parameters: no numbers of epochs and target"),
+        (("workload", "parameters"), {}, "accepted[0].runs[0]: step times belong here"),
+    ],
+)
+def test_a_curve_that_the_rule_could_not_use_is_named(store, trained, keys, value, named):
+    put(trained, keys, value)
+    with pytest.raises(BrokenBaseline, match=re.escape(f"{trained}: {named}")) as caught:
+        store.load(NODEID, "tensorflow")
+    assert WAY_OUT in str(caught.value)
+
+
+def test_curves_whose_last_top1_is_0_are_named(store, trained):
+    put(trained, (*RUN, "epochs"), json.loads(trained.read_text())["accepted"][0]["runs"][0]["epochs"][::-1])
+    put(trained, (*RUN, "epochs", 1, "top1"), 0)
+    with pytest.raises(BrokenBaseline, match=re.escape("runs[0].epochs[1].top1: 0 after the last epoch")):
+        store.load(NODEID, "tensorflow")
+
+
+def test_step_times_where_curves_belong_are_named(store, trained):
+    put(trained, RUN, json.loads(json.dumps(dataclasses.asdict(STEPS))))
+    with pytest.raises(BrokenBaseline, match=re.escape("accepted[0].runs[0]: epochs belong here")):
+        store.load(NODEID, "tensorflow")
+
+
+def test_absurd_step_times_are_named(store, path):
+    put(path, (*RUN, "step_times_s", 0), 1e300)
+    with pytest.raises(BrokenBaseline, match=re.escape("step_times_s[0]: 1e+300 s is longer than any run")):
+        store.load(NODEID, "tensorflow")
+
+
+@same_store
+@given(data=st.data(), value=json_values)
+def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, value):
+    trained.unlink()
+    store.accept(NODEID, TRAINING, TRAINED)
+    keys = data.draw(st.sampled_from(list(members(json.loads(trained.read_text())))))
+    put(trained, keys, value)
+    try:
+        baseline = store.load(NODEID, "tensorflow")
+    except BrokenBaseline:
+        return
+    verdict = curve.judge(CURVES[:1], baseline.in_force.runs, 1 / 3, curve.Pace(0.1, 0.05))
+    assert verdict.reason

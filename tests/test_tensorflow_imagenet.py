@@ -160,6 +160,51 @@ def test_a_truncated_shard_is_named(tf, folder):
         dataset(tf, folder)
 
 
+def test_an_empty_shard_is_named(tf, folder):
+    shard = folder / "train-00003-of-00004"
+    shard.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{shard}: empty; fetch it again"):
+        dataset(tf, folder)
+
+
+def test_a_shard_that_is_a_folder_is_named(tf, folder):
+    shard = folder / "train-00003-of-00004"
+    shard.unlink()
+    shard.mkdir()
+    with pytest.raises(ValueError, match=rf"{shard}: cannot be read \(.*directory"):
+        dataset(tf, folder)
+
+
+@pytest.mark.parametrize("nowhere", ["{}/nowhere", "{}/train-00000-of-00004", "s3://bucket/imagenet"])
+def test_what_is_no_folder_is_named(tf, folder, nowhere):
+    name = nowhere.format(folder)
+    with pytest.raises(ValueError, match=rf"--accel-data={name}: no folder that can be read \(.*local or in"):
+        dataset(tf, name)
+
+
+def test_a_folder_may_have_brackets_in_its_name(tf, folder):
+    assert dataset(tf, folder.rename(folder.with_name("[1k]"))).train_examples == 24
+
+
+def test_shards_of_none_are_none(tf, tmp_path):
+    (tmp_path / "train-00000-of-00000").touch()
+    with pytest.raises(ValueError, match="no file there is called train-"):
+        dataset(tf, tmp_path)
+
+
+def test_records_that_a_known_layout_lacks_are_noticed(tf, made, monkeypatch):
+    """The 1024 shards of ImageNet are not counted, since that takes reading all of it."""
+    from pytest_accel.frameworks.tensorflow import imagenet
+
+    monkeypatch.setattr(imagenet, "KNOWN_EXAMPLES", {("train", TRAIN_SHARDS): 32})
+    short = dataset(tf, made)
+    assert short.train_examples == 32
+    with pytest.raises(
+        ValueError, match=rf"{made}: epoch 1 ends after 3 of 4 steps: there are fewer than 32"
+    ):
+        list(short.training_batches(0))
+
+
 def test_a_shard_that_is_no_tfrecord_is_named(tf, folder):
     shard = folder / "train-00000-of-00004"
     shard.write_bytes(b"this is text" * 100)
@@ -172,13 +217,15 @@ def test_a_shard_that_is_no_tfrecord_is_named(tf, folder):
     [
         (CLASSES + 1, None, f"has a label outside 1 to num_classes={CLASSES}"),
         (0, None, "has not the features image/encoded and image/class/label from 1"),
+        (1, "PNG", "is no JPEG, or a damaged one"),
         (1, b"no picture", "is no JPEG, or a damaged one"),
         (1, "cut", "is no JPEG, or a damaged one"),
     ],
 )
 def test_a_bad_record_is_named(tf, folder, photographs, label, image, fault):
     good = tf.io.encode_jpeg(photographs[0]).numpy()
-    bad = {None: good, "cut": good[:2000]}.get(image, image)
+    spoilt = {None: good, "cut": good[:2000], "PNG": tf.io.encode_png(photographs[0]).numpy()}
+    bad = spoilt.get(image, image)
     shard = folder / "train-00001-of-00004"
     write(tf, shard, [record(tf, good, 1), record(tf, bad, label), *[record(tf, good, 1)] * 4])
     with pytest.raises(ValueError, match=f"{shard}: record 2 {fault}"):

@@ -48,13 +48,12 @@ def learning(tensorflow):
             "resnet50",
             framework="tensorflow",
             dataset=stripes,
-            global_batch=8,
             epochs=EPOCHS,
             target=0.5,
             image_size=32,
             num_classes=2,
             warmup_epochs=1,
-            **{"learning_rate": 0.01, **parameters},
+            **{"learning_rate": 0.01, "global_batch": 8, **parameters},
         )
         plan = TrainingPlan(spec, EPOCHS, 0.5, (0,), lambda number: tensorflow.train(spec, number, stripes))
         one = Learning(plan, seed, checkpoints, software=software)
@@ -122,8 +121,25 @@ def test_weights_that_are_no_numbers_are_not_gone_on_with(learning, tmp_path):
     assert all(np.isfinite(epoch.loss) for epoch in begun.epochs)
 
 
+def test_an_evaluation_set_that_is_not_whole_is_named(learning, monkeypatch):
+    one, _ = learning()
+    seen = one._training.evaluate.__self__.dataset
+    object.__setattr__(seen, "evaluation_examples", 50_000)
+    with pytest.raises(ValueError, match=r"stripes\(\): evaluation saw 8 examples, not 50000: the data is"):
+        one.epoch()
+
+
+@pytest.mark.parametrize("steps", ["too few", "too small"])
+def test_what_had_no_time_to_change_is_not_called_frozen(learning, steps):
+    given = {"too few": {"global_batch": 16}, "too small": {"learning_rate": 1e-7}}[steps]
+    one, _ = learning(**given)
+    for _ in range(EPOCHS):
+        one.epoch()
+    assert one.frozen_variables() == ()
+
+
 def test_every_variable_trains(learning):
-    one, _ = learning(learning_rate=0.05)
+    one, _ = learning(learning_rate=0.05, global_batch=4)
     for _ in range(EPOCHS):
         one.epoch()
     assert one.frozen_variables() == ()
@@ -141,7 +157,7 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
         self.variables, self.momenta = variables, momenta
 
     monkeypatch.setattr(Trainer, "update", all_but_the_first)
-    one, _ = learning(learning_rate=0.05)
+    one, _ = learning(learning_rate=0.05, global_batch=4)
     for _ in range(EPOCHS):
         one.epoch()
     (name,) = one.frozen_variables()
@@ -292,7 +308,35 @@ class TestOwnData:
         with pytest.raises(ValueError, match=fault):
             self.make(make)
 
+    @pytest.mark.parametrize(
+        ("images", "labels", "fault"),
+        [
+            (
+                np.zeros((8, 32, 32, 3), np.float32),
+                np.zeros(8),
+                "labels of float64; give numbers and integers",
+            ),
+            (np.full((8, 32, 32, 3), "x"), np.zeros(8, int), "images of string and labels of int64"),
+        ],
+    )
+    def test_of_other_types_is_refused(self, images, labels, fault):
+        import tensorflow as tf
+
+        with pytest.raises(ValueError, match=fault):
+            self.make(lambda: (tf.data.Dataset.from_tensor_slices((images, labels)),) * 2)
+
+    def test_that_can_be_read_only_once_is_named(self):
+        import tensorflow as tf
+
+        images, labels = np.zeros((16, 32, 32, 3), np.float32), np.zeros(16, np.int64)
+        once = iter(list(zip(images, labels, strict=True)))
+        shape = (tf.TensorSpec([32, 32, 3], tf.float32), tf.TensorSpec([], tf.int64))
+        data = tf.data.Dataset.from_generator(lambda: once, output_signature=shape)
+        dataset = self.make(lambda: (data, stripes()[1]))
+        with pytest.raises(ValueError, match=r"epoch 1 ends after 0 of 2 steps: .* cannot be read twice"):
+            list(dataset.training_batches(0))
+
     def test_with_a_label_out_of_range_is_named(self):
         dataset = self.make(stripes, num_classes=1)
-        with pytest.raises(Exception, match="a label is outside 0 to num_classes - 1 = 0"):
-            list(dataset.read(lambda share: dataset.train(0, share)))
+        with pytest.raises(ValueError, match=r"stripes\(\): a label is outside 0 to num_classes - 1 = 0$"):
+            list(dataset.training_batches(0))

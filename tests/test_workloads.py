@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -130,6 +131,11 @@ class TestTraining:
     def test_what_is_given_wins(self):
         made = self.make(learning_rate=0.3, image_size=64)
         assert (made.parameters["learning_rate"], made.parameters["image_size"]) == (0.3, 64)
+
+    @pytest.mark.parametrize("dataset", [functools.partial(named), ["digits"], None, 7])
+    def test_a_dataset_without_a_name_is_refused(self, dataset):
+        with pytest.raises(ValueError, match=r"has no name of its own|Unknown dataset .*; allowed: digits"):
+            self.make(dataset=dataset, global_batch=8)
 
     def test_a_function_goes_by_its_name(self):
         made = self.make(dataset=named, global_batch=8)

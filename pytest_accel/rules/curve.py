@@ -106,19 +106,27 @@ def judge(
         raise ValueError("a comparison needs a curve now and at least two in the baseline")
     if any(epochs_to_target(curve, target) is None for curve in reference):
         raise ValueError("every curve of a baseline reaches the target")
-    untrained = next((curve for curve in now if curve.frozen_variables), None)
-    if untrained is not None:
-        return Verdict(Outcome.REGRESSED, frozen(untrained))
-    without = [curve for curve in now if epochs_to_target(curve, target) is None]
-    if without:
-        others = f" ({len(without)} of {len(now)} seeds do not)" if len(now) > 1 else ""
-        return Verdict(Outcome.REGRESSED, missed(without[0], target) + others)
+    fault = failure(now, target)
+    if fault is not None:
+        return Verdict(Outcome.REGRESSED, fault)
     epochs = statistics.fmean(epochs_to_target(curve, target) or math.inf for curve in reference)
     judged = [_judged(aspect, now, reference) for aspect in aspects(target, pace, epochs)]
     worst = max(judged, key=lambda one: one.comparison.outcome.badness)
     comparisons = tuple(one.comparison for one in judged)
     reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
     return Verdict(worst.comparison.outcome, reason, comparisons)
+
+
+def failure(now: Sequence[Curve], target: float) -> str | None:
+    """What is wrong with these seeds whatever the baseline: a layer that does not train, a target missed."""
+    untrained = next((curve for curve in now if curve.frozen_variables), None)
+    if untrained is not None:
+        return _frozen(untrained)
+    without = [curve for curve in now if epochs_to_target(curve, target) is None]
+    if not without:
+        return None
+    others = f" ({len(without)} of {len(now)} seeds do not)" if len(now) > 1 else ""
+    return missed(without[0], target) + others
 
 
 @dataclass(frozen=True)
@@ -178,16 +186,16 @@ def missed(curve: Curve, target: float) -> str:
     """That a seed does not get there, and how far it gets."""
     best = max(range(len(curve.epochs)), key=lambda index: curve.epochs[index].top1)
     return (
-        f"seed {curve.seed} does not reach {_share(target)} top-1 within {len(curve.epochs)} epochs (its "
+        f"seed {curve.seed} does not reach {_share(target)} top-1 within {_epochs(len(curve.epochs))} (its "
         f"best is {_share(curve.epochs[best].top1)} after epoch {best + 1})"
     )
 
 
-def frozen(curve: Curve) -> str:
+def _frozen(curve: Curve) -> str:
     """Which variables do not train."""
     first, *others = curve.frozen_variables
     more = f" and {len(others)} other variables" if others else ""
-    return f"{first}{more} did not change in {len(curve.epochs)} epochs of training: not updated"
+    return f"{first}{more} did not change in {_epochs(len(curve.epochs))} of training: not updated"
 
 
 def _finding(judged: _Judged, seeds: int) -> str:
@@ -241,6 +249,10 @@ def _number(metric: str, value: float) -> str:
 
 def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _seeds(seeds: int) -> str:

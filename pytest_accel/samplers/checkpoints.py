@@ -1,4 +1,4 @@
-"""Where a run of training keeps what it needs to go on after it was ended: one folder a test and seed."""
+"""Where a run of training keeps what it needs to go on after it was ended: a folder of its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,45 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_accel.records import Workload
+from pytest_accel.records import Accelerator, Workload
 
 
 @contextlib.contextmanager
-def checkpoints(root: Path | None, nodeid: str, workload: Workload, seed: int) -> Iterator[Path | None]:
-    """The folder under ``root``; it goes once the training in it has come to its end."""
+def checkpoints(
+    root: Path | None, nodeid: str, workload: Workload, accelerator: Accelerator, environment: str, seed: int
+) -> Iterator[Path | None]:
+    """The folder under ``root``; it goes once the training in it has come to its end.
+
+    None without a root, or while another session trains the same: then nothing is kept.
+    """
     if root is None:
         yield None
         return
-    test = hashlib.sha256(f"{nodeid} {workload.hash}".encode()).hexdigest()[:16]
+    run = (nodeid, workload.hash, accelerator.identity, environment)
+    test = hashlib.sha256("\n".join(run).encode()).hexdigest()[:16]
     folder = root / test / f"seed-{seed}"
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with _held(folder.with_suffix(".lock")) as ours:
+        yield folder if ours else None
+        if ours:
+            shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):
         folder.parent.rmdir()
+
+
+@contextlib.contextmanager
+def _held(file: Path) -> Iterator[bool]:
+    """Whether the lock is ours; it is not, either, where there can be no such file."""
+    import filelock
+
+    lock = filelock.FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except (filelock.Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        file.unlink(missing_ok=True)
+        lock.release()

@@ -230,7 +230,7 @@ class Child:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
         self._wait(_TRACE_S)
         return Hung(
-            f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it hung while {self.doing}",
+            f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it was still {self.doing}",
             self.output,
         )
 

@@ -93,7 +93,14 @@ class FreshRuns:
         training = RemoteTraining(test)
         title = f"{self._task.item.name}, seed {seed}"
         with (
-            checkpoints(self._task.checkpoints, self._task.item.nodeid, plan.workload, seed) as folder,
+            checkpoints(
+                self._task.checkpoints,
+                self._task.item.nodeid,
+                plan.workload,
+                self._task.accelerator,
+                self._environment.name,
+                seed,
+            ) as folder,
             self._task.progress(title, asked.epochs) as told,
         ):
             curve = train(

@@ -1,16 +1,22 @@
-"""The text of a baseline file, schema 1, and the rules for its numbers (docs/baselines.md). Pure."""
+"""The text of a baseline file, schema 1, and the rules for what it holds (docs/baselines.md). Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pytest_accel.codec import CodecError, Json, decode, encode
-from pytest_accel.records import Accepted, Baseline, Steps, Workload
+from pytest_accel.records import Accepted, Baseline, Curve, Steps, Workload
+from pytest_accel.stores.observation_rules import (
+    SHARES,
+    check_curve,
+    check_finite,
+    check_not_negative,
+    check_positive,
+    check_steps,
+)
 
 SCHEMA = 1
 
@@ -93,30 +99,40 @@ def _check(baseline: Baseline) -> None:
         raise CodecError("accepted", "empty")
     for index, entry in enumerate(baseline.accepted):
         path = f"accepted[{index}]"
-        _check_entry(entry, path)
+        _check_entry(entry, baseline.workload, path)
         if not entry.runs and index in (0, len(baseline.accepted) - 1):
             raise CodecError(f"{path}.runs", "empty; the first and the last entry keep their runs")
 
 
 def _check_workload(workload: Workload) -> None:
-    _check_positive(workload.examples_per_step, "workload.examples_per_step")
+    check_positive(workload.examples_per_step, "workload.examples_per_step")
     for name, value in workload.parameters.items():
         path = f"workload.parameters.{name}"
         if name in ("name", "framework", "examples_per_step"):
             raise CodecError(path, "a field of the workload itself goes by this name")
         if isinstance(value, int | float):
-            _check_finite(value, path)
+            check_finite(value, path)
 
 
-def _check_entry(entry: Accepted, path: str) -> None:
+def _check_entry(entry: Accepted, workload: Workload, path: str) -> None:
     try:
         datetime.fromisoformat(entry.time)
     except ValueError:
         raise CodecError(f"{path}.time", f"{entry.time[:40]!r} is not a time in ISO 8601") from None
     _check_summary(entry.summary, f"{path}.summary")
+    trains = "target" in workload.parameters
     for index, run in enumerate(entry.runs):
-        check = _check_steps if isinstance(run, Steps) else _check_curve
-        check(run, f"{path}.runs[{index}]")
+        where = f"{path}.runs[{index}]"
+        if isinstance(run, Curve) and trains:
+            check_curve(run, workload, where)
+        elif isinstance(run, Steps) and not trains:
+            check_steps(run, where)
+        else:
+            raise CodecError(where, f"{'epochs' if trains else 'step times'} belong here")
+    seeds = [run.seed for run in entry.runs if isinstance(run, Curve)]
+    for index, seed in enumerate(seeds):
+        if seed in seeds[:index]:
+            raise CodecError(f"{path}.runs[{index}].seed", f"{seed} stands there twice")
 
 
 def _check_summary(summary: Mapping[str, float], path: str) -> None:
@@ -124,68 +140,16 @@ def _check_summary(summary: Mapping[str, float], path: str) -> None:
         raise CodecError(path, "empty")
     for metric, value in summary.items():
         if metric in _POSITIVE_METRICS:
-            _check_positive(value, f"{path}.{metric}")
+            check_positive(value, f"{path}.{metric}")
         elif metric.endswith(("_s", "_bytes")):
-            _check_not_negative(value, f"{path}.{metric}")
+            check_not_negative(value, f"{path}.{metric}")
         else:
-            _check_finite(value, f"{path}.{metric}")
-
-
-def _check_steps(run: Any, path: str) -> None:
-    if not run.step_times_s:
-        raise CodecError(f"{path}.step_times_s", "empty")
-    for index, time_s in enumerate(run.step_times_s):
-        _check_positive(time_s, f"{path}.step_times_s[{index}]")
-    _check_positive(run.steps_per_block, f"{path}.steps_per_block")
-    for name in ("startup_time_s", "build_time_s", "compile_time_s", "warmup_time_s", "warmup_steps"):
-        _check_not_negative(getattr(run, name), f"{path}.{name}")
-    if run.peak_memory_bytes is not None:
-        _check_positive(run.peak_memory_bytes, f"{path}.peak_memory_bytes")
-    for index, loss in enumerate(run.losses):
-        _check_finite(loss, f"{path}.losses[{index}]")
-    if run.conditions.load_average is not None:
-        _check_not_negative(run.conditions.load_average, f"{path}.conditions.load_average")
-
-
-def _check_curve(run: Any, path: str) -> None:
-    if not run.epochs:
-        raise CodecError(f"{path}.epochs", "empty")
-    for name in ("train_examples", "evaluation_examples"):
-        _check_positive(getattr(run, name), f"{path}.{name}")
-    for name in ("startup_time_s", "build_time_s", "compile_time_s"):
-        _check_not_negative(getattr(run, name), f"{path}.{name}")
-    for index, epoch in enumerate(run.epochs):
-        where = f"{path}.epochs[{index}]"
-        _check_finite(epoch.loss, f"{where}.loss")
-        _check_positive(epoch.training_time_s, f"{where}.training_time_s")
-        _check_not_negative(epoch.evaluation_time_s, f"{where}.evaluation_time_s")
-        for name in ("top1", "top5"):
-            share = getattr(epoch, name)
-            _check_not_negative(share, f"{where}.{name}")
-            if share > 1:
-                raise CodecError(f"{where}.{name}", f"{share} is above 1")
-
-
-def _check_positive(value: float, path: str) -> None:
-    _check_finite(value, path)
-    if value <= 0:
-        raise CodecError(path, f"{value} is not above 0")
-
-
-def _check_not_negative(value: float, path: str) -> None:
-    _check_finite(value, path)
-    if value < 0:
-        raise CodecError(path, f"{value} is below 0")
-
-
-def _check_finite(value: float, path: str) -> None:
-    if not abs(value) <= sys.float_info.max:  # also for an integer that no float can hold
-        raise CodecError(path, f"{str(value)[:40]} is not a finite number")
+            check_finite(value, f"{path}.{metric}")
 
 
 def _rounded(data: Json) -> Json:
-    if isinstance(data, dict):
-        return {key: _rounded(member) for key, member in data.items()}
+    if isinstance(data, dict):  # shares are compared with a target, which rounding may take them below
+        return {key: member if key in SHARES else _rounded(member) for key, member in data.items()}
     if isinstance(data, list):
         return [_rounded(item) for item in data]
     if isinstance(data, float):

@@ -56,7 +56,7 @@ class Framework:
 
         return Training(
             train_examples=1000,
-            evaluation_examples=100_000,
+            evaluation_examples=int(os.environ.get("EVALUATION_EXAMPLES", "100_000")),
             compile=lambda: None,
             train=train,
             evaluate=evaluate,
@@ -166,7 +166,7 @@ def test_what_does_not_reach_its_target_is_not_recorded(training, project):
     result = training("--accel-update-baselines", "--accel-runs=2", FASTER=0.5)
     assert result.benchmark["outcome"] == "invalid"
     assert "does not reach 90.0 % top-1 within 8 epochs" in result.benchmark["reason"]
-    assert result.benchmark["reason"].endswith("train longer, or to a lower target")
+    assert result.benchmark["reason"].endswith("no baseline is made of that; correct it, or ask for less")
     assert project.baseline_files == []
 
 
@@ -188,8 +188,14 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (", seeds=0", "accel.convergence(seeds=0): give how many, from 1, or different whole numbers"),
+        (", seeds=0", "accel.convergence(seeds=0): give how many, from 1 to 1000, or different whole"),
         (", seeds=(1, 1)", "accel.convergence(seeds=(1, 1)): give how many"),
+        (", seeds=10**20", "accel.convergence(seeds=100000000000000000000): give how many, from 1 to 1000"),
+        (", seeds=(2**31,)", "different whole numbers from 0 and below 2**31"),
+        (", seeds=([1], [1])", "accel.convergence(seeds=([1], [1])): give how many"),
+        (", framework='jax'", "framework is no parameter of a workload: choose it with --accel-framework"),
+        (", name='x'", "resnet50: unknown parameter 'name'; allowed: "),
+        (", momentum=10**400", "is not allowed; give a number from 0 and below 1."),
         (", momentum=2.0", "resnet50: momentum=2.0 is not allowed; give a number from 0 and below 1."),
         (", warmup_epochs=8", "resnet50: warmup_epochs=8 leaves nothing of 8 epochs."),
     ],
@@ -272,6 +278,42 @@ def test_recording_what_is_missing_asks_for_this_hardware(training, project):
     result = training("--accel-record-missing", "--accel-runs=5")
     assert result.benchmark["outcome"] == "recorded"
     assert len(project.baseline_files) == 2
+
+
+def test_a_changed_test_does_not_go_on_with_what_was_left(training, project):
+    training(KILLED_IN=4)
+    project.benchmark(BENCHMARK.format(arguments="") + "    # labels from elsewhere now\n")
+    training()
+    assert trained(project) == [(0, 1), (0, 2), (0, 3), *((0, epoch) for epoch in range(1, 9))]
+
+
+def test_another_environment_does_not_go_on_with_what_was_left_here(training, project):
+    training(KILLED_IN=4)
+    training(f"--accel-against=env FASTER=2 {sys.executable}", "--accel-runs=4")
+    epochs = trained(project)
+    assert sum(seed == 0 for seed, _ in epochs) == 3 + 5 + 8, "seed 0: three, then the rest here, all there"
+
+
+def test_other_sizes_of_the_data_are_not_compared(training, project):
+    record(training)
+    result = training(EVALUATION_EXAMPLES=50_000)
+    assert result.benchmark["outcome"] == "incomparable"
+    assert "other work (evaluation_examples 100000 -> 50000)" in result.benchmark["reason"]
+    updated = training("--accel-update-baselines", "--accel-runs=5", EVALUATION_EXAMPLES=50_000)
+    assert "in place of one for other work (evaluation_examples" in updated.benchmark["reason"]
+
+
+@pytest.mark.parametrize("seeds_before", [0, 1])
+@pytest.mark.parametrize(
+    ("fault", "reason"), [({"FASTER": 0.5}, "does not reach"), ({"FROZEN": 1}, "kernel")]
+)
+def test_what_fails_by_itself_needs_no_baseline(training, project, seeds_before, fault, reason):
+    if seeds_before:
+        training("--accel-update-baselines")
+    result = training(**fault)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.benchmark["outcome"] == "regressed"
+    assert reason in result.benchmark["reason"]
 
 
 def test_other_software_does_not_go_on_with_what_was_left(training, project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -26,15 +27,35 @@ class Dataset:
     ``train`` gives those of an epoch, from 0: the same ones whenever it is asked. ``train_examples`` are
     those of an epoch, so what does not fill a global batch is left out. ``evaluation`` leaves nothing out:
     its last batch is filled up with examples of ``NO_LABEL``. ``explain`` turns what reading raised into
-    an error that names what cannot be read, where it can be told.
+    an error that names what cannot be read, where it can be told. ``name`` is for messages.
     """
 
+    name: str
     train: Callable[[int, Share], tf.data.Dataset]
     evaluation: Callable[[Share], tf.data.Dataset]
     train_examples: int
     evaluation_examples: int
     steps_per_epoch: int
     explain: Callable[[tf.errors.OpError], Exception] = lambda error: error
+
+    def training_batches(self, epoch: int) -> Iterator[Any]:
+        """Those of ``train`` on the devices, as many as an epoch has steps.
+
+        Raises what ``explain`` gives, and ValueError where the data ends early.
+        """
+        steps = 0
+        for batch in self.read(functools.partial(self.train, epoch)):
+            yield batch
+            steps += 1
+        if steps != self.steps_per_epoch:
+            raise ValueError(
+                f"{self.name}: epoch {epoch + 1} ends after {steps} of {self.steps_per_epoch} steps: there "
+                f"are fewer than {self.train_examples} training examples, or they cannot be read twice"
+            )
+
+    def evaluation_batches(self) -> Iterator[Any]:
+        """Those of ``evaluation`` on the devices. Raises what ``explain`` gives."""
+        return self.read(self.evaluation)
 
     def read(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[Any]:
         """Batches of ``train`` or ``evaluation`` on the devices. Raises what ``explain`` gives."""

@@ -43,7 +43,7 @@ def digits(batch: int, image_size: int, num_classes: int, dtype: tf.DType, seed:
     def evaluation(share: Share) -> tf.data.Dataset:
         return in_memory(*filled_up(images[held_out], labels[held_out], batch), batch, share, dtype)
 
-    return Dataset(train, evaluation, steps * batch, EVALUATION_EXAMPLES, steps)
+    return Dataset("digits", train, evaluation, steps * batch, EVALUATION_EXAMPLES, steps)
 
 
 def _resized(image_size: int) -> tuple[np.ndarray, np.ndarray]:

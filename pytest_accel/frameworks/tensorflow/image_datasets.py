@@ -35,4 +35,6 @@ def dataset(workload: Workload, seed: int, source: DataSource) -> Dataset:
             f"{parameters['dataset']}: a global batch of {batch} is larger than the training set; take a "
             "smaller global_batch"
         )
+    if made.evaluation_examples == 0:
+        raise ValueError(f"{parameters['dataset']}: the evaluation set is empty")
     return made

@@ -48,7 +48,9 @@ def imagenet(
 
         drawn = np.random.default_rng([seed, epoch, 1]).integers(2**31)
         per_replica = share.get_per_replica_batch_size(batch)
-        numbered = records(epoch, share).repeat().enumerate(share.input_pipeline_id * 10**8)
+        # Shards divide unevenly among hosts, so one may need examples twice. A single one has them all.
+        whole = records(epoch, share) if share.num_input_pipelines == 1 else records(epoch, share).repeat()
+        numbered = whole.enumerate(share.input_pipeline_id * 10**8)
         images = numbered.map(example, tf.data.AUTOTUNE, deterministic=True)
         batches = images.batch(per_replica, drop_remainder=True)
         ours = steps * batch // per_replica // share.num_input_pipelines
@@ -70,6 +72,7 @@ def imagenet(
         return ours.prefetch(tf.data.AUTOTUNE)
 
     return Dataset(
+        f"the shards in {folder}",
         train,
         evaluation,
         steps * batch,
@@ -81,13 +84,19 @@ def imagenet(
 
 def _shards(folder: str, split: str) -> list[str]:
     """Paths of all shards of a split, by number. Raises ValueError that says what the folder lacks."""
-    expected = f"{split}-?????-of-?????"
-    found = tf.io.gfile.glob(f"{folder.rstrip('/')}/{expected}")
-    totals = {match[1] for path in found if (match := re.search(r"-of-(\d{5})$", path))}
+    try:
+        files = tf.io.gfile.listdir(folder)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"--accel-data={folder}: no folder that can be read ({error.message}); name one that is local or "
+            "in gs://"
+        ) from error
+    found = [file for file in files if re.fullmatch(rf"{split}-\d{{5}}-of-\d{{5}}", file, re.ASCII)]
+    totals = {file[-5:] for file in found} - {"00000"}
     if not totals:
         raise ValueError(
-            f"{folder}: no file there is called {expected}; --accel-data takes the folder with the TFRecord "
-            "shards of ImageNet"
+            f"{folder}: no file there is called {split}-?????-of-?????; --accel-data takes the folder with "
+            "the TFRecord shards of ImageNet"
         )
     if len(totals) > 1:
         raise ValueError(
@@ -95,12 +104,11 @@ def _shards(folder: str, split: str) -> list[str]:
         )
     (total,) = totals
     names = [f"{split}-{number:05}-of-{total}" for number in range(int(total))]
-    by_name = {path.rpartition("/")[2]: path for path in found}
-    missing = [name for name in names if name not in by_name]
+    missing = sorted(set(names).difference(found))
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise ValueError(f"{folder}: {missing[0]} is missing{others}")
-    return [by_name[name] for name in names]
+    return [f"{folder.rstrip('/')}/{name}" for name in names]
 
 
 def _count(split: str, shards: Sequence[str]) -> int:
@@ -108,9 +116,13 @@ def _count(split: str, shards: Sequence[str]) -> int:
     if known is not None:
         return known
     try:
-        return sum(1 for _ in tf.data.TFRecordDataset(list(shards)))
-    except tf.errors.DataLossError as error:
+        counts = {shard: sum(1 for _ in tf.data.TFRecordDataset(shard)) for shard in shards}
+    except tf.errors.OpError as error:
         raise _explained(error, shards, 0) from error
+    empty = next((shard for shard, count in counts.items() if count == 0), None)
+    if empty is not None:
+        raise ValueError(f"{empty}: empty; fetch it again")
+    return sum(counts.values())
 
 
 def _read(shards: Sequence[str]) -> tf.data.Dataset:
@@ -148,6 +160,8 @@ def _explained(error: tf.errors.OpError, shards: Sequence[str], num_classes: int
                     return ValueError(f"{shard}: record {number} {fault}")
         except tf.errors.DataLossError:
             return ValueError(f"{shard}: truncated or damaged after record {number}; fetch it again")
+        except tf.errors.OpError as unreadable:
+            return ValueError(f"{shard}: cannot be read ({unreadable.message})")
     return unexplained
 
 
@@ -156,7 +170,7 @@ def _fault(record: tf.Tensor, num_classes: int) -> str | None:
         (lambda: _parsed(record, 2**40), "has not the features image/encoded and image/class/label from 1"),
         (lambda: _parsed(record, num_classes), f"has a label outside 1 to num_classes={num_classes}"),
         (
-            lambda: tf.io.decode_jpeg(_parsed(record, num_classes)[0], channels=3),
+            lambda: _decoded(_parsed(record, num_classes)[0]),
             "is no JPEG, or a damaged one",
         ),
     )
@@ -166,3 +180,9 @@ def _fault(record: tf.Tensor, num_classes: int) -> str | None:
         except (tf.errors.OpError, ValueError):
             return fault
     return None
+
+
+def _decoded(encoded: tf.Tensor) -> None:
+    """Raises for what is no JPEG; decoding alone takes a PNG as well."""
+    tf.io.extract_jpeg_shape(encoded)
+    tf.io.decode_jpeg(encoded, channels=3)

@@ -30,10 +30,11 @@ def own_data(
     examples, evaluation_examples = _count(name, training), _count(name, held_out)
     steps = examples // batch
 
+    out_of_range = f"{name}: a label is outside 0 to num_classes - 1 = {num_classes - 1}"
+
     def ready(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         label = tf.cast(label, tf.int64)
-        message = f"{name}: a label is outside 0 to num_classes - 1 = {num_classes - 1}"
-        in_range = tf.debugging.Assert((label >= 0) & (label < num_classes), [message, label])
+        in_range = tf.debugging.Assert((label >= 0) & (label < num_classes), [out_of_range, label])
         with tf.control_dependencies([in_range]):
             return tf.cast(image, dtype), label
 
@@ -53,7 +54,10 @@ def own_data(
         missing = tf.data.Dataset.from_tensors(blank).repeat(-evaluation_examples % batch)
         return batches(held_out.map(ready).concatenate(missing), -1, share)
 
-    return Dataset(train, evaluation, steps * batch, evaluation_examples, steps)
+    def explain(error: tf.errors.OpError) -> Exception:
+        return ValueError(out_of_range if out_of_range in str(error) else f"{name}: {error.message}")
+
+    return Dataset(name, train, evaluation, steps * batch, evaluation_examples, steps, explain)
 
 
 def _checked(name: str, dataset: tf.data.Dataset, image_size: int) -> tf.data.Dataset:
@@ -67,6 +71,11 @@ def _checked(name: str, dataset: tf.data.Dataset, image_size: int) -> tf.data.Da
         raise ValueError(
             f"{name} has elements of {spec}; give (image [{image_size}, {image_size}, 3], label []), one "
             "example each, or another image_size"
+        )
+    image, label = (one.dtype for one in spec)
+    if not (image.is_floating or image.is_integer) or not label.is_integer:
+        raise ValueError(
+            f"{name} has images of {image.name} and labels of {label.name}; give numbers and integers"
         )
     return dataset
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +19,7 @@ def endless(workload: Workload, source: DataSource) -> Iterator[Any]:
 
     def batches() -> Iterator[Any]:
         for epoch in itertools.count():
-            yield from dataset.read(functools.partial(dataset.train, epoch))
+            yield from dataset.training_batches(epoch)
 
     return batches()
 

@@ -1,0 +1,105 @@
+"""What the numbers of one run may be in a baseline file: all that the rules later divide by or compare. Pure.
+
+Each check raises CodecError that begins with the path of the field.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pytest_accel.codec import CodecError
+from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
+from pytest_accel.records import Conditions, Curve, Epoch, Steps, Workload
+
+SHARES = ("top1", "top5")
+
+LONGEST_S = 1e9
+"""Thirty years: no clock that was read went on for longer."""
+
+
+def check_steps(run: Steps, path: str) -> None:
+    """Of a run that timed steps."""
+    if not run.step_times_s:
+        raise CodecError(f"{path}.step_times_s", "empty")
+    for index, time_s in enumerate(run.step_times_s):
+        check_positive(time_s, f"{path}.step_times_s[{index}]")
+        _check_time(time_s, f"{path}.step_times_s[{index}]")
+    check_positive(run.steps_per_block, f"{path}.steps_per_block")
+    check_not_negative(run.warmup_steps, f"{path}.warmup_steps")
+    for name in ("startup_time_s", "build_time_s", "compile_time_s", "warmup_time_s"):
+        _check_time(getattr(run, name), f"{path}.{name}")
+    if run.peak_memory_bytes is not None:
+        check_positive(run.peak_memory_bytes, f"{path}.peak_memory_bytes")
+    for index, loss in enumerate(run.losses):
+        check_finite(loss, f"{path}.losses[{index}]")
+    _check_conditions(run.conditions, f"{path}.conditions")
+
+
+def check_curve(run: Curve, workload: Workload, path: str) -> None:
+    """Of a run that trained to the target of ``workload``, for as many epochs as that has."""
+    asked, target = workload.parameters.get("epochs"), workload.parameters["target"]
+    if type(asked) is not int or not isinstance(target, float):
+        raise CodecError("workload.parameters", "no numbers of epochs and target, which training has")
+    if len(run.epochs) != asked:
+        raise CodecError(
+            f"{path}.epochs", f"{len(run.epochs)} epochs, and workload.parameters.epochs is {asked}"
+        )
+    check_not_negative(run.seed, f"{path}.seed")
+    for name in ("train_examples", "evaluation_examples"):
+        check_positive(getattr(run, name), f"{path}.{name}")
+    for name in ("startup_time_s", "build_time_s", "compile_time_s"):
+        _check_time(getattr(run, name), f"{path}.{name}")
+    for index, epoch in enumerate(run.epochs):
+        _check_epoch(epoch, f"{path}.epochs[{index}]")
+    if epochs_to_target(run, target) is None:
+        raise CodecError(f"{path}.epochs", f"top1 is at most {best_top1(run)}, below the target of {target}")
+    if final_top1(run) == 0:
+        raise CodecError(f"{path}.epochs[{asked - 1}].top1", "0 after the last epoch")
+    if run.frozen_variables:
+        raise CodecError(f"{path}.frozen_variables", "a baseline has none")
+    _check_conditions(run.conditions, f"{path}.conditions")
+
+
+def _check_epoch(epoch: Epoch, path: str) -> None:
+    check_finite(epoch.loss, f"{path}.loss")
+    check_positive(epoch.training_time_s, f"{path}.training_time_s")
+    _check_time(epoch.training_time_s, f"{path}.training_time_s")
+    _check_time(epoch.evaluation_time_s, f"{path}.evaluation_time_s")
+    for name in SHARES:
+        share = getattr(epoch, name)
+        check_not_negative(share, f"{path}.{name}")
+        if share > 1:
+            raise CodecError(f"{path}.{name}", f"{share} is above 1")
+    if epoch.top5 < epoch.top1:
+        raise CodecError(f"{path}.top5", f"{epoch.top5} is below top1, {epoch.top1}")
+
+
+def _check_conditions(conditions: Conditions, path: str) -> None:
+    if conditions.load_average is not None:
+        check_not_negative(conditions.load_average, f"{path}.load_average")
+
+
+def check_positive(value: float, path: str) -> None:
+    """A finite number above 0."""
+    check_finite(value, path)
+    if value <= 0:
+        raise CodecError(path, f"{value} is not above 0")
+
+
+def check_not_negative(value: float, path: str) -> None:
+    """A finite number from 0."""
+    check_finite(value, path)
+    if value < 0:
+        raise CodecError(path, f"{value} is below 0")
+
+
+def check_finite(value: float, path: str) -> None:
+    """A finite number."""
+    if not abs(value) <= sys.float_info.max:  # also for an integer that no float can hold
+        raise CodecError(path, f"{str(value)[:40]} is not a finite number")
+
+
+def _check_time(seconds: float, path: str) -> None:
+    check_not_negative(seconds, path)
+    if seconds > LONGEST_S:
+        raise CodecError(path, f"{seconds:g} s is longer than any run")
