@@ -138,7 +138,7 @@ def test_a_test_that_measures_nothing_is_unmeasured(project):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes() == {"failed": 1}
     result.stdout.fnmatch_lines([
-        "unmeasured: the test made no measuring call: call accel.throughput(...) or "
+        "unmeasured: the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "
         "accel.measure(step, ...), or drop accel from its arguments"
     ])  # fmt: skip
     assert not project.baseline_files
