@@ -11,7 +11,17 @@ import pytest
 
 from pytest_accel import curve_metrics, frameworks, metrics, settings, user_step, workloads
 from pytest_accel.frameworks import Framework, values
-from pytest_accel.records import Accelerator, Curve, DataSource, Plan, Steps, TrainingPlan, Workload
+from pytest_accel.records import (
+    Accelerator,
+    Curve,
+    DataSource,
+    Kind,
+    Lowered,
+    Plan,
+    Steps,
+    TrainingPlan,
+    Workload,
+)
 from pytest_accel.settings import Settings
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
@@ -185,7 +195,9 @@ class Accel:
 
         What a step returns is waited for before the clock stops, in any framework and nested in any way.
         The loss, if there is one, is a scalar result, the entry "loss" of a mapping, or the first scalar
-        of a tuple. Raises TypeError or ValueError for arguments that make no sense.
+        of a tuple. Only the form with ``state`` can be compiled for ``--accel-topology``: the arrays of
+        ``batch`` with ``examples_per_step`` rows are then split over the devices. Raises TypeError or
+        ValueError for arguments that make no sense.
         """
         self._once()
         if not callable(step):
@@ -209,14 +221,18 @@ class Accel:
                 "accel.measure(batch=...) belongs to the functional form: give state= as well, or let "
                 "step() fetch its own batch"
             )
-        kind = self._backend.accelerator.kind
+        kind = self._kind
         framework = settings.marker_arguments(self._item).get("framework") or values.installed_framework()
         spec = Workload("measure", framework, examples_per_step)
         if state is _NOT_GIVEN:
-            return self._backend.measure(self._item, Plan(spec, lambda: user_step.closed_program(step, kind)))
-        return self._backend.measure(
-            self._item, Plan(spec, lambda: user_step.functional_program(step, state, batch, kind))
-        )
+            plan = Plan(spec, lambda: user_step.closed_program(step, kind), user_step.not_functional)
+        else:
+            plan = Plan(
+                spec,
+                lambda: user_step.functional_program(step, state, batch, kind),
+                lambda topology: user_step.lowered(spec, step, state, batch, topology),
+            )
+        return self._backend.measure(self._item, plan)
 
     @property
     def _settings(self) -> Settings:
@@ -224,12 +240,23 @@ class Accel:
 
     def _built(self, spec: Workload, dataset: str | Callable[[], object] | None) -> Measured:
         framework, data = self._started(spec.framework), self._data(dataset)
-        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec, data)))
+
+        def lower(topology: str) -> Lowered:
+            if dataset is not None:
+                pytest.skip(f"reads data, and --accel-topology={topology} runs nothing")
+            return framework.lower(spec, topology)
+
+        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec, data), lower))
 
     def _started(self, name: str) -> Framework:
         framework = frameworks.load(name)
-        framework.start(self._backend.accelerator.kind)
+        framework.start(self._kind)
         return framework
+
+    @property
+    def _kind(self) -> Kind:
+        """What computes in this process: a TPU that is compiled for need not be here."""
+        return Kind.CPU if self._settings.topology else self._backend.accelerator.kind
 
     def _data(self, dataset: str | Callable[[], object] | None) -> DataSource:
         return dataset if callable(dataset) else self._settings.data

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pytest_accel import comparable, engine, hardware, provenance
 from pytest_accel.curve_case import CurveCase
+from pytest_accel.program_case import ProgramCase
 from pytest_accel.records import (
     Accelerator,
     Accepted,
@@ -17,6 +18,7 @@ from pytest_accel.records import (
     Curve,
     NeedMore,
     Outcome,
+    ProgramFacts,
     Result,
     Run,
     Steps,
@@ -107,6 +109,8 @@ class Gate:
     def _case(self, run: Run) -> Case:
         if isinstance(run.observation, Curve):
             return CurveCase(self._accelerator.kind, self._settings)
+        if isinstance(run.observation, ProgramFacts):
+            return ProgramCase(self._accelerator)
         return StepCase(self._accelerator.kind, self._settings, self._store.baselines())
 
     def _recorded(self, case: Case, runs: list[Run], baseline: Baseline | None) -> Result:

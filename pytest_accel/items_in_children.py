@@ -69,7 +69,9 @@ class ItemsInChildren:
             timeout_s=self._session.settings_of(item).timeout,
             watch=self._session.watch,
             every_package=self._session.other is not None,
-            checkpoints=_checkpoints(item.config),
+            checkpoints=_cached(item.config, "accel-checkpoints"),
+            topology=self._session.topology,
+            programs=_cached(item.config, "accel-programs"),
             progress=functools.partial(progress.shown, item.config),
         )
         if self._session.other is None:
@@ -103,13 +105,13 @@ class ItemsInChildren:
         return report
 
 
-def _checkpoints(config: pytest.Config) -> Path | None:
-    """In pytest's cache, which projects keep out of version control; none where there is no such folder."""
+def _cached(config: pytest.Config, name: str) -> Path | None:
+    """A folder in pytest's cache, which projects keep out of version control; None without a cache."""
     cache = getattr(config, "cache", None)
     if cache is None:
         return None
     try:
-        return Path(cache.mkdir("accel-checkpoints"))
+        return Path(cache.mkdir(name))
     except OSError:
         return None  # pytest itself warns of a cache that cannot be written
 

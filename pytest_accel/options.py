@@ -136,6 +136,9 @@ OPTIONS = (
            bool, False, switch=True),
     Option("against", "compare, block by block in turns, with another environment: an interpreter, a virtual "
            "environment's folder, or a command that starts a Python", _text, None, "PYTHON"),
+    Option("topology", "compile only, for a TPU type that need not be here: v2-8, v3-8, v4-8, v5litepod-4, "
+           "v5p-8, v6e-4 or a larger slice; with --accel=tpu",
+           _text, None, "NAME"),
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE"),

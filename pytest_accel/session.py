@@ -12,7 +12,7 @@ from pytest_accel import hardware, metrics, price_book, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
-from pytest_accel.records import Conditions, Outcome, Price, Result, Verdict
+from pytest_accel.records import Accelerator, Conditions, Outcome, Price, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
 from pytest_accel.samplers import InvalidRun, environments, preflight
 from pytest_accel.samplers.environments import Environment
@@ -43,7 +43,7 @@ class Session:
             self._price = _price(self._settings)
             if self._json:
                 json_report.check_writable(self._json)
-            self.accelerator = hardware.accelerator(settings.kind(config), self._settings.identity)
+            self.accelerator = _accelerator(config, self._settings)
             self._store = JsonStore(
                 settings.baselines_folder(config, self._settings), self.accelerator.identity
             )
@@ -54,6 +54,11 @@ class Session:
                 self._store.check_writable()
         except (hardware.AbsentAccelerator, StoreError, json_report.ReportError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
+
+    @property
+    def topology(self) -> str | None:
+        """What to compile for; None where benchmarks run."""
+        return self._settings.topology
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
@@ -171,6 +176,13 @@ def _other_environment(config: pytest.Config, asked: Settings) -> Environment | 
         output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
         raise pytest.UsageError(f"--accel-against={asked.against}: {invalid}{output}") from None
     return environment
+
+
+def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:
+    """What is here, or what is compiled for. Raises AbsentAccelerator and ValueError."""
+    if asked.topology is not None:
+        return hardware.compile_only(asked.topology, asked.identity)
+    return hardware.accelerator(settings.kind(config), asked.identity)
 
 
 def _price(asked: Settings) -> Price | None:

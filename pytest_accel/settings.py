@@ -46,6 +46,7 @@ class Settings:
     update_baselines: bool
     record_missing: bool
     against: str | None
+    topology: str | None
     in_process: bool
     json: str | None
     kinds: tuple[Kind, ...] = ()
@@ -81,6 +82,23 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
     (
         lambda settings, _: settings.against is not None and settings.in_process,
         "--accel-in-process runs in this process only: drop it, or drop --accel-against",
+    ),
+    (
+        lambda settings, config: settings.topology is not None and kind_given(config) != "tpu",
+        "--accel-topology compiles for a TPU: add --accel=tpu, or drop --accel-topology",
+    ),
+    (
+        lambda settings, _: settings.topology is not None and settings.against is not None,
+        "--accel-topology runs nothing that could be compared in turns: drop --accel-against, and compare "
+        "with baselines that the other environment recorded",
+    ),
+    (
+        lambda settings, _: settings.topology is not None and settings.in_process,
+        "--accel-topology needs a process of its own for its compiler: drop --accel-in-process",
+    ),
+    (
+        lambda settings, config: settings.topology is not None and (config.getoption("accel_runs") or 1) > 1,
+        "--accel-topology compiles once, and the compiler would say the same again: drop --accel-runs",
     ),
     (
         lambda settings, _: settings.in_process and settings.update_baselines,
@@ -141,8 +159,9 @@ def resolve(config: pytest.Config, marker: dict[str, Any]) -> Settings:
         chosen[option.name] = next((value for value in candidates if value is not None), option.default)
     if chosen["strict"] is None:
         chosen["strict"] = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    if chosen["in_process"]:
-        chosen["runs"] = 1  # a lasting setting of the project does not stand in the way of debugging
+    if chosen["in_process"] or chosen["topology"]:
+        # A lasting setting of the project does not stand in the way of debugging; compilers do not scatter.
+        chosen["runs"] = 1
     conditions = {name: marker[name] for name in CONDITIONS if name in marker}
     return Settings(**chosen, **conditions)
 
@@ -203,12 +222,17 @@ def kind(config: pytest.Config) -> Kind:
 
     Needs no framework: what ``auto`` means is told by device nodes, NVML and the environment.
     """
-    given = config.getoption("accel", None) or _ini(config, OPTIONS[0]) or "auto"
+    given = kind_given(config)
     if given != "auto":
         return Kind(given)
     from pytest_accel import hardware
 
     return hardware.probe_kind()
+
+
+def kind_given(config: pytest.Config) -> str:
+    """What was asked for, "auto" included."""
+    return str(config.getoption("accel", None) or _ini(config, OPTIONS[0]) or "auto")
 
 
 def baselines_folder(config: pytest.Config, settings: Settings) -> Path:

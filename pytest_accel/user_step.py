@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
+from pytest_accel import frameworks
 from pytest_accel.frameworks import values
-from pytest_accel.records import Kind, Program
+from pytest_accel.records import Kind, Lowered, Program, Workload
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -53,6 +54,31 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
         return values.wait_for(aux)
 
     return Program(start, wait, lambda: values.peak_memory_bytes(kind))
+
+
+def lowered(
+    workload: Workload, step: Callable[..., Any], state: Any, batch: Sequence[Any], topology: str
+) -> Lowered:
+    """The same step, for an accelerator type that it is compiled for. Raises what the framework raises.
+
+    Raises TypeError for a step of a framework that cannot be compiled for hardware that is not here.
+    """
+    if workload.framework not in frameworks.NAMES:
+        raise TypeError(
+            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.NAMES)}, and this one is "
+            f"of {workload.framework}: import its framework in the test file, or deselect the test"
+        )
+    framework = frameworks.load(workload.framework)
+    return framework.lower_step(step, state, batch, topology, workload.examples_per_step)
+
+
+def not_functional(topology: str) -> Lowered:
+    """Raises TypeError: what such a step works on is out of sight."""
+    raise TypeError(
+        f"--accel-topology={topology} compiles a step as a function of what it works on: call "
+        "accel.measure(step, state=..., batch=..., examples_per_step=...) with step(state, *batch) -> "
+        "(state, aux)"
+    )
 
 
 def _shape(result: object) -> str:

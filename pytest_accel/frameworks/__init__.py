@@ -7,10 +7,11 @@ Another framework is a package beside this file that has the functions of ``Fram
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from pytest_accel.records import DataSource, Kind, Program, Training, Workload
+    from pytest_accel.records import DataSource, Kind, Lowered, Program, Training, Workload
 
 NAMES = ("tensorflow",)
 
@@ -30,6 +31,27 @@ class Framework(Protocol):
 
         Raises ValueError if it does not fit the framework or the devices, or for data that is not what it
         should be.
+        """
+        ...
+
+    def lower(self, workload: Workload, topology: str) -> Lowered:
+        """The step of the workload on synthetic data, for an accelerator type, ready to be compiled.
+
+        Raises ValueError if it does not fit that type, and RuntimeError for a compiler that is not there.
+        """
+        ...
+
+    def lower_step(
+        self,
+        step: Callable[..., Any],
+        state: Any,
+        batch: Sequence[Any],
+        topology: str,
+        examples_per_step: int,
+    ) -> Lowered:
+        """A step of the user's own, ``step(state, *batch) -> (state, aux)``; raises as ``lower`` does.
+
+        Raises TypeError for a step that the framework cannot trace.
         """
         ...
 

@@ -50,6 +50,18 @@ def accelerator(kind: Kind, identity: str | None = None) -> Accelerator:
     return found if identity is None else replace(found, identity=identity)
 
 
+def compile_only(topology: str, identity: str | None = None) -> Accelerator:
+    """The TPU slice of this type, for which programs are compiled and which need not be here.
+
+    ``identity`` replaces its own. Raises ValueError for a type that cannot be compiled for, and as above.
+    """
+    try:
+        target = tpu.compile_only(topology)
+    except ValueError as error:
+        raise ValueError(f"--accel-topology={topology}: {error}") from None
+    return target if identity is None else replace(target, identity=checked(identity))
+
+
 def conditions(kind: Kind, own_pids: Collection[int]) -> Conditions:
     """What disturbs the machine now. Never raises: a fact that cannot be read is left out.
 

@@ -1,8 +1,8 @@
 """The TPU generations, and the slices that they come in, by the names that Google Cloud sells them under.
 
 What the number in a type counts: the TPU versions pages of Google Cloud's documentation (``v4-8`` is 4 chips
-of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip: google/cloud-accelerator-diagnostics,
-``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and bandwidth of a chip:
+of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip:
+google/cloud-accelerator-diagnostics, ``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and bandwidth of a chip:
 docs.cloud.google.com/tpu/docs/v2, v3, v4, v5e, v5p and v6e, read in November 2026. Of the TPU7x the compiler
 of this table knows nothing.
 """
@@ -84,6 +84,11 @@ class Slice:
         return f"{self.compiled.name}:{'x'.join(map(str, self.shape))}"
 
     @property
+    def chips_per_host(self) -> tuple[int, ...] | None:
+        """Where the compiler does not take a host to have the four chips of a plane."""
+        return (2, 2, 1) if self.compiled.dimensions == 3 else None
+
+    @property
     def device_memory_bytes(self) -> int:
         return self.generation.device_memory_gib * 2**30
 
@@ -108,7 +113,9 @@ def slice_named(name: str) -> Slice:
     generation = next((known for known in GENERATIONS if parts and known.type_prefix == parts[0]), None)
     if parts is None or generation is None or generation.compiled is None:
         known = ", ".join(_smallest(each) for each in GENERATIONS if each.compiled)
-        raise ValueError(f"{name!r} is no TPU type that can be compiled for: give one of {known}, or a larger slice")
+        raise ValueError(
+            f"{name!r} is no TPU type that can be compiled for: give one of {known}, or a larger slice"
+        )
     sizes = _sizes(generation, generation.compiled)
     if parts[1] not in sizes:
         raise ValueError(

@@ -8,12 +8,23 @@ was seen when somebody last looked and agreed, and a ``Verdict`` says what that 
 from __future__ import annotations
 
 from pytest_accel.records.baselines import Accepted, Baseline
-from pytest_accel.records.observations import Conditions, Curve, Epoch, Observation, Pair, Run, Steps
+from pytest_accel.records.observations import (
+    Conditions,
+    Curve,
+    Epoch,
+    Observation,
+    Operations,
+    Pair,
+    ProgramFacts,
+    Run,
+    Steps,
+)
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
 from pytest_accel.records.work import (
     Accelerator,
     DataSource,
     Kind,
+    Lowered,
     Plan,
     Price,
     Program,
@@ -33,13 +44,16 @@ __all__ = [
     "DataSource",
     "Epoch",
     "Kind",
+    "Lowered",
     "NeedMore",
     "Observation",
+    "Operations",
     "Outcome",
     "Pair",
     "Plan",
     "Price",
     "Program",
+    "ProgramFacts",
     "Result",
     "Run",
     "Scalar",

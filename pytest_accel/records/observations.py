@@ -77,7 +77,41 @@ class Curve:
     conditions: Conditions = field(default_factory=Conditions)
 
 
-Observation = Steps | Curve
+@dataclass(frozen=True)
+class Operations:
+    """The operations of one category in a compiled program: how many, and the bytes that they produce."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ProgramFacts:
+    """What a compiler knows of a training step's program without running it; all sizes are of one device.
+
+    ``partitioning`` says how the program came to be one for ``devices`` devices: of "replicas" each runs the
+    step on its share of the batch, with batch statistics of its own, and gradients are exchanged; one for
+    the "global batch" was split by the compiler. ``peak_memory_bytes`` is what arguments, results, temporary
+    values and code need together. ``operations`` go by category (``program_text.py``).
+    ``estimated_step_time_s`` is the compiler's own, None where it gives none. ``build_time_s`` was spent on
+    tracing, ``compile_time_s`` on compiling, also where the result of that was kept from an earlier run.
+    """
+
+    partitioning: str
+    devices: int
+    flops: float
+    bytes_accessed: float
+    peak_memory_bytes: int
+    generated_code_bytes: int
+    operations: Mapping[str, Operations]
+    estimated_step_time_s: float | None = None
+    startup_time_s: float = 0.0
+    build_time_s: float = 0.0
+    compile_time_s: float = 0.0
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+Observation = Steps | Curve | ProgramFacts
 """What one run saw, whichever it was asked for."""
 
 
@@ -101,6 +135,13 @@ class Run:
         """Of a run that trained to a target. Raises TypeError for another."""
         if not isinstance(self.observation, Curve):
             raise TypeError(f"a run that saw {type(self.observation).__name__} has no curve")
+        return self.observation
+
+    @property
+    def program(self) -> ProgramFacts:
+        """Of a run that compiled and did not run. Raises TypeError for another."""
+        if not isinstance(self.observation, ProgramFacts):
+            raise TypeError(f"a run that saw {type(self.observation).__name__} knows nothing of its program")
         return self.observation
 
 

@@ -8,6 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_accel.records.observations import ProgramFacts
 
 Scalar = str | int | float | bool | None
 
@@ -101,11 +105,33 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Lowered:
+    """A training step as the text of a program, before it is compiled for hardware that need not be here.
+
+    ``fingerprint`` is a hash of all that the compiler's answer depends on: the text, the target, the
+    compiler's version and its flags. ``compile`` takes a minute or so; it raises RuntimeError for a program
+    that the compiler refuses, one that does not fit into memory included.
+    """
+
+    fingerprint: str
+    compile: Callable[[], ProgramFacts]
+
+
+def _not_lowered(topology: str) -> Lowered:
+    raise ValueError(f"this step cannot be compiled for {topology} without running it")
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What one measuring call asks for: the work, and how to make it ready in this process."""
+    """What one measuring call asks for: the work, and how to make it ready in this process.
+
+    ``lower`` is asked instead of ``build`` for a program that is only compiled, for the accelerator type that
+    it is given. It raises ValueError or TypeError where that cannot be.
+    """
 
     workload: Workload
     build: Callable[[], Program]
+    lower: Callable[[str], Lowered] = _not_lowered
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.codec import encode
-from pytest_accel.records import Observation, Outcome, Result, Steps
+from pytest_accel.records import Observation, Outcome, ProgramFacts, Result, Steps
 from pytest_accel.reports.json_report import finite, workload_fields
 
 
@@ -43,7 +43,7 @@ def export(item: pytest.Item, result: Result) -> None:
     session = _session(item.config)
     if session is None or session.disabled or result.verdict.outcome is Outcome.INVALID:
         return
-    if result.workload is None or not result.runs:
+    if result.workload is None or not any(map(_times_s, result.runs)):
         return
 
     from pytest_benchmark.stats import Metadata
@@ -115,6 +115,8 @@ def _measured(item: pytest.Item, result: Result) -> _Measured:
 
 
 def _times_s(run: Observation) -> Sequence[float]:
+    if isinstance(run, ProgramFacts):
+        return ()  # was compiled only
     return run.step_times_s if isinstance(run, Steps) else [epoch.training_time_s for epoch in run.epochs]
 
 

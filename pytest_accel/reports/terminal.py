@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_accel.records import Accelerator, Comparison, Curve, Outcome, Price, Result
+from pytest_accel.records import Accelerator, Comparison, Curve, Outcome, Price, ProgramFacts, Result
 from pytest_accel.reports.table import Line, markup, table
 from pytest_accel.reports.units import label, percent, quantity
 
@@ -80,18 +80,19 @@ def lines(results: Sequence[Result], width: int) -> list[Line]:
 def _reasons(results: Sequence[Result]) -> list[Line]:
     """Worst first. What passed needs no words: its interval is in the table.
 
-    Curves that passed have them: what a few seeds could have shown is in no table.
+    Curves and programs that passed have them: what a few seeds could have shown is in no table, nor is which
+    operations changed without weight.
     """
     printed = []
     for outcome in reversed(Outcome):
-        worded = [result for result in results if outcome is not Outcome.PASSED or _of_curves(result)]
+        worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
         said = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
         printed += [Line(text, markup(outcome)) for text in _sentences(outcome, said)]
     return printed
 
 
-def _of_curves(result: Result) -> bool:
-    return any(isinstance(run, Curve) for run in result.runs)
+def _with_words(result: Result) -> bool:
+    return any(isinstance(run, Curve | ProgramFacts) for run in result.runs)
 
 
 def _reason(result: Result) -> str:

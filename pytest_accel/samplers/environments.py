@@ -26,6 +26,20 @@ BESIDE_ANOTHER: Mapping[Kind, Mapping[str, str]] = {
 }
 """What a process needs as well where two of them share the accelerator."""
 
+COMPILE_ONLY: Mapping[str, str] = {
+    **OF_KIND[Kind.CPU],
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
+"""Variables that keep the TPU's compiler from looking for a TPU: in the machine, or at a metadata server."""
+
+
+def compile_only_variables(topology: str) -> dict[str, str]:
+    """What a child is given that compiles for this accelerator type, and runs nothing."""
+    return {**COMPILE_ONLY, "TPU_ACCELERATOR_TYPE": topology}
+
+
 NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 """Variables that would hand the child options that are not for it, or trace every line that is timed."""
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from pytest_accel.records import Curve, Run, Steps, Workload
+from pytest_accel.records import Curve, Observation, Run, Steps, Workload
 from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.checkpoints import checkpoints
+from pytest_accel.samplers.compile_only import compiled
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.observe import Size, observe
 from pytest_accel.samplers.remote_steps import RemoteSteps
@@ -62,11 +63,7 @@ class FreshRuns:
         test.begin(self._task.accelerator, self._task.options)
         plan = test.plan()
         try:
-            observation, provenance = (
-                self._stepped(test, plan)
-                if plan.training is None
-                else self._trained(test, plan, plan.training)
-            )
+            observation, provenance = self._observed(test, plan)
         except pytest.exit.Exception:
             raise
         except Exception as problem:
@@ -74,6 +71,13 @@ class FreshRuns:
             raise
         test.finish(observation)
         return Run(plan.workload, observation, provenance)
+
+    def _observed(self, test: RemoteTest, plan: Announced) -> tuple[Observation, Mapping[str, str]]:
+        if self._task.topology is not None:
+            return compiled(test, self._task.topology, self._task.programs, plan.startup_time_s)
+        if plan.training is not None:
+            return self._trained(test, plan, plan.training)
+        return self._stepped(test, plan)
 
     def _stepped(self, test: RemoteTest, plan: Announced) -> tuple[Steps, Mapping[str, str]]:
         steps = RemoteSteps(test, every_package=self._task.every_package)

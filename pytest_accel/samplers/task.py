@@ -14,7 +14,7 @@ import pytest
 from pytest_accel.records import Accelerator, Conditions, Epoch
 from pytest_accel.samplers import command
 from pytest_accel.samplers.child import started
-from pytest_accel.samplers.environments import HERE, Environment
+from pytest_accel.samplers.environments import HERE, Environment, compile_only_variables
 from pytest_accel.samplers.remote_test import RemoteTest
 
 Progress = contextlib.AbstractContextManager[Callable[[int, Epoch], None]]
@@ -31,7 +31,8 @@ class Task:
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
     ids that are our own. ``every_package``: see RemoteSteps. Training keeps in folders under ``checkpoints``
-    what it needs to go on after it was ended, and is shown by ``progress``, given a title and the epochs.
+    what it needs to go on after it was ended, and is shown by ``progress``, given a title and the epochs. For
+    a ``topology`` the step is compiled only, and ``programs`` is where to keep what the compiler said.
     """
 
     item: pytest.Item
@@ -41,6 +42,8 @@ class Task:
     watch: Callable[[frozenset[int]], Conditions]
     every_package: bool = False
     checkpoints: Path | None = None
+    topology: str | None = None
+    programs: Path | None = None
     progress: Callable[[str, int], Progress] = _unseen
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
@@ -51,7 +54,11 @@ class Task:
     def started(self, environment: Environment = HERE, *, shared: bool = False) -> Iterator[RemoteTest]:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
         arguments = command.arguments(self.item)
-        variables = environment.variables(self.accelerator.kind, shared=shared)
+        variables = (
+            environment.variables(self.accelerator.kind, shared=shared)
+            if self.topology is None
+            else compile_only_variables(self.topology)
+        )
         folder = self.item.config.invocation_params.dir
         with started(environment, arguments, variables, folder, self.timeout_s) as child:
             yield RemoteTest(self.item, child, environment, variables)

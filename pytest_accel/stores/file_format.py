@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pytest_accel.codec import CodecError, Json, decode, encode
-from pytest_accel.records import Accepted, Baseline, Curve, Steps, Workload
+from pytest_accel.records import Accepted, Baseline, Curve, ProgramFacts, Steps, Workload
 from pytest_accel.stores.observation_rules import (
     SHARES,
     check_curve,
     check_finite,
     check_not_negative,
     check_positive,
+    check_program,
     check_steps,
 )
 
@@ -127,8 +128,12 @@ def _check_entry(entry: Accepted, workload: Workload, path: str) -> None:
             check_curve(run, workload, where)
         elif isinstance(run, Steps) and not trains:
             check_steps(run, where)
+        elif isinstance(run, ProgramFacts) and not trains:
+            check_program(run, where)
         else:
             raise CodecError(where, f"{'epochs' if trains else 'step times'} belong here")
+    if len({type(run) for run in entry.runs}) > 1:
+        raise CodecError(f"{path}.runs", "one has step times, another was compiled only")
     seeds = [run.seed for run in entry.runs if isinstance(run, Curve)]
     for index, seed in enumerate(seeds):
         if seed in seeds[:index]:

@@ -9,7 +9,7 @@ import sys
 
 from pytest_accel.codec import CodecError
 from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
-from pytest_accel.records import Conditions, Curve, Epoch, Steps, Workload
+from pytest_accel.records import Conditions, Curve, Epoch, ProgramFacts, Steps, Workload
 
 SHARES = ("top1", "top5")
 
@@ -58,6 +58,19 @@ def check_curve(run: Curve, workload: Workload, path: str) -> None:
     if run.frozen_variables:
         raise CodecError(f"{path}.frozen_variables", "a baseline has none")
     _check_conditions(run.conditions, f"{path}.conditions")
+
+
+def check_program(run: ProgramFacts, path: str) -> None:
+    """Of a run that compiled only."""
+    for name in ("devices", "flops", "bytes_accessed", "peak_memory_bytes", "generated_code_bytes"):
+        check_positive(getattr(run, name), f"{path}.{name}")
+    if run.estimated_step_time_s is not None:
+        check_positive(run.estimated_step_time_s, f"{path}.estimated_step_time_s")
+    for name in ("startup_time_s", "build_time_s", "compile_time_s"):
+        _check_time(getattr(run, name), f"{path}.{name}")
+    for category, operations in run.operations.items():
+        check_not_negative(operations.count, f"{path}.operations.{category}.count")
+        check_not_negative(operations.bytes, f"{path}.operations.{category}.bytes")
 
 
 def _check_epoch(epoch: Epoch, path: str) -> None:

@@ -10,9 +10,10 @@ import jax
 from pytest_accel.frameworks import values
 from pytest_accel.frameworks.jax import devices, image_classification
 from pytest_accel.frameworks.jax.devices import start
+from pytest_accel.frameworks.jax.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Workload
 
-__all__ = ["build", "provenance", "start"]
+__all__ = ["build", "lower", "lower_step", "provenance", "start"]
 
 WORKLOADS = ("resnet50",)
 

@@ -95,7 +95,9 @@ def step(
     if loss_scale is not None:
         finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients)]).all()
         parameters, momenta = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old), (parameters, momenta), (state.parameters, state.momenta)
+            lambda new, old: jnp.where(finite, new, old),
+            (parameters, momenta),
+            (state.parameters, state.momenta),
         )
         loss_scale = _adjusted(loss_scale, finite)
     statistics = jax.tree.map(lambda value: value[None], after)
@@ -136,10 +138,7 @@ def over(mesh: Mesh, recipe: Recipe) -> jax.stages.Wrapped:
 def placed(mesh: Mesh, state: State) -> State:
     """The state on the devices, each part where it belongs."""
     return State(
-        *(
-            jax.device_put(part, NamedSharding(mesh, place))
-            for part, place in zip(state, PLACES, strict=True)
-        )
+        *(jax.device_put(part, NamedSharding(mesh, place)) for part, place in zip(state, PLACES, strict=True))
     )
 
 

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from pytest_accel.frameworks import values
 from pytest_accel.frameworks.tensorflow import devices, image_classification, learning, real_data
+from pytest_accel.frameworks.tensorflow.ahead_of_time import lower, lower_step
 from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strategy
 from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "provenance", "start", "train"]
+__all__ = ["build", "lower", "lower_step", "provenance", "start", "train"]
 
 WORKLOADS = ("resnet50",)
 
@@ -74,7 +75,7 @@ def provenance() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "cuda": build_info.get("cuda_version"),
         "cudnn": build_info.get("cudnn_version"),
-        **{package: _installed_version(package) for package in ("keras", "numpy", "libtpu")},
+        **{package: _installed_version(package) for package in ("keras", "numpy", "libtpu", "jax", "jaxlib")},
     }
     return {name: str(version) for name, version in versions.items() if version}
 

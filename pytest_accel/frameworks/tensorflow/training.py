@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -45,19 +46,26 @@ class Trainer:
         ``images`` are ``[batch, height, width, 3]`` in the type that the model computes in, ``labels`` are
         ``[batch]`` class numbers.
         """
-        scale = 1.0 if self.loss_scale is None else self.loss_scale.value.read_value()
+        loss, gradients = self.gradients(images, labels)
+        self.apply(tf.distribute.get_replica_context().all_reduce("SUM", gradients))
+        return loss
+
+    def gradients(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """This replica's share of the loss, and of its gradients, scaled in float16."""
         with tf.GradientTape() as tape:
             loss = self.loss(images, labels) / self.replicas
-            scaled_loss = loss * scale
-        gradients = tape.gradient(scaled_loss, self.variables)
-        gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+            scaled_loss = loss if self.loss_scale is None else loss * self.loss_scale.value.read_value()
+        return loss, tape.gradient(scaled_loss, self.variables)
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Update the weights by the sum of all replicas' gradients, unless that overflowed."""
         if self.loss_scale is None:
             self.update(gradients)
-        else:
-            finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
-            tf.cond(finite, lambda: self.update([g / scale for g in gradients]), lambda: None)
-            self.loss_scale.adjust(finite)
-        return loss
+            return
+        scale = self.loss_scale.value.read_value()
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        tf.cond(finite, lambda: self.update([g / scale for g in gradients]), lambda: None)
+        self.loss_scale.adjust(finite)
 
     def loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Mean cross entropy of this replica's batch, and the L2 decay of the kernels.
@@ -73,7 +81,7 @@ class Trainer:
             loss += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self.model.kernels])
         return loss
 
-    def update(self, gradients: list[tf.Tensor]) -> None:
+    def update(self, gradients: Sequence[tf.Tensor]) -> None:
         """Momentum SGD, one fused operation a variable."""
         for variable, momentum, gradient in zip(self.variables, self.momenta, gradients, strict=True):
             tf.raw_ops.ResourceApplyMomentum(

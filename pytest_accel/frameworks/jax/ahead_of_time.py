@@ -1,0 +1,111 @@
+"""Programs compiled for a TPU slice that need not be here: JAX's compile-only devices, libtpu's compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import topologies
+from jax.sharding import Mesh
+
+from pytest_accel import program_text
+from pytest_accel.frameworks.jax.training import DEVICES
+from pytest_accel.hardware.tpu_generations import Slice
+from pytest_accel.records import Lowered, ProgramFacts
+
+_FLAGS = ("LIBTPU_INIT_ARGS", "XLA_FLAGS")
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_TOO_LARGE = re.compile(
+    r"\(([\d.]+)([KMGT]?)\) exceeds available HBM \(([\d.]+)([KMGT]?)\)"
+    r"|Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm"
+)
+
+
+def mesh(target: Slice) -> Mesh:
+    """All devices of the slice, along one axis: they take programs, and run none.
+
+    Raises RuntimeError, which says what to install, without libtpu, and for a slice that it does not know.
+    """
+    if importlib.util.find_spec("libtpu") is None:
+        raise RuntimeError(
+            f'compiling for {target.name} takes the TPU\'s compiler, libtpu: pip install "pytest-accel[aot]"'
+        )
+    chips_per_host = {"chips_per_host_bounds": target.chips_per_host} if target.chips_per_host else {}
+    cores = {"chip_config_name": "megacore"} if target.compiled.megacore else {}
+    try:
+        topology = topologies.get_topology_desc(
+            target.compiler_name, platform="tpu", **chips_per_host, **cores
+        )
+    except Exception as error:
+        raise RuntimeError(
+            f"libtpu {importlib.metadata.version('libtpu')} makes no {target.name} "
+            f"({target.compiler_name}): {first_line(error)}"
+        ) from error
+    return Mesh(np.array(topology.devices), (DEVICES,))
+
+
+def check_divides(global_batch: int, target: Slice) -> None:
+    """Raise ValueError for a batch of which the devices cannot have equal parts."""
+    if global_batch % target.devices:
+        raise ValueError(
+            f"A global batch of {global_batch} does not divide by the {target.devices} devices of "
+            f"{target.name}: take a multiple of {target.devices}."
+        )
+
+
+def lowered(program: jax.stages.Lowered, target: Slice, partitioning: str) -> Lowered:
+    """What JAX has traced for the devices of ``mesh``."""
+    return Lowered(_fingerprint(program.as_text(), target), lambda: _compiled(program, target, partitioning))
+
+
+def _fingerprint(text: str, target: Slice) -> str:
+    versions = [importlib.metadata.version(package) for package in ("jaxlib", "libtpu")]
+    flags = [os.environ.get(flag, "") for flag in _FLAGS]
+    return hashlib.sha256("\n".join([target.name, *versions, *flags, text]).encode()).hexdigest()
+
+
+def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> ProgramFacts:
+    try:
+        compiled = program.compile()
+    except jax.errors.JaxRuntimeError as error:
+        raise RuntimeError(_refused(error, target)) from None
+    costs: Any = compiled.cost_analysis()
+    memory: Any = compiled.memory_analysis()
+    estimated = costs.get("optimal_seconds", -1.0)
+    return ProgramFacts(
+        partitioning=partitioning,
+        devices=target.devices,
+        flops=float(costs["flops"]),
+        bytes_accessed=float(costs["bytes accessed"]),
+        peak_memory_bytes=memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.generated_code_size_in_bytes,
+        generated_code_bytes=memory.generated_code_size_in_bytes,
+        operations=program_text.operations(compiled.as_text() or ""),
+        estimated_step_time_s=float(estimated) if estimated > 0 else None,
+    )
+
+
+def _refused(error: Exception, target: Slice) -> str:
+    found = _TOO_LARGE.search(str(error))
+    if found is None:
+        return f"the compiler for {target.name} refuses the program: {first_line(error)}"
+    used, used_unit, there, there_unit = (part for part in found.groups() if part is not None)
+    needed, available = float(used) * _UNITS[used_unit], float(there) * _UNITS[there_unit]
+    return (
+        f"the step does not fit into the memory of a device of {target.name}: it needs "
+        f"{needed / 2**30:.2f} GiB of {available / 2**30:.2f} GiB, {(needed - available) / 2**30:.2f} GiB too "
+        "much: take a smaller batch or more devices"
+    )
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]

@@ -1,0 +1,112 @@
+"""TensorFlow's programs put together for all devices of a slice, ready to be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, Protocol
+
+import jax
+from jax import lax
+from jax.sharding import NamedSharding
+
+from pytest_accel.frameworks.jax import ahead_of_time, foreign
+from pytest_accel.frameworks.jax.training import DEVICES, SAME, SPLIT
+from pytest_accel.hardware.tpu_generations import Slice
+from pytest_accel.records import Lowered
+
+Values = Mapping[Hashable, jax.Array]
+
+
+class Module(Protocol):
+    """A program: see ``frameworks.tensorflow.stablehlo``."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def variables(self) -> tuple[Hashable, ...]: ...
+
+    @property
+    def results(self) -> int: ...
+
+    @property
+    def updated(self) -> tuple[Hashable, ...]: ...
+
+
+def replicated(
+    target: Slice, global_batch: int, first: Module, second: Module, local: Collection[Hashable]
+) -> Lowered:
+    """A step on each device: ``first`` gives a share of the loss and of the gradients, ``second`` takes sums.
+
+    ``local`` are variables of which each device has its own.
+    """
+    mesh = ahead_of_time.mesh(target)
+    ahead_of_time.check_divides(global_batch, target)
+    compute, update = (foreign.function(each.text, ["tpu"]) for each in (first, second))
+    given = len(compute.arguments) - len(first.variables)
+    shapes = dict(zip(first.variables, compute.arguments[given:], strict=True))
+    shapes |= dict(zip(second.variables, update.arguments[-len(second.variables) :], strict=True))
+    order = list(shapes)
+    places = [SPLIT if variable in local else SAME for variable in order]
+
+    def share(values: list[jax.Array], *batch: jax.Array) -> tuple[list[jax.Array], jax.Array]:
+        now = {
+            variable: value[0] if variable in local else value
+            for variable, value in zip(order, values, strict=True)
+        }
+        (loss, *gradients), now = _called(compute, first, batch, now)
+        loss, gradients = lax.psum((loss, gradients), DEVICES)
+        _, now = _called(update, second, gradients, now)
+        return [now[variable][None] if variable in local else now[variable] for variable in order], loss
+
+    shared = jax.shard_map(
+        share,
+        mesh=mesh,
+        in_specs=(places, *[SPLIT] * given),
+        out_specs=(places, SAME),
+        check_vma=False,
+    )
+    values = [
+        _whole(shapes[variable], target.devices, mesh, variable in local, new_axis=True) for variable in order
+    ]
+    batch = [_whole(shape, target.devices, mesh, True) for shape in compute.arguments[:given]]
+    program = jax.jit(shared, donate_argnums=0).lower(values, *batch)
+    return ahead_of_time.lowered(program, target, "replicas")
+
+
+def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_state: int) -> Lowered:
+    """One program for the global batch, which the compiler splits over the devices."""
+    mesh = ahead_of_time.mesh(target)
+    ahead_of_time.check_divides(global_batch, target)
+    function = foreign.function(module.text, ["tpu"])
+    given = len(function.arguments) - len(module.variables)
+
+    def placed(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        of_batch = leaves_of_state <= position < given and shape.shape[:1] == (global_batch,)
+        return jax.ShapeDtypeStruct(
+            shape.shape, shape.dtype, sharding=NamedSharding(mesh, SPLIT if of_batch else SAME)
+        )
+
+    shapes = [placed(position, shape) for position, shape in enumerate(function.arguments)]
+    donated = (*range(leaves_of_state), *range(given, len(shapes)))
+    program = jax.jit(function.call, donate_argnums=donated).lower(*shapes)
+    return ahead_of_time.lowered(program, target, "global batch")
+
+
+def _called(
+    function: foreign.Function, module: Module, given: Any, values: Values
+) -> tuple[list[jax.Array], dict[Hashable, jax.Array]]:
+    """Its results, and the values of all variables after it."""
+    out = list(function.call(*given, *(values[variable] for variable in module.variables)))
+    updated = dict(zip(module.updated, out[module.results :], strict=True))
+    return out[: module.results], {**values, **updated}
+
+
+def _whole(
+    shape: jax.ShapeDtypeStruct, devices: int, mesh: Any, split: bool, *, new_axis: bool = False
+) -> jax.ShapeDtypeStruct:
+    """Of all devices together, given the shape of one device's share."""
+    whole = shape.shape
+    if split:
+        whole = (devices, *whole) if new_axis else (devices * whole[0], *whole[1:])
+    return jax.ShapeDtypeStruct(whole, shape.dtype, sharding=NamedSharding(mesh, SPLIT if split else SAME))

@@ -1,0 +1,69 @@
+"""What the gate needs to know of benchmarks that were compiled only: one run knows all there is to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pytest_accel import program_metrics
+from pytest_accel.hardware.tpu_generations import slice_named
+from pytest_accel.program_metrics import Limits
+from pytest_accel.records import Accelerator, Baseline, NeedMore, ProgramFacts, Run, Verdict, Workload
+from pytest_accel.rules import program_facts
+
+GATED_FOR_DRIFT = ("flops", "bytes_accessed", "peak_memory_bytes")
+
+
+class ProgramCase:
+    """Judges what a compiler said of a program for ``accelerator``, which was not there."""
+
+    advised_runs = 1
+    across_hardware = False
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        assert accelerator.topology is not None
+        chosen = slice_named(accelerator.topology)
+        self._limits = Limits(
+            chosen.device_flops_per_s, chosen.device_memory_bytes_per_s, chosen.device_memory_bytes
+        )
+
+    def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
+        return program_metrics.summary(workload, runs[-1].program, self._limits)
+
+    def affordable(self, runs: Sequence[Run]) -> bool:
+        """Another run would say the same."""
+        return False
+
+    def judge(
+        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
+    ) -> Verdict | NeedMore:
+        assert same_hardware, "programs for two machines are not compared"
+        return program_facts.judge(runs[-1].program, _facts(baseline))
+
+    def failure(self, runs: Sequence[Run]) -> str | None:
+        """What does not fit or cannot be compiled does not come so far."""
+        return None
+
+    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """A program of another partitioning is another program."""
+        before, now = _facts(baseline).partitioning, runs[-1].program.partitioning
+        return () if before == now else (f"partitioning {before!r} -> {now!r}",)
+
+    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """How far the program has come since the first accepted entry, where there is more than one."""
+        if len(baseline.accepted) < 2:
+            return ()
+        now = self.summary(runs[-1].workload, runs)
+        changes = {name: now[name] / baseline.anchor.summary[name] - 1 for name in GATED_FOR_DRIFT}
+        said = [
+            f"{name.replace('_', ' ')} {100 * change:+.1f} %"
+            for name, change in changes.items()
+            if abs(change) > program_facts.TOLERANCE
+        ]
+        if not said:
+            return ()
+        return (f"against the first of {len(baseline.accepted)} accepted baselines: {', '.join(said)}",)
+
+
+def _facts(baseline: Baseline) -> ProgramFacts:
+    return cast("ProgramFacts", baseline.in_force.runs[-1])

@@ -1,0 +1,55 @@
+"""The numbers of a program that was compiled and did not run, and the bounds that hardware sets. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_accel.program_text import collectives
+from pytest_accel.records import ProgramFacts, Workload
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one device can do at most; FLOP/s are in bfloat16."""
+
+    flops_per_s: float
+    memory_bytes_per_s: float
+    memory_bytes: int
+
+
+def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str, float]:
+    """All metrics by name, of one device; ``roofline_throughput`` is in examples / s over all of them."""
+    bound_s = roofline_step_time_s(facts, limits)
+    exchanged = collectives(facts.operations)
+    numbers = {
+        "flops": facts.flops,
+        "bytes_accessed": facts.bytes_accessed,
+        "peak_memory_bytes": float(facts.peak_memory_bytes),
+        "peak_memory_share": facts.peak_memory_bytes / limits.memory_bytes,
+        "generated_code_bytes": float(facts.generated_code_bytes),
+        "collectives": float(exchanged.count),
+        "collective_bytes": float(exchanged.bytes),
+        **{
+            name.replace(" ", "_"): float(facts.operations[name].count)
+            for name in ("convolutions", "convolution fusions", "other fusions", "copies", "custom calls")
+            if name in facts.operations
+        },
+        "roofline_step_time_s": bound_s,
+        "roofline_throughput": workload.examples_per_step / bound_s,
+        "startup_time_s": facts.startup_time_s,
+        "build_time_s": facts.build_time_s,
+        "compile_time_s": facts.compile_time_s,
+    }
+    if facts.estimated_step_time_s is not None:
+        numbers["estimated_step_time_s"] = facts.estimated_step_time_s
+        numbers["estimated_throughput"] = workload.examples_per_step / facts.estimated_step_time_s
+    return numbers
+
+
+def roofline_step_time_s(facts: ProgramFacts, limits: Limits) -> float:
+    """No step is faster: the longer of computing at the peak and of moving the bytes at full bandwidth.
+
+    Williams et al., "Roofline: An Insightful Visual Performance Model" (2009). XLA counts an access to
+    on-chip memory as one to the device's memory, so the second may be more than a real step needs.
+    """
+    return max(facts.flops / limits.flops_per_s, facts.bytes_accessed / limits.memory_bytes_per_s)
