@@ -28,7 +28,7 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
         "peak_memory_share": facts.peak_memory_bytes / limits.memory_bytes,
         "generated_code_bytes": float(facts.generated_code_bytes),
         "collectives": float(exchanged.count),
-        "collective_bytes": float(exchanged.bytes),
+        "exchanged_bytes": float(exchanged.bytes),
         **{
             name.replace(" ", "_"): float(facts.operations[name].count)
             for name in ("convolutions", "convolution fusions", "other fusions", "copies", "custom calls")

@@ -65,8 +65,8 @@ def lowered(
     """
     if workload.framework not in frameworks.NAMES:
         raise TypeError(
-            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.NAMES)}, and this one is "
-            f"of {workload.framework}: import its framework in the test file, or deselect the test"
+            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.NAMES)}, and this one "
+            f"is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
     framework = frameworks.load(workload.framework)
     return framework.lower_step(step, state, batch, topology, workload.examples_per_step)

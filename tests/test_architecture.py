@@ -16,7 +16,17 @@ import pytest_accel
 PACKAGE = Path(pytest_accel.__file__).parent
 FRAMEWORKS = {"tensorflow", "keras", "jax", "jaxlib", "torch", "flax", "optax"}
 HEAVY = {"numpy", "scipy", "tabulate", "filelock", "pynvml", "pytest_benchmark"}
-PURE = {"metrics", "curve_metrics", "stats", "cost", "comparable", "compare.rows", "rules"}
+PURE = {
+    "metrics",
+    "curve_metrics",
+    "stats",
+    "cost",
+    "comparable",
+    "compare.rows",
+    "program_metrics",
+    "program_text",
+    "rules",
+}
 OUTSIDE_WORLD = {"datetime", "io", "logging", "os", "pathlib", "random", "subprocess", "sys", "time"}
 
 

@@ -1,10 +1,10 @@
 """The TPU generations, and the slices that they come in, by the names that Google Cloud sells them under.
 
 What the number in a type counts: the TPU versions pages of Google Cloud's documentation (``v4-8`` is 4 chips
-of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip:
-google/cloud-accelerator-diagnostics, ``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and bandwidth of a chip:
-docs.cloud.google.com/tpu/docs/v2, v3, v4, v5e, v5p and v6e, read in November 2026. Of the TPU7x the compiler
-of this table knows nothing.
+of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip: google/cloud-accelerator-
+diagnostics, ``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and
+bandwidth of a chip: docs.cloud.google.com/tpu/docs/v2, v3, v4, v5e, v5p and v6e, read in November 2026. Of
+the TPU7x the compiler of this table knows nothing.
 """
 
 from __future__ import annotations

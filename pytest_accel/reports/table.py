@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pytest_accel.records import Outcome, Result
+from pytest_accel.records import Comparison, Outcome, Result
 from pytest_accel.reports.units import label, one_line, percent, quantity
 
 
@@ -72,6 +72,9 @@ def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
 
 
 def _throughput(metrics: Mapping[str, float | None]) -> str:
+    bound = metrics.get("roofline_throughput")
+    if bound is not None:
+        return f"at most {quantity('throughput', bound)}"
     text = quantity("throughput", metrics.get("throughput"))
     for_money = metrics.get("throughput_per_usd_per_hour")
     return text if for_money is None else f"{text}, {quantity('throughput_per_usd_per_hour', for_money)}"
@@ -99,10 +102,18 @@ def _rows(result: Result) -> list[_Row]:
             label(comparison.metric),
             quantity(comparison.metric, comparison.now),
             quantity(comparison.metric, comparison.baseline),
-            f"{percent(comparison.change)} % [{', '.join(map(percent, comparison.interval))}]",
+            _change(comparison),
         )
         for comparison in verdict.comparisons
     ]
+
+
+def _change(comparison: Comparison) -> str:
+    """With its interval, unless it is exact."""
+    change = f"{percent(comparison.change)} %"
+    if comparison.confidence == 1:
+        return change
+    return f"{change} [{', '.join(map(percent, comparison.interval))}]"
 
 
 def _short_names(nodeids: Sequence[str]) -> list[str]:
@@ -130,6 +141,7 @@ def _reference(results: Sequence[Result]) -> str:
 
 def _change_header(results: Sequence[Result]) -> str:
     confidences = {comparison.confidence for result in results for comparison in result.verdict.comparisons}
+    confidences -= {1.0}
     if len(confidences) != 1:
         return "change [interval]" if confidences else "change"
     return f"change [{100 * confidences.pop():.4g} % interval]"

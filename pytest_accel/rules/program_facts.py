@@ -27,7 +27,7 @@ GATED = (
     Gated("peak_memory_bytes", lambda facts: facts.peak_memory_bytes, "peak memory"),
     Gated("generated_code_bytes", lambda facts: facts.generated_code_bytes, "program size"),
     Gated("collectives", lambda facts: collectives(facts.operations).count, "exchanges between devices"),
-    Gated("collective_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
+    Gated("exchanged_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
 )
 
 

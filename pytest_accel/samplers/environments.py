@@ -31,6 +31,7 @@ COMPILE_ONLY: Mapping[str, str] = {
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_WORKER_HOSTNAMES": "localhost",
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_LOG_DIR": "disabled",
 }
 """Variables that keep the TPU's compiler from looking for a TPU: in the machine, or at a metadata server."""
 

@@ -102,8 +102,8 @@ def _refused(error: Exception, target: Slice) -> str:
     needed, available = float(used) * _UNITS[used_unit], float(there) * _UNITS[there_unit]
     return (
         f"the step does not fit into the memory of a device of {target.name}: it needs "
-        f"{needed / 2**30:.2f} GiB of {available / 2**30:.2f} GiB, {(needed - available) / 2**30:.2f} GiB too "
-        "much: take a smaller batch or more devices"
+        f"{needed / 2**30:.2f} GiB of {available / 2**30:.2f} GiB, {(needed - available) / 2**30:.2f} GiB "
+        "too much: take a smaller batch or more devices"
     )
 
 

@@ -47,9 +47,15 @@ def lower_step(
     Raises TypeError also for what XLA cannot compile.
     """
     jax_side = _jax_side()
-    shapes = tf.nest.map_structure(lambda value: tf.TensorSpec.from_tensor(_tensor(value)), (state, batch))
-    traced = stablehlo.module(lambda given: step(given[0], *given[1]), shapes)
-    leaves_of_state = len(tf.nest.flatten(shapes[0]))
+    given = (state, tuple(batch))
+    leaves = [tf.TensorSpec.from_tensor(_tensor(leaf)) for leaf in tf.nest.flatten(given)]
+
+    def flat(*tensors: tf.Tensor) -> Any:
+        now, examples = tf.nest.pack_sequence_as(given, tensors)
+        return step(now, *examples)
+
+    traced = stablehlo.module(flat, *leaves)
+    leaves_of_state = len(tf.nest.flatten(state))
     lowered: Lowered = jax_side.partitioned(slice_named(topology), examples_per_step, traced, leaves_of_state)
     return lowered
 

@@ -26,8 +26,8 @@ class Module:
     updated: tuple[Hashable, ...]
 
 
-def module(step: Callable[..., Any], *arguments: Any) -> Module:
-    """Of ``step`` for tensors like these, given as nests of ``tf.TensorSpec``.
+def module(step: Callable[..., Any], *arguments: tf.TensorSpec) -> Module:
+    """Of ``step`` for tensors like these, given as ``tf.TensorSpec``s.
 
     Raises TypeError for a step that cannot be traced, or that XLA cannot compile.
     """

@@ -1,0 +1,196 @@
+"""--accel-topology: steps compiled for a TPU that is not here, by the real compiler, and judged."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+needs_compiler = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("jax", "libtpu"))), reason="compiles with JAX and libtpu"
+)
+
+TENSORFLOW = """
+import tensorflow as tf
+
+def test_step(accel):
+    weights = tf.ones([3, 16])
+
+    def step(weights, images):
+        images = {images}
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = tf.reduce_mean(tf.square(images @ weights))
+        return weights - 0.1 * tape.gradient(loss, weights), loss
+
+    accel.measure(step, state=weights, batch=(tf.ones([{batch}, 3]),), examples_per_step={batch})
+    raise AssertionError("a step that did not run has no numbers to look at")
+"""
+
+JAX = """
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+def test_step(accel):
+    def step(weights, images):
+        images = {images}
+        loss, gradient = jax.value_and_grad(lambda w: jnp.mean(jnp.square(images @ w)))(weights)
+        return weights - 0.1 * gradient, loss
+
+    accel.measure(step, state=jnp.ones([3, 16]), batch=(jnp.ones([{batch}, 3]),), examples_per_step={batch})
+    raise AssertionError("a step that did not run has no numbers to look at")
+"""
+
+FORMS = {"tensorflow": TENSORFLOW, "jax": JAX}
+
+
+@pytest.fixture
+def compiled(pytester, monkeypatch):
+    """``compiled(source, *arguments)`` is a session for v2-8; its benchmark is that of the JSON report."""
+    monkeypatch.delenv("CI", raising=False)
+
+    def run(source, *arguments, topology="v2-8", around=()):
+        pytester.makepyfile(test_it=source)
+        command = [*around, sys.executable, "-m", "pytest", "--accel=tpu", f"--accel-topology={topology}"]
+        result = pytester.run(*command, "--accel-json=report.json", *arguments)
+        file = pytester.path / "report.json"
+        result.benchmark = json.loads(file.read_text())["benchmarks"][0] if file.exists() else None
+        return result
+
+    return run
+
+
+@needs_compiler
+@pytest.mark.parametrize("framework", FORMS)
+def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, pytester, framework):
+    form = FORMS[framework]
+    recorded = compiled(form.format(images="images", batch=64), "--accel-update-baselines")
+    assert recorded.benchmark["outcome"] == "recorded"
+    (file,) = (pytester.path / "baselines").rglob("*.json")
+    assert file.relative_to(pytester.path / "baselines").parts[:2] == ("aot-tpu-v2-8", framework)
+    (run,) = recorded.benchmark["runs"]
+    assert (run["partitioning"], run["devices"]) == ("global batch", 8)
+    assert run["operations"]["all-reduce"]["count"] >= 1
+    assert {"jax", "jaxlib", "libtpu"} <= recorded.benchmark["provenance"].keys()
+
+    again = compiled(form.format(images="images", batch=64), "-p", "no:cacheprovider")
+    assert again.ret == pytest.ExitCode.OK
+    assert again.benchmark["outcome"] == "passed"
+    assert [one["change"] for one in again.benchmark["comparisons"]] == [0] * 6
+
+    twice = {
+        "tensorflow": "tf.concat([images, images], 1)[:, 3:] @ tf.ones([3, 3])",
+        "jax": "images @ jnp.ones([3, 3])",
+    }
+    slower = compiled(form.format(images=twice[framework], batch=64))
+    assert slower.ret == pytest.ExitCode.TESTS_FAILED
+    assert slower.benchmark["outcome"] == "regressed"
+    assert "FLOPs +" in slower.benchmark["reason"]
+
+
+@needs_compiler
+def test_what_was_compiled_before_is_not_compiled_again(compiled, pytester):
+    source = JAX.format(images="images", batch=64)
+    first = compiled(source).benchmark
+    (kept,) = pytester.path.glob(".pytest_cache/d/accel-programs/*.json")
+    written = kept.stat().st_mtime_ns
+    second = compiled(source).benchmark
+    assert kept.stat().st_mtime_ns == written
+    assert second["runs"][0]["compile_time_s"] == first["runs"][0]["compile_time_s"]
+    kept.write_text(kept.read_text()[:100])
+    assert compiled(source).benchmark["metrics"]["flops"] == first["metrics"]["flops"]
+    assert kept.stat().st_mtime_ns != written
+
+
+@needs_compiler
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "-rn", "true"], check=False).returncode != 0,
+    reason="takes the network away with Linux namespaces",
+)
+def test_compiling_asks_no_network(compiled):
+    result = compiled(JAX.format(images="images", batch=64), around=("unshare", "-rn"))
+    assert result.benchmark["outcome"] == "no_baseline"
+    assert result.benchmark["metrics"]["flops"] > 0
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            JAX.format(images="images", batch=63),
+            "global batch of 63 does not divide by the 8 devices of v2-8",
+        ),
+        (TENSORFLOW.format(images="images", batch=63), "global batch of 63 does not divide by the 8 devices"),
+        (JAX.format(images="images if images[0, 0] > 0 else 0", batch=64), "JAX cannot trace this step"),
+        (
+            TENSORFLOW.format(images="tf.numpy_function(abs, [images], tf.float32)", batch=64),
+            "XLA cannot comp",
+        ),
+        (
+            "import jax\n\ndef test_step(accel):\n    accel.measure(lambda: 0, examples_per_step=8)",
+            "call accel.measure(step, state=..., batch=..., examples_per_step=...) with step(state, *batch)",
+        ),
+        (
+            "def test_step(accel):\n    accel.measure(lambda s: (s, 0), state=0, examples_per_step=8)",
+            "compiles steps of tensorflow and jax, and this one is of python",
+        ),
+        (
+            "import jax, jax.numpy as jnp\n\ndef test_step(accel):\n"
+            "    accel.measure(lambda s, x: (s, x @ x.T), state=0, batch=(jnp.ones([2**17, 8]),), "
+            "examples_per_step=2**17)",
+            "does not fit into the memory of a device of v2-8: it needs",
+        ),
+    ],
+)
+def test_what_cannot_be_compiled_is_told(compiled, source, said):
+    result = compiled(source)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.benchmark["outcome"] == "invalid"
+    assert said in result.benchmark["reason"]
+
+
+@needs_compiler
+def test_without_the_compiler_it_says_what_to_install(compiled, pytester):
+    pytester.makeconftest("""
+        import importlib.util
+        find = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *given: None if name == "libtpu" else find(name, *given)
+        """)
+    result = compiled(JAX.format(images="images", batch=64))
+    assert result.benchmark["outcome"] == "invalid"
+    assert 'takes the TPU\'s compiler, libtpu: pip install "pytest-accel[aot]"' in result.benchmark["reason"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'accel.convergence("resnet50", dataset="digits", epochs=8, target=0.95)',
+        'accel.throughput("resnet50", dataset="digits", global_batch=64)',
+        'accel.input_pipeline("digits", global_batch=64)',
+    ],
+)
+def test_what_reads_data_is_skipped_and_a_session_of_only_that_is_no_pass(compiled, call):
+    result = compiled(f"def test_step(accel):\n    {call}", "--accel-strict")
+    assert result.benchmark["outcome"] == "skipped"
+    assert "--accel-topology=v2-8 runs nothing" in result.benchmark["reason"]
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize(
+    ("topology", "said"),
+    [
+        ("v9-8", "--accel-topology=v9-8: 'v9-8' is no TPU type that can be compiled for: give one of v2-8"),
+        ("v2-7", "--accel-topology=v2-7: 'v2-7' is no slice of the TPU v2: give v2-8"),
+    ],
+)
+def test_an_unknown_type_is_a_usage_error(compiled, topology, said):
+    result = compiled("def test_step(accel): pass", topology=topology)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
