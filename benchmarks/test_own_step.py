@@ -1,4 +1,4 @@
-"""A step of your own as a function of what it works on, so that it can be compiled as well: a small network."""
+"""A step of your own as a function of what it works on, so that it can be compiled, too: a small network."""
 
 
 def test_dense_network(accel):
