@@ -1,20 +1,14 @@
-"""The TPU of this machine, from device nodes, PCI ids and the environment: no framework, no network.
-
-PCI ids, devices and memory a chip: google/cloud-accelerator-diagnostics, ``tpu_info/device.py`` (JAX's
-``hardware_utils.py`` has the same ids). What the number in a type counts: the TPU versions pages of
-Google Cloud's documentation (``v4-8`` is 4 chips of 2 TensorCores, ``v5litepod-4`` is 4 chips).
-"""
+"""The TPU of this machine, from device nodes, PCI ids and the environment: no framework, no network."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_accel.hardware.identity import slug
+from pytest_accel.hardware.tpu_generations import GENERATIONS, Generation, slice_named, split
 from pytest_accel.records import Accelerator, Kind
 
 DEV = Path("/dev")
@@ -25,35 +19,6 @@ _GOOGLE = "0x1ae0"
 
 class NoTpu(Exception):
     """There is no TPU that could be used; the message is the reason."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """One TPU generation.
-
-    ``type_prefix`` and ``type_units_per_chip`` make a type's name: four v4 chips are ``v4-8``.
-    ``pci_subsystem`` is None where ``pci_device`` alone tells the generation. A device is what a framework
-    counts; it has ``device_memory_gib`` of memory.
-    """
-
-    model: str
-    type_prefix: str
-    type_units_per_chip: int
-    devices_per_chip: int
-    device_memory_gib: int
-    pci_device: str
-    pci_subsystem: str | None = None
-
-
-GENERATIONS = (
-    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e"),
-    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f"),
-    Generation("TPU v4", "v4", 2, 1, 32, "0x005e"),
-    Generation("TPU v5e", "v5litepod", 1, 1, 16, "0x0063"),
-    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062"),
-    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f"),
-    Generation("TPU7x", "tpu7x", 2, 2, 96, "0x0076"),
-)
 
 
 def present() -> bool:
@@ -87,6 +52,22 @@ def accelerator() -> Accelerator:
     )
 
 
+def compile_only(topology: str) -> Accelerator:
+    """The TPU slice of this type, which need not be here: programs are compiled for it and do not run.
+
+    Raises ValueError for a type that cannot be compiled for.
+    """
+    chosen = slice_named(topology)
+    return Accelerator(
+        identity=slug(f"aot tpu {topology}"),
+        kind=Kind.TPU,
+        model=chosen.generation.model,
+        devices=chosen.devices,
+        topology=topology,
+        memory_bytes=chosen.device_memory_bytes,
+    )
+
+
 def _identity(type_name: str, topology: str | None, hosts: int) -> str:
     """On one host the type says all; slices of several hosts differ in topology too."""
     words = ["tpu", type_name.removeprefix("tpu")]
@@ -102,10 +83,10 @@ def _devices(generation: Generation | None, number: int) -> int:
 
 
 def _split(type_name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"([a-z0-9]+)-([1-9][0-9]*)", type_name)
-    if match is None:
+    parts = split(type_name)
+    if parts is None:
         raise NoTpu(f"TPU type {type_name!r} is not of the form v2-8: set TPU_ACCELERATOR_TYPE")
-    return match[1], int(match[2])
+    return parts
 
 
 def _type_in_environment() -> str:

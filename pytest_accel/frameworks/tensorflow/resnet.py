@@ -1,21 +1,19 @@
-"""ResNet-50 v1.5 in bare TensorFlow.
-
-He et al., "Deep Residual Learning for Image Recognition" (2015), with the change that is known as v1.5: a
-block that halves the resolution has its stride in the 3x3 convolution, not in the first 1x1.
-"""
+"""ResNet-50 v1.5 in bare TensorFlow."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import tensorflow as tf
 
-STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, blocks, stride of the first block
-EXPANSION = 4
-BATCH_NORM_MOMENTUM = 0.9
-BATCH_NORM_EPSILON = 1e-5
-CLASSIFIER_SD = 0.01  # Goyal et al., "Accurate, Large Minibatch SGD" (2017), section 5.1
+from pytest_accel.frameworks.resnet50 import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    EXPANSION,
+    STAGES,
+    STEM_CHANNELS,
+    he_normal,
+    initial_classifier,
+)
 
 
 class ResNet50:
@@ -23,20 +21,18 @@ class ResNet50:
 
     In training it normalizes by the batch, in evaluation by the moving statistics. All variables are float32;
     ``rng`` draws their initial values. It computes in the type of the images, except for the statistics of
-    batch normalization, the pooling at the end and the logits, which are float32. At 1000 classes it has
-    25,557,032 trainable parameters.
+    batch normalization, the pooling at the end and the logits, which are float32.
     """
 
     def __init__(self, num_classes: int, rng: np.random.Generator) -> None:
-        self.stem = ConvolutionBatchNorm(3, 64, size=7, stride=2, rng=rng)
+        self.stem = ConvolutionBatchNorm(3, STEM_CHANNELS, size=7, stride=2, rng=rng)
         self.blocks: list[Bottleneck] = []
-        channels = 64
+        channels = STEM_CHANNELS
         for width, blocks, first_stride in STAGES:
             for stride in (first_stride, *[1] * (blocks - 1)):
                 self.blocks.append(Bottleneck(channels, width, stride, rng))
                 channels = width * EXPANSION
-        weights = rng.standard_normal((channels, num_classes), np.float32) * np.float32(CLASSIFIER_SD)
-        self.classifier = tf.Variable(weights, name="classifier")
+        self.classifier = tf.Variable(initial_classifier(channels, num_classes, rng), name="classifier")
         self.bias = tf.Variable(tf.zeros(num_classes), name="bias")
 
     @property
@@ -136,15 +132,6 @@ class ConvolutionBatchNorm:
         self.moving_mean.assign(normalized.batch_mean)
         self.moving_variance.assign(normalized.batch_variance)
         return normalized.y
-
-
-def he_normal(shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Initial values of a kernel ``[height, width, inputs, outputs]``: variance 2 / fan-out.
-
-    He et al., "Delving Deep into Rectifiers" (2015), equation 14.
-    """
-    height, width, _, outputs = shape
-    return rng.standard_normal(shape, np.float32) * np.float32(math.sqrt(2 / (height * width * outputs)))
 
 
 def moving_statistic(initial: tf.Tensor, *, name: str) -> tf.Variable:

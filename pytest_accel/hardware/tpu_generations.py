@@ -1,0 +1,137 @@
+"""The TPU generations, and the slices that they come in, by the names that Google Cloud sells them under.
+
+What the number in a type counts: the TPU versions pages of Google Cloud's documentation (``v4-8`` is 4 chips
+of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip: google/cloud-accelerator-diagnostics,
+``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and bandwidth of a chip:
+docs.cloud.google.com/tpu/docs/v2, v3, v4, v5e, v5p and v6e, read in November 2026. Of the TPU7x the compiler
+of this table knows nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+_TYPE = re.compile(r"([a-z0-9]+)-([1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What compiling for a generation needs to know.
+
+    ``name`` is the compiler's own; ``dimensions`` are those of the network between the chips; ``most_chips``
+    are in a pod. ``megacore``: the two cores of a chip are one device. FLOP/s are in bfloat16.
+    """
+
+    name: str
+    dimensions: int
+    least_chips: int
+    most_chips: int
+    chip_flops_per_s: float
+    chip_memory_bytes_per_s: float
+    megacore: bool = False
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One TPU generation.
+
+    ``type_prefix`` and ``type_units_per_chip`` make a type's name: four v4 chips are ``v4-8``.
+    ``pci_subsystem`` is None where ``pci_device`` alone tells the generation. A device is what a framework
+    counts; it has ``device_memory_gib`` of memory. ``compiled`` is None where the compiler does not know it.
+    """
+
+    model: str
+    type_prefix: str
+    type_units_per_chip: int
+    devices_per_chip: int
+    device_memory_gib: int
+    pci_device: str
+    pci_subsystem: str | None = None
+    compiled: Compiled | None = None
+
+
+GENERATIONS = (
+    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e", Compiled("v2", 2, 4, 256, 45e12, 700e9)),
+    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f", Compiled("v3", 2, 4, 1024, 123e12, 900e9)),
+    Generation(
+        "TPU v4", "v4", 2, 1, 32, "0x005e", None, Compiled("v4", 3, 4, 4096, 275e12, 1200e9, megacore=True)
+    ),
+    Generation("TPU v5e", "v5litepod", 1, 1, 16, "0x0063", None, Compiled("v5e", 2, 1, 256, 197e12, 819e9)),
+    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062", None, Compiled("v5p", 3, 4, 4096, 459e12, 2765e9)),
+    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f", None, Compiled("v6e", 2, 1, 256, 918e12, 1638e9)),
+    Generation("TPU7x", "tpu7x", 2, 2, 96, "0x0076"),
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice that programs can be compiled for. ``shape`` counts its chips in each dimension."""
+
+    name: str
+    generation: Generation
+    compiled: Compiled
+    shape: tuple[int, ...]
+
+    @property
+    def devices(self) -> int:
+        return math.prod(self.shape) * self.generation.devices_per_chip
+
+    @property
+    def compiler_name(self) -> str:
+        """Such as ``v5e:2x2``."""
+        return f"{self.compiled.name}:{'x'.join(map(str, self.shape))}"
+
+    @property
+    def device_memory_bytes(self) -> int:
+        return self.generation.device_memory_gib * 2**30
+
+    @property
+    def device_flops_per_s(self) -> float:
+        return self.compiled.chip_flops_per_s / self.generation.devices_per_chip
+
+    @property
+    def device_memory_bytes_per_s(self) -> float:
+        return self.compiled.chip_memory_bytes_per_s / self.generation.devices_per_chip
+
+
+def split(type_name: str) -> tuple[str, int] | None:
+    """Prefix and number of a type such as ``v2-8``; None if it is not of that form."""
+    match = _TYPE.fullmatch(type_name)
+    return (match[1], int(match[2])) if match else None
+
+
+def slice_named(name: str) -> Slice:
+    """The slice of this accelerator type. Raises ValueError that says which there are."""
+    parts = split(name)
+    generation = next((known for known in GENERATIONS if parts and known.type_prefix == parts[0]), None)
+    if parts is None or generation is None or generation.compiled is None:
+        known = ", ".join(_smallest(each) for each in GENERATIONS if each.compiled)
+        raise ValueError(f"{name!r} is no TPU type that can be compiled for: give one of {known}, or a larger slice")
+    sizes = _sizes(generation, generation.compiled)
+    if parts[1] not in sizes:
+        raise ValueError(
+            f"{name!r} is no slice of the {generation.model}: give "
+            f"{', '.join(f'{parts[0]}-{size}' for size in sizes)}"
+        )
+    chips = parts[1] // generation.type_units_per_chip
+    return Slice(name, generation, generation.compiled, _shape(chips, generation.compiled.dimensions))
+
+
+def _smallest(generation: Generation) -> str:
+    return f"{generation.type_prefix}-{4 * generation.type_units_per_chip}"
+
+
+def _sizes(generation: Generation, compiled: Compiled) -> list[int]:
+    """The numbers in the types: chips are powers of two, and two of them are no slice."""
+    chips = [2**power for power in range(compiled.most_chips.bit_length()) if power != 1]
+    return [count * generation.type_units_per_chip for count in chips if count >= compiled.least_chips]
+
+
+def _shape(chips: int, dimensions: int) -> tuple[int, ...]:
+    """As near to a square or cube as it gets, the longest last; four chips are in a plane."""
+    power = chips.bit_length() - 1
+    if dimensions == 3 and power == 2:
+        return (2, 2, 1)
+    return tuple(2 ** ((power + index) // dimensions) for index in range(dimensions))
