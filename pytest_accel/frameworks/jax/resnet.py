@@ -54,7 +54,10 @@ def initial(num_classes: int, rng: np.random.Generator) -> Network:
     }
     return Network(
         {"stem": stem, "blocks": blocks, "classifier": classifier},
-        {"stem": _statistics(stem), "blocks": [{name: _statistics(c) for name, c in b.items()} for b in blocks]},
+        {
+            "stem": _statistics(stem),
+            "blocks": [{name: _statistics(c) for name, c in b.items()} for b in blocks],
+        },
     )
 
 
@@ -85,7 +88,9 @@ def kernels(parameters: Tree) -> list[jax.Array]:
     return [leaf for path, leaf in leaves if path[-1] == jax.tree_util.DictKey("kernel")]
 
 
-def _bottleneck(x: jax.Array, block: Tree, moving: Tree, stride: int, training: bool) -> tuple[jax.Array, Tree]:
+def _bottleneck(
+    x: jax.Array, block: Tree, moving: Tree, stride: int, training: bool
+) -> tuple[jax.Array, Tree]:
     """1x1, 3x3 and 1x1 convolution beside a shortcut, which is projected where the shape changes."""
     after = {}
 

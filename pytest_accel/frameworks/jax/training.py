@@ -42,6 +42,9 @@ class LossScale(NamedTuple):
     good_steps: jax.Array
 
 
+DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
+"""Leaves out operations that add in any order, and the choice of operations by their time."""
+
 INITIAL_LOSS_SCALE = 2.0**15
 GROWTH_STEPS = 2000
 
@@ -59,7 +62,7 @@ class State(NamedTuple):
     loss_scale: LossScale | None
 
 
-PLACES = State(SAME, SAME, SPLIT, SAME)  # type: ignore[arg-type]
+PLACES = State(SAME, SAME, SPLIT, SAME)
 """Where each part of the state is."""
 
 
@@ -95,7 +98,9 @@ def step(
     if loss_scale is not None:
         finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients)]).all()
         parameters, momenta = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old), (parameters, momenta), (state.parameters, state.momenta)
+            lambda new, old: jnp.where(finite, new, old),
+            (parameters, momenta),
+            (state.parameters, state.momenta),
         )
         loss_scale = _adjusted(loss_scale, finite)
     statistics = jax.tree.map(lambda value: value[None], after)
@@ -116,8 +121,12 @@ def loss(recipe: Recipe, network: Network, images: jax.Array, labels: jax.Array)
     return entropy + recipe.weight_decay * decay, after
 
 
-def over(mesh: Mesh, recipe: Recipe) -> jax.stages.Wrapped:
-    """The step over all devices of ``mesh`` as one program, which takes the state's place in memory."""
+def over(mesh: Mesh, recipe: Recipe, *, deterministic: bool = False) -> jax.stages.Wrapped:
+    """The step over all devices of ``mesh`` as one program, which takes the state's place in memory.
+
+    ``deterministic``: the same inputs give the same bits every time. A GPU pays for that with speed, CPUs and
+    TPUs do so anyway.
+    """
 
     def share(state: State, rate: jax.Array, images: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
         return step(recipe, state, rate, images, labels)
@@ -130,16 +139,13 @@ def over(mesh: Mesh, recipe: Recipe) -> jax.stages.Wrapped:
         out_specs=(PLACES, SAME),
         check_vma=False,
     )
-    return jax.jit(shared, donate_argnums=0)
+    return jax.jit(shared, donate_argnums=0, compiler_options=DETERMINISTIC if deterministic else None)
 
 
 def placed(mesh: Mesh, state: State) -> State:
     """The state on the devices, each part where it belongs."""
     return State(
-        *(
-            jax.device_put(part, NamedSharding(mesh, place))
-            for part, place in zip(state, PLACES, strict=True)
-        )
+        *(jax.device_put(part, NamedSharding(mesh, place)) for part, place in zip(state, PLACES, strict=True))
     )
 
 
