@@ -102,7 +102,7 @@ def step(
             (parameters, momenta),
             (state.parameters, state.momenta),
         )
-        loss_scale = _adjusted(loss_scale, finite)
+        loss_scale = adjusted(loss_scale, finite)
     statistics = jax.tree.map(lambda value: value[None], after)
     return State(parameters, momenta, statistics, loss_scale), value
 
@@ -154,7 +154,8 @@ def _updated(recipe: Recipe, state: State, rate: jax.Array, gradients: Tree) -> 
     return jax.tree.map(lambda p, m: p - rate * m, state.parameters, momenta), momenta
 
 
-def _adjusted(before: LossScale, finite: jax.Array) -> LossScale:
+def adjusted(before: LossScale, finite: jax.Array) -> LossScale:
+    """After a step; ``finite`` is a boolean scalar, whether all its gradients were."""
     good_steps = jnp.where(finite, before.good_steps + 1, 0)
     factor = jnp.where(finite, jnp.where(good_steps == GROWTH_STEPS, 2.0, 1.0), 0.5)
     return LossScale(jnp.maximum(1.0, before.value * factor), good_steps % GROWTH_STEPS)
