@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,19 +163,6 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
     assert name == "variable 1 of 161 (kernel 7x7x3x64)"
 
 
-def test_the_rate_warms_up_and_then_falls_to_nothing(tensorflow):
-    from pytest_accel.frameworks.tensorflow import learning as module
-
-    one = module.Learner.__new__(module.Learner)
-    one.epochs, one.warmup_epochs, one.peak_learning_rate = 10, 2.0, 0.1
-    one.dataset = SimpleNamespace(steps_per_epoch=10)
-    rates = [one.rate_at(step) for step in range(100)]
-    assert rates[0] == pytest.approx(0.005)
-    assert max(rates) == rates[20] == pytest.approx(0.1)
-    assert rates == sorted(rates[:21]) + sorted(rates[21:], reverse=True)
-    assert 0 < rates[-1] < 1e-3
-
-
 TWO_REPLICAS = """
 import numpy as np
 import tensorflow as tf
@@ -235,7 +221,8 @@ class TestDigits:
         return [np.concatenate([batch[part].numpy() for batch in batches]) for part in (0, 1)]
 
     def test_are_what_scikit_learn_ships(self):
-        from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Share
+        from pytest_accel.frameworks.datasets import NO_LABEL
+        from pytest_accel.frameworks.tensorflow.datasets import Share
 
         dataset = self.make()
         assert (dataset.train_examples, dataset.evaluation_examples) == (22 * 64, 360)

@@ -326,7 +326,7 @@ def test_a_workload_that_tensorflow_does_not_have_is_an_error(framework):
 
 
 def test_unknown_framework_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match="Unknown framework 'caffe'; allowed: tensorflow"):
+    with pytest.raises(ValueError, match="Unknown framework 'caffe'; allowed: tensorflow, jax"):
         frameworks.load("caffe")
 
 

@@ -248,7 +248,7 @@ def test_peak_memory_of_an_accelerator_is_what_its_framework_tells(monkeypatch):
         return {"current": 5, "peak": 1000}
 
     config = SimpleNamespace(
-        list_physical_devices=lambda kind: [kind], experimental=SimpleNamespace(get_memory_info=memory_info)
+        get_visible_devices=lambda kind: [kind], experimental=SimpleNamespace(get_memory_info=memory_info)
     )
     monkeypatch.setitem(sys.modules, "tensorflow", FakeModule("tensorflow", config=config))
     assert peak_memory_bytes(Kind.GPU) == 1000

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from pytest_accel.records import DataSource, Kind, Lowered, Program, Training, Workload
 
-NAMES = ("tensorflow",)
+NAMES = ("tensorflow", "jax")
+
+_EXTRAS = {
+    "tensorflow": ("[cpu]", "[gpu] or [tpu]"),
+    "jax": ("[jax]", "[jax-gpu] or [jax-tpu]"),
+}
 
 
 class Framework(Protocol):
@@ -73,8 +78,9 @@ def load(name: str) -> Framework:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
+        extra, with_accelerator = _EXTRAS[name]
         raise RuntimeError(
-            f'The framework {name} is not installed here; pip install "pytest-accel[cpu]" brings it '
-            f"([gpu] or [tpu] on such a machine)."
+            f'The framework {name} is not installed here; pip install "pytest-accel{extra}" brings it '
+            f"({with_accelerator} on such a machine)."
         ) from error
     return cast("Framework", module)

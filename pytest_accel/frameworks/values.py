@@ -147,7 +147,7 @@ def _peak_resident_bytes() -> int:
 
 
 def _peak_tensorflow(tf: ModuleType, kind: Kind) -> int | None:
-    if not tf.config.list_physical_devices(kind.upper()):
+    if not tf.config.get_visible_devices(kind.upper()):  # none there, or left to another framework
         return None
     return int(tf.config.experimental.get_memory_info(f"{kind.upper()}:0")["peak"])
 

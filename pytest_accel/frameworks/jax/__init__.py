@@ -6,14 +6,17 @@ import functools
 from typing import Any
 
 import jax
+import jaxlib
+import numpy as np
+from jax.extend import backend
 
 from pytest_accel.frameworks import values
-from pytest_accel.frameworks.jax import devices, image_classification
+from pytest_accel.frameworks.jax import devices, image_classification, learning, real_data
 from pytest_accel.frameworks.jax.devices import start
 from pytest_accel.frameworks.jax.lowering import lower, lower_step
-from pytest_accel.records import DataSource, Program, Workload
+from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "lower", "lower_step", "provenance", "start"]
+__all__ = ["build", "lower", "lower_step", "provenance", "start", "train"]
 
 WORKLOADS = ("resnet50",)
 
@@ -21,13 +24,32 @@ WORKLOADS = ("resnet50",)
 def build(workload: Workload, data: DataSource = None) -> Program:
     """The workload on the accelerator in use: weights and data are made; the first step compiles the program.
 
-    Raises ValueError for a workload that JAX has no version of, and for a global batch that does not divide
-    by the number of devices.
+    Raises ValueError for a workload that JAX has no version of, for a global batch that does not divide by
+    the number of devices, and for data that is not there or is not what it should be.
     """
+    mesh = devices.mesh()
+    peak_memory_bytes = functools.partial(values.peak_memory_bytes, devices.kind_in_use())
+    if workload.name == "input_pipeline":
+        batches = real_data.endless(workload, data, mesh)
+        return Program(lambda: next(batches), real_data.wait, peak_memory_bytes)
+    _check_known(workload)
+    if "dataset" in workload.parameters:
+        return Program(real_data.step(workload, data, mesh), _wait, peak_memory_bytes)
+    return Program(image_classification.synthetic_steps(workload, mesh), _wait, peak_memory_bytes)
+
+
+def train(workload: Workload, seed: int, data: DataSource = None) -> Training:
+    """Training of the workload on its dataset, which ``data`` has if it is not shipped.
+
+    Raises ValueError as ``build`` does, and RuntimeError for a package that is missing.
+    """
+    _check_known(workload)
+    return learning.training(workload, seed, data)
+
+
+def _check_known(workload: Workload) -> None:
     if workload.name not in WORKLOADS:
         raise ValueError(f"JAX has no workload {workload.name!r}, only: {', '.join(WORKLOADS)}.")
-    step = image_classification.synthetic_steps(workload, devices.mesh())
-    return Program(step, _wait, functools.partial(values.peak_memory_bytes, devices.kind_in_use()))
 
 
 def _wait(loss: Any) -> float:
@@ -37,4 +59,10 @@ def _wait(loss: Any) -> float:
 
 def provenance() -> dict[str, str]:
     """Versions of JAX and of what it runs with, as far as known."""
-    return {"jax": jax.__version__, "jax-backend": jax.extend.backend.get_backend().platform_version}
+    versions = {
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "jax-backend": " ".join(backend.get_backend().platform_version.split()),
+        "numpy": np.__version__,
+    }
+    return {name: version for name, version in versions.items() if version and version != "<unknown>"}

@@ -10,7 +10,6 @@ from pytest_accel.frameworks.jax.training import DEVICES
 from pytest_accel.records import Kind
 
 _BUILDS = {Kind.CPU: "jax", Kind.GPU: "jax-gpu", Kind.TPU: "jax-tpu"}
-_started: list[Kind] = []
 
 
 def start(kind: Kind) -> None:
@@ -18,14 +17,15 @@ def start(kind: Kind) -> None:
 
     Raises RuntimeError if JAX cannot work on that kind, with what it does see.
     """
+    if kind is Kind.CPU:  # Else JAX would start a GPU or TPU as well where there is one, and hold it.
+        jax.config.update("jax_platforms", "cpu")
     try:
         devices = jax.devices(kind.value)
     except RuntimeError as error:
-        seen = ", ".join(sorted({device.platform for device in jax.devices()}))
         raise RuntimeError(
-            f"JAX {jax.__version__} sees no {kind.upper()}, only {seen}. Install a build for it "
-            f"(pip install 'pytest-accel[{_BUILDS[kind]}]'), look at JAX_PLATFORMS, or run with --accel=cpu. "
-            f"It says: {str(error).partition(chr(10))[0]}"
+            f"JAX {jax.__version__} sees no {kind.upper()}, only {_seen()}. Install a build for it (pip "
+            f"install 'pytest-accel[{_BUILDS[kind]}]'), look at JAX_PLATFORMS, end other processes that hold "
+            f"it, or run with --accel=cpu. It says: {str(error).partition(chr(10))[0]}"
         ) from error
     jax.config.update("jax_default_device", devices[0])
 
@@ -40,3 +40,10 @@ def kind_in_use() -> Kind:
     chosen = jax.config.jax_default_device
     platform = jax.default_backend() if chosen is None else chosen.platform
     return Kind.GPU if platform in ("cuda", "rocm") else Kind(platform)
+
+
+def _seen() -> str:
+    try:
+        return ", ".join(sorted({device.platform for device in jax.devices()}))
+    except RuntimeError:
+        return "nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,39 @@ from pytest_accel.frameworks.jax import resnet, training
 from pytest_accel.frameworks.jax.training import SAME, SPLIT, Recipe, State
 from pytest_accel.records import Workload
 
-COMPUTE_TYPES = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16, "mixed_float16": jnp.float16}
+COMPUTE_TYPES = {
+    "float32": np.dtype(np.float32),
+    "mixed_bfloat16": np.dtype(jnp.bfloat16),
+    "mixed_float16": np.dtype(np.float16),
+}
 SEED = 0
+
+STEPS_AHEAD = 2
+"""The host begins no more steps before the first of these is done: each holds its batch in memory."""
+
+
+class Trainer:
+    """A network in training over all devices of ``mesh``, drawn by this seed.
+
+    Raises ValueError if the global batch does not divide by the devices.
+    """
+
+    def __init__(self, workload: Workload, mesh: Mesh, seed: int = SEED) -> None:
+        check_divides(workload, mesh.size)
+        self.mesh = mesh
+        self.state = training.placed(mesh, initial_state(workload, mesh.size, seed))
+        self._step = training.over(
+            mesh, recipe(workload), deterministic=bool(workload.parameters.get("deterministic"))
+        )
+        self._begun: deque[jax.Array] = deque()
+
+    def step(self, rate: jax.Array | np.float32, images: jax.Array, labels: jax.Array) -> jax.Array:
+        """Begin a step; the mean loss over the global batch before it."""
+        if len(self._begun) == STEPS_AHEAD:
+            self._begun.popleft().block_until_ready()
+        self.state, loss = self._step(self.state, rate, images, labels)
+        self._begun.append(loss)
+        return loss
 
 
 def recipe(workload: Workload) -> Recipe:
@@ -25,39 +57,39 @@ def recipe(workload: Workload) -> Recipe:
 
 
 def initial_state(workload: Workload, devices: int, seed: int = SEED) -> State:
-    """Of the network drawn by this seed, on the host.
+    """Of the network drawn by this seed, on the host."""
+    classes = workload.parameters["num_classes"]
+    assert isinstance(classes, int)
+    network = resnet.initial(classes, np.random.default_rng(seed))
+    return training.initial_state(network, devices, scaled=compute_type(workload) == np.float16)
 
-    Raises ValueError if the global batch does not divide by the devices.
-    """
+
+def check_divides(workload: Workload, devices: int) -> None:
+    """Raises ValueError if the global batch does not divide by the devices."""
     if workload.examples_per_step % devices:
         raise ValueError(
             f"A global batch of {workload.examples_per_step} does not divide by {devices} devices: "
             f"take a multiple of {devices}."
         )
-    classes = workload.parameters["num_classes"]
-    assert isinstance(classes, int)
-    network = resnet.initial(classes, np.random.default_rng(seed))
-    return training.initial_state(network, devices, scaled=compute_type(workload) == jnp.float16)
 
 
-def compute_type(workload: Workload) -> Any:
+def compute_type(workload: Workload) -> np.dtype:
     """What images and activations are in."""
-    return COMPUTE_TYPES[str(workload.parameters["precision"])]
+    dtype: np.dtype = COMPUTE_TYPES[str(workload.parameters["precision"])]
+    return dtype
+
+
+def learning_rate(workload: Workload, mesh: Mesh) -> jax.Array:
+    """That of every step where there is no schedule, on the devices."""
+    return jax.device_put(np.float32(workload.parameters["learning_rate"]), NamedSharding(mesh, SAME))
 
 
 def synthetic_steps(workload: Workload, mesh: Mesh) -> Callable[[], jax.Array]:
     """One step after the other on the same made-up batch; each gives the mean loss over the global batch."""
-    state = training.placed(mesh, initial_state(workload, mesh.size))
+    trainer = Trainer(workload, mesh)
     images, labels = synthetic_batch(workload, mesh)
-    rate = jax.device_put(np.float32(workload.parameters["learning_rate"]), NamedSharding(mesh, SAME))
-    step = training.over(mesh, recipe(workload))
-
-    def next_step() -> jax.Array:
-        nonlocal state
-        state, loss = step(state, rate, images, labels)
-        return loss
-
-    return next_step
+    rate = learning_rate(workload, mesh)
+    return lambda: trainer.step(rate, images, labels)
 
 
 def synthetic_batch(workload: Workload, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
@@ -71,4 +103,5 @@ def synthetic_batch(workload: Workload, mesh: Mesh) -> tuple[jax.Array, jax.Arra
         return images, jax.random.randint(key, (batch,), 0, parameters["num_classes"])
 
     place = NamedSharding(mesh, SPLIT)
-    return jax.jit(draw, out_shardings=(place, place))()
+    batch_on_devices: tuple[jax.Array, jax.Array] = jax.jit(draw, out_shardings=(place, place))()
+    return batch_on_devices

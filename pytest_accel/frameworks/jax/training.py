@@ -42,6 +42,9 @@ class LossScale(NamedTuple):
     good_steps: jax.Array
 
 
+DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
+"""Leaves out operations that add in any order, and the choice of operations by their time."""
+
 INITIAL_LOSS_SCALE = 2.0**15
 GROWTH_STEPS = 2000
 
@@ -59,7 +62,7 @@ class State(NamedTuple):
     loss_scale: LossScale | None
 
 
-PLACES = State(SAME, SAME, SPLIT, SAME)  # type: ignore[arg-type]
+PLACES = State(SAME, SAME, SPLIT, SAME)
 """Where each part of the state is."""
 
 
@@ -99,7 +102,7 @@ def step(
             (parameters, momenta),
             (state.parameters, state.momenta),
         )
-        loss_scale = _adjusted(loss_scale, finite)
+        loss_scale = adjusted(loss_scale, finite)
     statistics = jax.tree.map(lambda value: value[None], after)
     return State(parameters, momenta, statistics, loss_scale), value
 
@@ -118,8 +121,12 @@ def loss(recipe: Recipe, network: Network, images: jax.Array, labels: jax.Array)
     return entropy + recipe.weight_decay * decay, after
 
 
-def over(mesh: Mesh, recipe: Recipe) -> jax.stages.Wrapped:
-    """The step over all devices of ``mesh`` as one program, which takes the state's place in memory."""
+def over(mesh: Mesh, recipe: Recipe, *, deterministic: bool = False) -> jax.stages.Wrapped:
+    """The step over all devices of ``mesh`` as one program, which takes the state's place in memory.
+
+    ``deterministic``: the same inputs give the same bits every time. A GPU pays for that with speed, CPUs and
+    TPUs do so anyway.
+    """
 
     def share(state: State, rate: jax.Array, images: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
         return step(recipe, state, rate, images, labels)
@@ -132,7 +139,7 @@ def over(mesh: Mesh, recipe: Recipe) -> jax.stages.Wrapped:
         out_specs=(PLACES, SAME),
         check_vma=False,
     )
-    return jax.jit(shared, donate_argnums=0)
+    return jax.jit(shared, donate_argnums=0, compiler_options=DETERMINISTIC if deterministic else None)
 
 
 def placed(mesh: Mesh, state: State) -> State:
@@ -147,7 +154,8 @@ def _updated(recipe: Recipe, state: State, rate: jax.Array, gradients: Tree) -> 
     return jax.tree.map(lambda p, m: p - rate * m, state.parameters, momenta), momenta
 
 
-def _adjusted(before: LossScale, finite: jax.Array) -> LossScale:
+def adjusted(before: LossScale, finite: jax.Array) -> LossScale:
+    """After a step; ``finite`` is a boolean scalar, whether all its gradients were."""
     good_steps = jnp.where(finite, before.good_steps + 1, 0)
     factor = jnp.where(finite, jnp.where(good_steps == GROWTH_STEPS, 2.0, 1.0), 0.5)
     return LossScale(jnp.maximum(1.0, before.value * factor), good_steps % GROWTH_STEPS)

@@ -1,4 +1,4 @@
-"""What a dataset is to training, whichever it is, and how its batches reach the devices."""
+"""Datasets as TensorFlow reads them, and how their batches reach the devices."""
 
 from __future__ import annotations
 
@@ -10,57 +10,42 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from pytest_accel.frameworks import datasets
 from pytest_accel.frameworks.tensorflow import devices
 from pytest_accel.records import Kind
-
-NO_LABEL = -1
-"""The label of what only fills the last batch of an evaluation."""
 
 Share: TypeAlias = tf.distribute.InputContext
 """Which part of each global batch one input pipeline gives: there is one a host."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Batches of images ``[batch, height, width, 3]`` and labels ``[batch]``, those of one replica.
+@dataclass(frozen=True, kw_only=True)
+class Dataset(datasets.Dataset):
+    """A dataset as ``tf.data``: ``train`` and ``evaluation`` give batches of one replica.
 
-    ``train`` gives those of an epoch, from 0: the same ones whenever it is asked. ``train_examples`` are
-    those of an epoch, so what does not fill a global batch is left out. ``evaluation`` leaves nothing out:
-    its last batch is filled up with examples of ``NO_LABEL``. ``explain`` turns what reading raised into
-    an error that names what cannot be read, where it can be told. ``name`` is for messages.
+    ``explain`` turns what reading raised into an error that names what cannot be read, where it can be told.
     """
 
-    name: str
     train: Callable[[int, Share], tf.data.Dataset]
     evaluation: Callable[[Share], tf.data.Dataset]
-    train_examples: int
-    evaluation_examples: int
-    steps_per_epoch: int
     explain: Callable[[tf.errors.OpError], Exception] = lambda error: error
 
-    def training_batches(self, epoch: int) -> Iterator[Any]:
-        """Those of ``train`` on the devices, as many as an epoch has steps.
-
-        Raises what ``explain`` gives, and ValueError where the data ends early.
-        """
-        steps = 0
-        for batch in self.read(functools.partial(self.train, epoch)):
-            yield batch
-            steps += 1
-        if steps != self.steps_per_epoch:
-            raise ValueError(
-                f"{self.name}: epoch {epoch + 1} ends after {steps} of {self.steps_per_epoch} steps: there "
-                f"are fewer than {self.train_examples} training examples, or they cannot be read twice"
-            )
+    def read_training(self, epoch: int) -> Iterator[Any]:
+        return self.read(functools.partial(self.train, epoch))
 
     def evaluation_batches(self) -> Iterator[Any]:
-        """Those of ``evaluation`` on the devices. Raises what ``explain`` gives."""
         return self.read(self.evaluation)
 
     def read(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[Any]:
         """Batches of ``train`` or ``evaluation`` on the devices. Raises what ``explain`` gives."""
+        return self._explained(lambda: _on_devices(batches))
+
+    def on_host(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same as global batches of arrays, for another framework."""
+        return self._explained(lambda: batches(Share()).as_numpy_iterator())
+
+    def _explained(self, batches: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         try:
-            yield from _on_devices(batches)
+            yield from batches()
         except tf.errors.OpError as error:
             raise self.explain(error) from error
 
@@ -85,11 +70,3 @@ def in_memory(
     ours = np.arange(len(labels)).reshape(steps, hosts, -1)[:, share.input_pipeline_id].reshape(-1)
     examples = tf.data.Dataset.from_tensor_slices((tf.cast(images[ours], dtype), labels[ours]))
     return examples.batch(share.get_per_replica_batch_size(batch), drop_remainder=True).prefetch(1)
-
-
-def filled_up(images: np.ndarray, labels: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same with as many examples of ``NO_LABEL`` as the last batch lacks."""
-    missing = -len(labels) % batch
-    blank = np.zeros((missing, *images.shape[1:]), images.dtype)
-    none = np.full(missing, NO_LABEL, labels.dtype)
-    return np.concatenate([images, blank]), np.concatenate([labels, none])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
+
+from pytest_accel.frameworks.datasets import checked
 from pytest_accel.frameworks.tensorflow import image_classification
 from pytest_accel.frameworks.tensorflow.datasets import Dataset
 from pytest_accel.frameworks.tensorflow.digits import digits
@@ -30,11 +33,11 @@ def dataset(workload: Workload, seed: int, source: DataSource) -> Dataset:
         made = imagenet(source, batch, image_size, classes, dtype, seed)
     else:
         made = digits(batch, image_size, classes, dtype, seed)
-    if made.steps_per_epoch == 0:
-        raise ValueError(
-            f"{parameters['dataset']}: a global batch of {batch} is larger than the training set; take a "
-            "smaller global_batch"
-        )
-    if made.evaluation_examples == 0:
-        raise ValueError(f"{parameters['dataset']}: the evaluation set is empty")
-    return made
+    return checked(made, workload)
+
+
+def make_reproducible(workload: Workload, seed: int) -> None:
+    """What TensorFlow draws is drawn by this seed, and comes the same every time if that was asked for."""
+    if workload.parameters["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
+    tf.random.set_seed(seed)

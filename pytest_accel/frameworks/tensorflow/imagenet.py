@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pytest_accel.frameworks.datasets import NO_LABEL
 from pytest_accel.frameworks.tensorflow import photographs
-from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset, Share
+from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
 KNOWN_EXAMPLES = {("train", 1024): 1_281_167, ("validation", 128): 50_000}
 """Images by split and number of shards: Russakovsky et al., "ImageNet Large Scale Visual Recognition
@@ -72,12 +73,12 @@ def imagenet(
         return ours.prefetch(tf.data.AUTOTUNE)
 
     return Dataset(
-        f"the shards in {folder}",
-        train,
-        evaluation,
-        steps * batch,
-        examples["validation"],
-        steps,
+        name=f"the shards in {folder}",
+        train=train,
+        evaluation=evaluation,
+        train_examples=steps * batch,
+        evaluation_examples=examples["validation"],
+        steps_per_epoch=steps,
         explain=lambda error: _explained(error, [*shards["train"], *shards["validation"]], num_classes),
     )
 

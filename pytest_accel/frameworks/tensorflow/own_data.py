@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.tensorflow.datasets import NO_LABEL, Dataset, Share
+from pytest_accel.frameworks.datasets import NO_LABEL
+from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
 SHUFFLED_AT_ONCE = 10_000
 
@@ -57,7 +58,15 @@ def own_data(
     def explain(error: tf.errors.OpError) -> Exception:
         return ValueError(out_of_range if out_of_range in str(error) else f"{name}: {error.message}")
 
-    return Dataset(name, train, evaluation, steps * batch, evaluation_examples, steps, explain)
+    return Dataset(
+        name=name,
+        train=train,
+        evaluation=evaluation,
+        train_examples=steps * batch,
+        evaluation_examples=evaluation_examples,
+        steps_per_epoch=steps,
+        explain=explain,
+    )
 
 
 def _checked(name: str, dataset: tf.data.Dataset, image_size: int) -> tf.data.Dataset:

@@ -1,0 +1,48 @@
+"""Datasets as arrays of the host, and how their batches reach the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+
+from pytest_accel.frameworks import datasets
+from pytest_accel.frameworks.jax.training import SPLIT
+
+HostBatch: TypeAlias = tuple[np.ndarray, np.ndarray]
+Batch: TypeAlias = tuple[jax.Array, jax.Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(datasets.Dataset):
+    """A dataset as NumPy arrays: ``train``, given the epoch, and ``evaluation`` give global batches.
+
+    These are split over the devices of ``mesh``.
+    """
+
+    mesh: Mesh
+    train: Callable[[int], Iterable[HostBatch]]
+    evaluation: Callable[[], Iterable[HostBatch]]
+
+    def read_training(self, epoch: int) -> Iterator[Batch]:
+        return self._on_devices(self.train(epoch))
+
+    def evaluation_batches(self) -> Iterator[Batch]:
+        return self._on_devices(self.evaluation())
+
+    def _on_devices(self, batches: Iterable[HostBatch]) -> Iterator[Batch]:
+        """Sent without waiting, so that the host makes the next one ready while the devices are at work."""
+        place = NamedSharding(self.mesh, SPLIT)
+        for images, labels in batches:
+            yield jax.device_put(images, place), jax.device_put(labels.astype(np.int32), place)
+
+
+def in_memory(images: np.ndarray, labels: np.ndarray, batch: int, dtype: np.dtype) -> Iterator[HostBatch]:
+    """Batches of these examples in this order; they must fill them."""
+    for first in range(0, len(labels), batch):
+        part = slice(first, first + batch)
+        yield images[part].astype(dtype), labels[part]
