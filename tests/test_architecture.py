@@ -114,14 +114,36 @@ def test_nothing_imports_the_plugin():
 def test_frameworks_are_imported_in_their_own_folders_only():
     for name, names in EVERYWHERE.items():
         for framework in FRAMEWORKS & {top(each) for each in names}:
-            assert under(name, {f"frameworks.{framework}", "frameworks.tensorflow"}), (name, framework)
+            home = {"keras": "tensorflow", "jaxlib": "jax"}.get(framework, framework)
+            assert under(name, {f"frameworks.{home}"}), (name, framework)
+
+
+FOR_FRAMEWORKS = {
+    name
+    for name in SOURCES
+    if under(name, {"frameworks"})
+    and name not in ("pytest_accel.frameworks", "pytest_accel.frameworks.values")
+}
+"""What is imported only together with a framework, which needs NumPy itself."""
+
+
+def test_what_frameworks_are_made_of_is_imported_by_frameworks_only():
+    for name in SOURCES.keys() - FOR_FRAMEWORKS:
+        assert not EVERYWHERE[name] & FOR_FRAMEWORKS, name
+
+
+def test_what_all_frameworks_share_knows_none_of_them():
+    shared = [name for name in FOR_FRAMEWORKS if not under(name, {"frameworks.tensorflow", "frameworks.jax"})]
+    assert "pytest_accel.frameworks.learning" in shared
+    for name in shared:
+        assert not any(under(each, {"frameworks.tensorflow", "frameworks.jax"}) for each in EVERYWHERE[name])
 
 
 def test_heavy_libraries_are_imported_when_they_are_needed():
     early = {
         name: HEAVY & {top(each) for each in names}
         for name, names in ON_IMPORT.items()
-        if not under(name, {"frameworks.tensorflow"})
+        if name not in FOR_FRAMEWORKS
     }
 
     assert {name: heavy for name, heavy in early.items() if heavy} == {}

@@ -117,7 +117,7 @@ def test_the_losses_are_tensorflows(beside_tensorflow):
 
 @pytest.mark.parametrize("what", ["weights", "momenta", "moving statistics"])
 def test_two_steps_change_variables_as_tensorflow_does(beside_tensorflow, what):
-    """But for rounding, which a ReLU of nearly nothing makes larger: a gradient passes it here and not there."""
+    """But for rounding, which a ReLU near 0 makes larger: a gradient passes in one, not in the other."""
     start, after = (beside_tensorflow[when][what] for when in ("start", "after two steps"))
     for number, ((ours, theirs), (before, _)) in enumerate(zip(after, start, strict=True)):
         change = theirs - before

@@ -1,6 +1,6 @@
 """Waiting for what a step returned, finding the loss in it, and the memory it took.
 
-JAX and PyTorch are not part of the test environment: small stand-ins under their names show which of their
+PyTorch is not part of the test environment, and what JAX is asked for is to be seen: small stand-ins under their names show which of their
 functions are called and when, not that the real ones wait. GPU memory is asked of stand-ins as well.
 """
 
