@@ -118,11 +118,15 @@ def test_the_losses_are_tensorflows(beside_tensorflow):
 @pytest.mark.parametrize("what", ["weights", "momenta", "moving statistics"])
 def test_two_steps_change_variables_as_tensorflow_does(beside_tensorflow, what):
     """But for rounding, which a ReLU near 0 makes larger: a gradient passes in one, not in the other."""
+    changed = 0
     start, after = (beside_tensorflow[when][what] for when in ("start", "after two steps"))
     for number, ((ours, theirs), (before, _)) in enumerate(zip(after, start, strict=True)):
         change = theirs - before
-        assert np.linalg.norm(change) > 0, number
-        assert np.linalg.norm(ours - theirs) < 0.01 * np.linalg.norm(change), number
+        size = np.linalg.norm(change)
+        rounding = np.finfo(np.float32).eps * np.linalg.norm(theirs)
+        assert np.linalg.norm(ours - theirs) <= 0.01 * size + rounding, number
+        changed += bool(size > 100 * rounding)
+    assert changed > len(after) / 2
 
 
 # Training

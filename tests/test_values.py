@@ -1,7 +1,8 @@
 """Waiting for what a step returned, finding the loss in it, and the memory it took.
 
-PyTorch is not part of the test environment, and what JAX is asked for is to be seen: small stand-ins under their names show which of their
-functions are called and when, not that the real ones wait. GPU memory is asked of stand-ins as well.
+PyTorch is not part of the test environment, and of JAX it is to be seen what it is asked for: small stand-ins
+under their names show which of their functions are called and when, not that the real ones wait. GPU memory
+is asked of stand-ins as well.
 """
 
 from __future__ import annotations
