@@ -151,8 +151,8 @@ def training(
     assert isinstance(epochs, int)
     if warmup_epochs >= epochs:
         raise ValueError(
-            f"{name}: a warm-up of {warmup_epochs:g} epochs leaves nothing of {epochs}: train longer, or give "
-            "warmup_epochs=, such as warmup_epochs=0."
+            f"{name}: a warm-up of {warmup_epochs:g} epochs leaves nothing of {epochs}: train longer, or "
+            "give warmup_epochs=, such as warmup_epochs=0."
         )
     return complete
 

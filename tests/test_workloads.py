@@ -147,7 +147,7 @@ class TestTraining:
             ({"dataset": "cifar"}, "Unknown dataset 'cifar'; allowed: digits, imagenet, or a function that"),
             ({"epochs": 0}, "epochs=0 is not allowed; give a whole number from 1"),
             ({"target": 95}, "target=95.0 is not allowed; give a share of top-1 above 0 and up to 1"),
-            ({"warmup_epochs": 8}, "a warm-up of 8 epochs leaves nothing of 8: train longer, or give warmup"),
+            ({"warmup_epochs": 8}, "a warm-up of 8 epochs leaves nothing of 8: train longer, or "),
             ({"deterministic": 1}, "deterministic=1 is not allowed; give True or False"),
             ({"dataset": named}, "named has no global batch of its own: give global_batch="),
             ({"global_batch": "x"}, "global_batch='x' is not allowed"),

@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
         (", momentum=2.0", "resnet50: momentum=2.0 is not allowed; give a number from 0 and below 1."),
         (
             ", warmup_epochs=8",
-            "resnet50: a warm-up of 8 epochs leaves nothing of 8: train longer, or give warm",
+            "resnet50: a warm-up of 8 epochs leaves nothing of 8: train longer, or ",
         ),
     ],
 )
