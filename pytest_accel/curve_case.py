@@ -63,6 +63,14 @@ class CurveCase:
             if getattr(before, name) != getattr(now, name)
         )
 
+    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Which runs went on with what an earlier process had trained."""
+        return tuple(
+            f"seed {run.curve.seed} went on after epoch {run.curve.epochs_before} of a run that was ended"
+            for run in runs
+            if run.curve.epochs_before
+        )
+
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         return ()
 

@@ -51,6 +51,8 @@ class Case(Protocol):
 
     def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
+    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]: ...
+
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
 
@@ -182,7 +184,7 @@ class Gate:
             metrics=case.summary(runs[0].workload, runs),
             provenance=versions,
             provenance_changes=changes,
-            notes=tuple(notes),
+            notes=(*notes, *case.notes(runs)),
         )
 
 

@@ -51,6 +51,10 @@ class StepCase:
         """Where the work differs beyond the workload."""
         return ()
 
+    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Nothing that the numbers do not say."""
+        return ()
+
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """How far step time has come since the first accepted entry, where there is more than one."""
         if len(baseline.accepted) < 2:

@@ -12,6 +12,8 @@ from typing import Any
 
 from pytest_accel.records import Scalar, Workload
 
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MOST_EXAMPLES_A_STEP = 10**9
 
@@ -148,7 +150,10 @@ def training(
     assert isinstance(warmup_epochs, float)
     assert isinstance(epochs, int)
     if warmup_epochs >= epochs:
-        raise ValueError(f"{name}: warmup_epochs={warmup_epochs:g} leaves nothing of {epochs} epochs.")
+        raise ValueError(
+            f"{name}: a warm-up of {warmup_epochs:g} epochs leaves nothing of {epochs}: train longer, or "
+            "give warmup_epochs=, such as warmup_epochs=0."
+        )
     return complete
 
 
@@ -177,6 +182,8 @@ def _on_data(
             "tf.data.Datasets."
         )
     batch: Any = defaults.get("global_batch") if global_batch is None else global_batch
+    if batch is None:
+        raise ValueError(f"{name}: the dataset {dataset} has no global batch of its own: give global_batch=.")
     filled = {
         key: value(batch) if callable(value) and type(batch) is int else value
         for key, value in defaults.items()

@@ -63,7 +63,8 @@ class Curve:
     """What one run saw of training with one seed, epoch by epoch.
 
     ``train_examples`` and ``evaluation_examples`` are the sizes of the two sets. ``frozen_variables`` names
-    trainable variables that training left as they were. The other clocks are as in ``Steps``.
+    trainable variables that training left as they were. ``epochs_before`` of the epochs were trained by an
+    earlier process, which was ended. The other clocks are as in ``Steps``.
     """
 
     seed: int
@@ -74,6 +75,7 @@ class Curve:
     build_time_s: float
     compile_time_s: float
     frozen_variables: tuple[str, ...] = ()
+    epochs_before: int = 0
     conditions: Conditions = field(default_factory=Conditions)
 
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 from pytest_accel.records import Comparison, Outcome, Result
 from pytest_accel.reports.units import label, one_line, percent, quantity
 
+SHOWN_ALONE = ("step_time_s", "time_to_target_s", "epochs_to_target", "best_top1", "final_top1")
+"""Metrics of a benchmark that was compared with nothing, as far as it has them."""
+
 
 class Line(NamedTuple):
     """One line to print, with the markup that pytest's terminal writer takes."""
@@ -91,9 +94,12 @@ class _Row(NamedTuple):
 def _rows(result: Result) -> list[_Row]:
     verdict = result.verdict
     if not verdict.comparisons:
-        if "step_time_s" not in result.metrics:
-            return [_Row(verdict.outcome, "-", "-")]
-        return [_Row(verdict.outcome, "step time", quantity("step_time_s", result.metrics["step_time_s"]))]
+        seen = [
+            _Row(verdict.outcome, label(metric), quantity(metric, result.metrics[metric]))
+            for metric in SHOWN_ALONE
+            if result.metrics.get(metric) is not None
+        ]
+        return seen or [_Row(verdict.outcome, "-", "-")]
     # A baseline that is being replaced, or a run that is invalid, overrides what its comparisons say.
     overrides = all(comparison.outcome != verdict.outcome for comparison in verdict.comparisons)
     return [

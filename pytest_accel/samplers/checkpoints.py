@@ -25,12 +25,14 @@ def checkpoints(
     run = (nodeid, workload.hash, accelerator.identity, environment)
     test = hashlib.sha256("\n".join(run).encode()).hexdigest()[:16]
     folder = root / test / f"seed-{seed}"
-    with _held(folder.with_suffix(".lock")) as ours:
-        yield folder if ours else None
-        if ours:
-            shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.parent.rmdir()
+    try:
+        with _held(folder.with_suffix(".lock")) as ours:
+            yield folder if ours else None
+            if ours:
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):  # it holds what a run that was ended has left
+            folder.parent.rmdir()
 
 
 @contextlib.contextmanager

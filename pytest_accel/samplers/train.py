@@ -62,6 +62,7 @@ def train(
         build_time_s=begun.build_time_s,
         compile_time_s=begun.compile_time_s,
         frozen_variables=subject.frozen_variables,
+        epochs_before=len(begun.epochs),
         conditions=hardware.merge(conditions),
     )
 

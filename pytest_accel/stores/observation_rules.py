@@ -44,7 +44,8 @@ def check_curve(run: Curve, workload: Workload, path: str) -> None:
         raise CodecError(
             f"{path}.epochs", f"{len(run.epochs)} epochs, and workload.parameters.epochs is {asked}"
         )
-    check_not_negative(run.seed, f"{path}.seed")
+    for name in ("seed", "epochs_before"):
+        check_not_negative(getattr(run, name), f"{path}.{name}")
     for name in ("train_examples", "evaluation_examples"):
         check_positive(getattr(run, name), f"{path}.{name}")
     for name in ("startup_time_s", "build_time_s", "compile_time_s"):

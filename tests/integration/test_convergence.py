@@ -7,6 +7,7 @@ not how a network learns; tests/test_tensorflow_learning.py trains a real one.
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -177,6 +178,7 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
     assert killed.benchmark["outcome"] == "invalid"
     resumed = training()
     assert resumed.benchmark["outcome"] == "passed"
+    assert "seed 0 went on after epoch 3 of a run that was ended" in resumed.benchmark["notes"]
     assert trained(project) == [(0, epoch) for epoch in range(1, 9)]
     again = training()
     assert [epoch["top1"] for epoch in again.benchmark["runs"][0]["epochs"]] == [
@@ -197,7 +199,10 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
         (", name='x'", "resnet50: unknown parameter 'name'; allowed: "),
         (", momentum=10**400", "is not allowed; give a number from 0 and below 1."),
         (", momentum=2.0", "resnet50: momentum=2.0 is not allowed; give a number from 0 and below 1."),
-        (", warmup_epochs=8", "resnet50: warmup_epochs=8 leaves nothing of 8 epochs."),
+        (
+            ", warmup_epochs=8",
+            "resnet50: a warm-up of 8 epochs leaves nothing of 8: train longer, or ",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_named(training, project, arguments, fault):
@@ -211,6 +216,12 @@ def test_debugging_trains_one_seed_here(training, project):
     result = training("--accel-in-process")
     assert result.benchmark["outcome"] == "no_baseline"
     assert [run["seed"] for run in result.benchmark["runs"]] == [0]
+
+
+def test_what_was_learned_is_shown_without_a_baseline(training):
+    shown = training().stdout.str()
+    for row in ("time to target", "epochs to target", "best top-1", "final top-1"):
+        assert re.search(rf"no_baseline .*{row}", shown)
 
 
 def test_seeds_may_be_chosen(training, project):

@@ -91,7 +91,7 @@ def _shards(folder: str, split: str) -> list[str]:
         raise ValueError(
             f"--accel-data={folder}: no folder that can be read ({error.message}); name one that is local or "
             "in gs://"
-        ) from error
+        ) from None
     found = [file for file in files if re.fullmatch(rf"{split}-\d{{5}}-of-\d{{5}}", file, re.ASCII)]
     totals = {file[-5:] for file in found} - {"00000"}
     if not totals:
