@@ -49,6 +49,10 @@ class ProgramCase:
         before, now = _facts(baseline).partitioning, runs[-1].program.partitioning
         return () if before == now else (f"partitioning {before!r} -> {now!r}",)
 
+    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Nothing that the numbers do not say."""
+        return ()
+
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """How far the program has come since the first accepted entry, where there is more than one."""
         if len(baseline.accepted) < 2:

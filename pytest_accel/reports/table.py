@@ -8,7 +8,16 @@ from typing import NamedTuple
 from pytest_accel.records import Comparison, Outcome, Result
 from pytest_accel.reports.units import label, one_line, percent, quantity
 
-SHOWN_ALONE = ("step_time_s", "time_to_target_s", "epochs_to_target", "best_top1", "final_top1")
+SHOWN_ALONE = (
+    "step_time_s",
+    "flops",
+    "bytes_accessed",
+    "peak_memory_bytes",
+    "time_to_target_s",
+    "epochs_to_target",
+    "best_top1",
+    "final_top1",
+)
 """Metrics of a benchmark that was compared with nothing, as far as it has them."""
 
 
