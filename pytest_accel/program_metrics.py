@@ -19,7 +19,8 @@ class Limits:
 
 def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str, float]:
     """All metrics by name, of one device; ``roofline_throughput`` is in examples / s over all of them."""
-    bound_s = roofline_step_time_s(facts, limits)
+    compute_time_s, memory_time_s = roofline_s(facts, limits)
+    roofline_step_time_s = max(compute_time_s, memory_time_s)
     exchanged = collectives(facts.operations)
     numbers = {
         "flops": facts.flops,
@@ -34,8 +35,10 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
             for name in ("convolutions", "convolution fusions", "other fusions", "copies", "custom calls")
             if name in facts.operations
         },
-        "roofline_step_time_s": bound_s,
-        "roofline_throughput": workload.examples_per_step / bound_s,
+        "compute_time_s": compute_time_s,
+        "memory_time_s": memory_time_s,
+        "roofline_step_time_s": roofline_step_time_s,
+        "roofline_throughput": workload.examples_per_step / roofline_step_time_s,
         "startup_time_s": facts.startup_time_s,
         "build_time_s": facts.build_time_s,
         "compile_time_s": facts.compile_time_s,
@@ -46,10 +49,11 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
     return numbers
 
 
-def roofline_step_time_s(facts: ProgramFacts, limits: Limits) -> float:
-    """No step is faster: the longer of computing at the peak and of moving the bytes at full bandwidth.
+def roofline_s(facts: ProgramFacts, limits: Limits) -> tuple[float, float]:
+    """Seconds to compute at the peak, which no step is faster than, and to move the bytes at full bandwidth.
 
-    Williams et al., "Roofline: An Insightful Visual Performance Model" (2009). XLA counts an access to
-    on-chip memory as one to the device's memory, so the second may be more than a real step needs.
+    Williams et al., "Roofline: An Insightful Visual Performance Model" (2009): the longer is the roofline. XLA
+    counts an access to on-chip memory as one to the device's memory, so the second may be more than a real
+    step takes.
     """
-    return max(facts.flops / limits.flops_per_s, facts.bytes_accessed / limits.memory_bytes_per_s)
+    return facts.flops / limits.flops_per_s, facts.bytes_accessed / limits.memory_bytes_per_s

@@ -86,7 +86,7 @@ def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
 def _throughput(metrics: Mapping[str, float | None]) -> str:
     bound = metrics.get("roofline_throughput")
     if bound is not None:
-        return f"at most {quantity('throughput', bound)}"
+        return f"roofline {quantity('throughput', bound)}"
     text = quantity("throughput", metrics.get("throughput"))
     for_money = metrics.get("throughput_per_usd_per_hour")
     return text if for_money is None else f"{text}, {quantity('throughput_per_usd_per_hour', for_money)}"
