@@ -52,8 +52,8 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
 def roofline_s(facts: ProgramFacts, limits: Limits) -> tuple[float, float]:
     """Seconds to compute at the peak, which no step is faster than, and to move the bytes at full bandwidth.
 
-    Williams et al., "Roofline: An Insightful Visual Performance Model" (2009): the longer is the roofline. XLA
-    counts an access to on-chip memory as one to the device's memory, so the second may be more than a real
-    step takes.
+    Williams et al., "Roofline: An Insightful Visual Performance Model" (2009): the longer is the roofline.
+    XLA counts an access to on-chip memory as one to the device's memory, so the second may be more than a
+    real step takes.
     """
     return facts.flops / limits.flops_per_s, facts.bytes_accessed / limits.memory_bytes_per_s

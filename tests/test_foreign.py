@@ -1,7 +1,7 @@
 """Programs of TensorFlow that JAX takes over: what they compute stays the same.
 
-JAX's ``Exported`` is opened for this, and TensorFlow's StableHLO is read by another parser than its own: where a
-new version of either moves something, it shows here.
+JAX's ``Exported`` is opened for this, and TensorFlow's StableHLO is read by another parser than its own: where
+a new version of either moves something, it shows here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from pytest_accel.frameworks.jax import foreign
 from pytest_accel.frameworks.tensorflow import image_classification, stablehlo
 from pytest_accel.workloads import workload
 
-spec = workload("resnet50", framework="tensorflow", global_batch=4, image_size=32, num_classes=10, precision=PRECISION)
+small = {"global_batch": 4, "image_size": 32, "num_classes": 10, "precision": PRECISION}
+spec = workload("resnet50", framework="tensorflow", **small)
 trainer = image_classification.trainer(spec, replicas=1)
 dtype = image_classification.compute_type(spec)
 module = stablehlo.module(trainer.step, tf.TensorSpec([4, 32, 32, 3], dtype), tf.TensorSpec([4], tf.int64))
@@ -57,7 +58,7 @@ def test_a_step_of_tensorflow_computes_the_same_in_jax(precision, tolerance):
 def test_a_text_that_is_no_program_is_refused():
     from pytest_accel.frameworks.jax import foreign
 
-    with pytest.raises(ValueError, match="no StableHLO that JAX .* can read"):
+    with pytest.raises(ValueError, match=r"no StableHLO that JAX .* can read"):
         foreign.function("module { what }", ["cpu"])
 
 
