@@ -1,7 +1,7 @@
 """Programs of TensorFlow that JAX takes over: what they compute stays the same.
 
-JAX's ``Exported`` is opened for this, and TensorFlow's StableHLO is read by another parser than its own: where
-a new version of either moves something, it shows here.
+JAX's ``Exported`` is opened for this, and TensorFlow's StableHLO is read by a parser of others: where a new
+version of either moves something, it shows here.
 """
 
 from __future__ import annotations
