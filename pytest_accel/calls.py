@@ -222,7 +222,9 @@ class Accel:
                 "step() fetch its own batch"
             )
         kind = self._kind
-        framework = settings.marker_arguments(self._item).get("framework") or values.installed_framework()
+        framework = settings.marker_arguments(self._item).get("framework") or values.framework_of(
+            ((), batch) if state is _NOT_GIVEN else (state, batch)
+        )
         spec = Workload("measure", framework, examples_per_step)
         if state is _NOT_GIVEN:
             plan = Plan(spec, lambda: user_step.closed_program(step, kind), user_step.not_functional)

@@ -76,6 +76,8 @@ class Gate:
         if baseline is None or baseline.workload.hash != workload.hash:
             return Size(BLOCKS, seconds)
         accepted = [run for run in baseline.in_force.runs if isinstance(run, Steps)]
+        if not accepted:
+            return Size(BLOCKS, seconds)
         blocks = min(len(run.step_times_s) for run in accepted)
         return Size(blocks, seconds, accepted[0].steps_per_block)
 
@@ -190,6 +192,9 @@ class Gate:
 
 def _differing(case: Case, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
     """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
+    before, now = type(baseline.in_force.runs[-1]), type(runs[0].observation)
+    if before is not now:
+        return (f"{before.__name__} -> {now.__name__}",)
     fields = comparable.differing_fields(baseline.workload, runs[0].workload)
     return fields or case.other_work(baseline, runs)
 

@@ -50,8 +50,15 @@ class ProgramCase:
         return () if before == now else (f"partitioning {before!r} -> {now!r}",)
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
-        """Nothing that the numbers do not say."""
-        return ()
+        """What the numbers leave out."""
+        loops = runs[-1].program.loops
+        if not loops:
+            return ()
+        counts = ", ".join("an unknown number of" if count is None else str(count) for count in loops)
+        return (
+            f"the program has loops, of {counts} iterations: what is inside of one counts once in FLOPs, "
+            "bytes accessed and exchanges, and its iterations count apart",
+        )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """How far the program has come since the first accepted entry, where there is more than one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_accel.program_text import collectives
+from pytest_accel.program_text import collectives, loop_iterations
 from pytest_accel.records import ProgramFacts, Workload
 
 
@@ -30,6 +30,7 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
         "generated_code_bytes": float(facts.generated_code_bytes),
         "collectives": float(exchanged.count),
         "exchanged_bytes": float(exchanged.bytes),
+        "loop_iterations": float(loop_iterations(facts.loops)),
         **{
             name.replace(" ", "_"): float(facts.operations[name].count)
             for name in ("convolutions", "convolution fusions", "other fusions", "copies", "custom calls")

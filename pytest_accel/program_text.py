@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pytest_accel.records import Operations
@@ -12,14 +12,23 @@ from pytest_accel.records import Operations
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 """Exchanges between devices."""
 
-CATEGORIES = ("convolutions", "convolution fusions", "other fusions", "copies", "custom calls", *COLLECTIVES)
+CATEGORIES = (
+    "convolutions",
+    "convolution fusions",
+    "other fusions",
+    "copies",
+    "custom calls",
+    "loops",
+    *COLLECTIVES,
+)
 """What is counted. A convolution counts on its own as well as the fusion that it is part of; copies change
 where or in what layout a value lies."""
 
 _COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) .*\{$")
 _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = (.*)$")
 _OPCODE = re.compile(r" ([a-z][a-z0-9\-]*)\(")
-_CALLED = re.compile(r"(?:calls|to_apply)=%?([\w.\-]+)")
+_CALLED = re.compile(r"(?:calls|to_apply|condition)=%?([\w.\-]+)")
+_COUNTED_TO = re.compile(r"^s32\[\]\S* constant\((\d+)\)")
 _SHAPE = re.compile(r"\b(pred|token|opaque|[a-z]+?(\d+)[a-z0-9]*)\[([\d,]*)\]")
 
 _PLAIN = {
@@ -28,9 +37,14 @@ _PLAIN = {
     "copy-start": "copies",
     "transpose": "copies",
     "custom-call": "custom calls",
+    "while": "loops",
     **{name: name for name in COLLECTIVES},
     **{f"{name}-start": name for name in COLLECTIVES},
 }
+
+
+_CONTEXTS = {"copy-start": 1, "collective-permute-start": 2, "all-gather-start": 0}
+"""What begins an exchange gives the operands, the results and so many contexts."""
 
 
 class _Instruction(NamedTuple):
@@ -38,31 +52,56 @@ class _Instruction(NamedTuple):
     opcode: str
     bytes: int
     called: str | None
+    text: str
 
 
 def operations(text: str) -> dict[str, Operations]:
     """Every category of ``CATEGORIES`` that is there, with the bytes that its operations produce.
 
-    What is inside of a fusion never gets a place in memory: only its convolutions are counted.
+    What is inside of a fusion never gets a place in memory: only its convolutions and exchanges are counted.
+    An exchange that goes on during other fusions is in each of them, and counts where it begins. What is
+    inside of a loop counts once.
     """
     instructions = list(_instructions(text))
     fused = {one.called for one in instructions if one.opcode == "fusion"}
+    beginning = {one.computation for one in instructions if '"AsyncCollectiveStart"' in one.text}
     convolving = {one.computation for one in instructions if one.opcode == "convolution"}
     counts: dict[str, Operations] = {}
     for one in instructions:
-        category = _category(one, fused, convolving)
+        if one.computation in fused:
+            category = _fused_category(one, beginning)
+        elif one.opcode == "fusion":
+            category = "convolution fusions" if one.called in convolving else "other fusions"
+        else:
+            category = _PLAIN.get(one.opcode)
         if category is not None:
             before = counts.get(category, Operations(0, 0))
             counts[category] = Operations(before.count + 1, before.bytes + one.bytes)
     return {category: counts[category] for category in CATEGORIES if category in counts}
 
 
-def _category(one: _Instruction, fused: set[str | None], convolving: set[str]) -> str | None:
-    if one.computation in fused:
-        return "convolutions" if one.opcode == "convolution" else None
-    if one.opcode == "fusion":
-        return "convolution fusions" if one.called in convolving else "other fusions"
-    return _PLAIN.get(one.opcode)
+def loops(text: str) -> tuple[int | None, ...]:
+    """How often each loop of a program runs, None where it does not count to a constant."""
+    instructions = list(_instructions(text))
+    counts: dict[str, list[int]] = {}
+    for one in instructions:
+        constant = _COUNTED_TO.match(one.text)
+        if constant:
+            counts.setdefault(one.computation, []).append(int(constant[1]))
+    found = [counts.get(str(one.called), []) for one in instructions if one.opcode == "while"]
+    return tuple(known[0] if len(known) == 1 else None for known in found)
+
+
+def loop_iterations(counts: Iterable[int | None]) -> int:
+    """Of all loops together; one that does not count to a constant is taken to run once."""
+    return sum(1 if count is None else count for count in counts)
+
+
+def _fused_category(one: _Instruction, beginning: set[str]) -> str | None:
+    if one.opcode == "convolution":
+        return "convolutions"
+    once = "chain_id=" not in one.text or one.computation in beginning
+    return one.opcode if one.opcode in COLLECTIVES and once else None
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:
@@ -77,14 +116,19 @@ def _instructions(text: str) -> Iterator[_Instruction]:
         if match and opcode:
             called = _CALLED.search(match[1])
             shape = match[1][: opcode.start()]
-            yield _Instruction(computation, opcode[1], _bytes(shape), called[1] if called else None)
+            called_name = called[1] if called else None
+            yield _Instruction(computation, opcode[1], _bytes(shape, opcode[1]), called_name, match[1])
 
 
-def _bytes(shape: str) -> int:
+def _bytes(shape: str, opcode: str) -> int:
     """Of an array, or of all arrays of a tuple; ``bf16[128,112]{1,0:T(8,128)}`` has 2 bytes an element."""
+    arrays = _SHAPE.findall(re.sub(r"\{[^{}]*\}", "", shape))
+    if opcode in _CONTEXTS:
+        operands = (len(arrays) - _CONTEXTS[opcode]) // 2
+        arrays = arrays[operands : 2 * operands]
     return sum(
         math.prod(int(size) for size in sizes.split(",") if size) * _element_bits(kind, bits) // 8
-        for kind, bits, sizes in _SHAPE.findall(re.sub(r"\{[^{}]*\}", "", shape))
+        for kind, bits, sizes in arrays
     )
 
 

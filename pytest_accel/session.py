@@ -181,7 +181,7 @@ def _other_environment(config: pytest.Config, asked: Settings) -> Environment | 
 def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:
     """What is here, or what is compiled for. Raises AbsentAccelerator and ValueError."""
     if asked.topology is not None:
-        return hardware.compile_only(asked.topology, asked.identity)
+        return hardware.compile_only(asked.topology)
     return hardware.accelerator(settings.kind(config), asked.identity)
 
 

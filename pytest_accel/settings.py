@@ -93,6 +93,10 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
         "with baselines that the other environment recorded",
     ),
     (
+        lambda settings, config: settings.topology is not None and config.getoption("accel_identity"),
+        "--accel-topology keeps its baselines under the name of the topology: drop --accel-identity",
+    ),
+    (
         lambda settings, _: settings.topology is not None and settings.in_process,
         "--accel-topology needs a process of its own for its compiler: drop --accel-in-process",
     ),

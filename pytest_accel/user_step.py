@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_accel import frameworks
 from pytest_accel.frameworks import values
+from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Kind, Lowered, Program, Workload
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
@@ -41,12 +42,7 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
 
     def start() -> object:
         nonlocal current
-        result = step(current, *batch)
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(
-                f"a step measured with state= must return (state, aux); this one returned {_shape(result)}"
-            )
-        current, aux = result
+        current, aux = _pair(step(current, *batch))
         return aux
 
     def wait(aux: object) -> float | None:
@@ -61,15 +57,17 @@ def lowered(
 ) -> Lowered:
     """The same step, for an accelerator type that it is compiled for. Raises what the framework raises.
 
-    Raises TypeError for a step of a framework that cannot be compiled for hardware that is not here.
+    Raises TypeError for a step of a framework that cannot be compiled for hardware that is not here, and for
+    one that does not return the state as it came. Raises ValueError for a batch that cannot be split.
     """
     if workload.framework not in frameworks.NAMES:
         raise TypeError(
             f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.NAMES)}, and this one "
             f"is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
+    _check_can_be_split(batch, workload.examples_per_step, topology)
     framework = frameworks.load(workload.framework)
-    return framework.lower_step(step, state, batch, topology, workload.examples_per_step)
+    return framework.lower_step(_keeping_state(step), state, batch, topology, workload.examples_per_step)
 
 
 def not_functional(topology: str) -> Lowered:
@@ -81,7 +79,47 @@ def not_functional(topology: str) -> Lowered:
     )
 
 
-def _shape(result: object) -> str:
+def _pair(result: object) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            f"a step measured with state= must return (state, aux); this one returned {_kind(result)}"
+        )
+    return result
+
+
+def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """The step, which raises TypeError while it is traced if it changes what its state is made of."""
+
+    def kept(state: Any, *batch: Any) -> tuple[Any, Any]:
+        before = _arrays(state)  # looked at first: a step may change a list or mapping in place
+        result = _pair(step(state, *batch))
+        after = _arrays(result[0])
+        if before != after:
+            differing = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
+            was, became = differing[0] if differing else (f"{len(before)} arrays", f"{len(after)}")
+            raise TypeError(f"a step must return the state as it came, and {was} became {became}")
+        return result
+
+    return kept
+
+
+def _check_can_be_split(batch: Sequence[Any], examples: int, topology: str) -> None:
+    """Raises ValueError if every device would be given all there is."""
+    shapes = [tuple(leaf.shape) for leaf in values.leaves(batch) if hasattr(leaf, "shape")]
+    if slice_named(topology).devices > 1 and not any(shape[:1] == (examples,) for shape in shapes):
+        raise ValueError(
+            f"--accel-topology={topology} splits the batch over the devices, and no array of batch= has "
+            f"examples_per_step={examples} rows: its shapes are {', '.join(map(str, shapes)) or 'none'}"
+        )
+
+
+def _arrays(state: object) -> list[str]:
+    """Type and shape of each array, such as "float32[3, 16]"."""
+    arrays = [leaf for leaf in values.leaves(state) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")]
+    return [f"{getattr(leaf.dtype, 'name', leaf.dtype)}{list(leaf.shape)}" for leaf in arrays]
+
+
+def _kind(result: object) -> str:
     if result is None or isinstance(result, tuple):
         return "None" if result is None else f"a tuple of {len(result)}"
     return f"a {type(result).__name__}"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_accel.frameworks.values import FRAMEWORKS
 
 pytest_plugins = ("pytester",)
 
@@ -145,4 +148,6 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     monkeypatch.setenv("COLUMNS", "200")
+    for framework in FRAMEWORKS:  # imported by our own tests: the project's step is made with none of them
+        monkeypatch.delitem(sys.modules, framework, raising=False)
     return Project(pytester, monkeypatch)

@@ -7,7 +7,9 @@ import pytest
 from pytest_accel import compiling
 from pytest_accel.records import Lowered, Operations, Plan, ProgramFacts, Workload
 
-FACTS = ProgramFacts("replicas", 8, 3e12, 3e10, 5 * 10**9, 10**7, {"copies": Operations(2, 100)}, 0.1)
+FACTS = ProgramFacts(
+    "replicas", 8, 3e12, 3e10, 5 * 10**9, 10**7, {"copies": Operations(2, 100)}, (24, None), 0.1
+)
 
 
 class Clock:
@@ -46,7 +48,7 @@ def test_the_same_program_is_compiled_once(compiled):
     assert compiled.compilations == 1
     assert first == second
     assert (first.build_time_s, first.compile_time_s) == (2, 30)
-    assert first.operations == FACTS.operations
+    assert (first.operations, first.loops) == (FACTS.operations, FACTS.loops)
 
 
 def test_another_program_is_compiled(compiled):

@@ -40,6 +40,7 @@ def test_the_same_program_passes():
         ({"bytes_accessed": 5.1e10}, "bytes accessed +50.0 %"),
         ({"peak_memory_bytes": 5_100_000_000}, "peak memory +2.0 %"),
         ({"generated_code_bytes": 60_000_000}, "program size +20.0 %"),
+        ({"loops": (24, None)}, "loop iterations 0 -> 25"),
     ],
 )
 def test_a_number_that_grows_regresses(fields, said):

@@ -261,7 +261,7 @@ def test_provenance_gives_the_versions_that_are_known(framework, tf):
     versions = framework.provenance()
     assert versions["tensorflow"] == tf.__version__
     assert versions["numpy"] == np.__version__
-    assert versions.keys() <= {"tensorflow", "keras", "numpy", "cuda", "cudnn", "libtpu"}
+    assert versions.keys() <= {"tensorflow", "keras", "numpy", "cuda", "cudnn", "libtpu", "jax", "jaxlib"}
     assert all(isinstance(version, str) and version for version in versions.values())
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from pytest_accel import user_step
+from pytest_accel import frameworks, user_step
 from pytest_accel.calls import Accel
 from pytest_accel.records import Accelerator, Kind
 
@@ -34,6 +38,21 @@ def count():
     """A closed step that knows how often it ran."""
     count.calls += 1
     return {"loss": float(count.calls)}
+
+
+@pytest.fixture
+def traced(calls, backend, monkeypatch):
+    """``traced(step, state, batch, examples)`` is what tracing it for v2-8 gives, without a framework."""
+    framework = SimpleNamespace(lower_step=lambda step, state, batch, *_: step(state, *batch))
+    monkeypatch.setattr(frameworks, "load", lambda name: framework)
+
+    def traced(step, state, batch, examples=8):
+        calls.measure(step, state=state, batch=batch, examples_per_step=examples)
+        plan = backend.plan
+        workload = dataclasses.replace(plan.workload, framework="jax")
+        return user_step.lowered(workload, step, state, batch, "v2-8")
+
+    return traced
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +215,39 @@ def test_earlier_results_are_left_alone():
     handles = [program.step() for _ in range(3)]
 
     assert program.wait(handles[-1]) == 1.0
+
+
+WEIGHTS, IMAGES = np.ones([3, 4], np.float32), np.ones([8, 3], np.float32)
+
+
+def test_a_step_that_is_compiled_may_keep_its_state_in_anything(traced):
+    state = {"weights": [WEIGHTS], "step": 0, "scale": None}
+    after, aux = traced(lambda state, images: ({**state, "step": 1}, images.sum()), state, (IMAGES,))
+    assert (after["step"], aux) == (1, 24)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (lambda weights, images: None, r"must return \(state, aux\); this one returned None"),
+        (lambda weights, images: (images @ weights, weights), r"float32\[3, 4\] became float32\[8, 4\]"),
+        (lambda weights, images: (weights.astype("f8"), 0), r"float32\[3, 4\] became float64\[3, 4\]"),
+        (lambda weights, images: ([weights, weights], 0), "1 arrays became 2"),
+    ],
+)
+def test_a_step_that_is_compiled_must_return_its_state_as_it_came(traced, step, said):
+    with pytest.raises(TypeError, match=said):
+        traced(step, WEIGHTS, (IMAGES,))
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ((IMAGES[:4],), r"no array of batch= has examples_per_step=8 rows: its shapes are \(4, 3\)$"),
+        ((), "its shapes are none$"),
+        ((8,), "its shapes are none$"),
+    ],
+)
+def test_a_batch_that_would_go_to_every_device_whole_is_refused(traced, batch, said):
+    with pytest.raises(ValueError, match=said):
+        traced(lambda weights, *batch: (weights, 0), WEIGHTS, batch)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.frameworks.values import installed_framework, peak_memory_bytes, wait_for
+from pytest_accel.frameworks.values import framework_of, peak_memory_bytes, wait_for
 from pytest_accel.records import Kind
 
 Step = collections.namedtuple("Step", ["state", "loss"])
@@ -203,13 +203,25 @@ def test_tensorflow_beside_another_framework_is_left_asleep(monkeypatch):
 
 
 def test_the_framework_in_use_is_the_one_imported(monkeypatch):
-    assert installed_framework() == "python"
+    assert framework_of(()) == "python"
     monkeypatch.setitem(sys.modules, "torch", FakeModule("torch"))
-    assert installed_framework() == "torch"
+    assert framework_of(()) == "torch"
     monkeypatch.setitem(sys.modules, "jax", None)  # How Python notes that an import is forbidden.
-    assert installed_framework() == "torch"
+    assert framework_of(()) == "torch"
     monkeypatch.setitem(sys.modules, "tensorflow", FakeModule("tensorflow"))
-    assert installed_framework() == "tensorflow"
+    assert framework_of(()) == "tensorflow"
+
+
+def test_of_several_frameworks_the_arrays_tell(with_tensorflow, monkeypatch):
+    jax = pytest.importorskip("jax")
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    torch = FakeModule("torch", Tensor=type("Tensor", (), {}))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert framework_of({"step": 3, "weights": [jax.numpy.ones(2)]}) == "jax"
+    assert framework_of((None, with_tensorflow.ones(2))) == "tensorflow"
+    assert framework_of(with_tensorflow.Variable(1.0)) == "tensorflow"
+    assert framework_of(State(torch.Tensor())) == "torch"
+    assert framework_of({"step": 3}) == "tensorflow"
 
 
 PEAKS = """

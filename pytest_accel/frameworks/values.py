@@ -21,9 +21,17 @@ from pytest_accel.records import Kind
 FRAMEWORKS = ("tensorflow", "jax", "torch")
 
 
-def installed_framework() -> str:
-    """What the step of this process is made with: the first of ``FRAMEWORKS`` imported, else "python"."""
-    return next((name for name in FRAMEWORKS if sys.modules.get(name)), "python")
+def framework_of(value: object) -> str:
+    """What a step that works on ``value`` is made with: the framework of the first array in it.
+
+    Without one, the first of ``FRAMEWORKS`` that this process has imported, else "python".
+    """
+    imported = [name for name in FRAMEWORKS if sys.modules.get(name)]
+    for leaf in leaves(value):
+        for name in imported:
+            if _is_array_of(name, leaf):
+                return name
+    return imported[0] if imported else "python"
 
 
 def wait_for(value: object) -> float | None:
@@ -32,11 +40,11 @@ def wait_for(value: object) -> float | None:
     ``value`` is what a step returned: arrays, tensors, variables and numbers, in any nest of mappings, lists,
     tuples and dataclasses. See :func:`loss_in` for what counts as the loss.
     """
-    leaves = list(_leaves(value))
+    found = list(leaves(value))
     for name, wait in (("tensorflow", _wait_tensorflow), ("jax", _wait_jax), ("torch", _wait_torch)):
         module = sys.modules.get(name)
         if module is not None:
-            wait(module, leaves)
+            wait(module, found)
     return loss_in(value)
 
 
@@ -72,7 +80,8 @@ def peak_memory_bytes(kind: Kind) -> int | None:
     return max((peak for peak in peaks if peak), default=None)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in a nest of mappings, lists, tuples and dataclasses."""
     if isinstance(value, Mapping):
         parts = list(value.values())
     elif isinstance(value, list | tuple):
@@ -85,7 +94,14 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
         return
     for part in parts:
-        yield from _leaves(part)
+        yield from leaves(part)
+
+
+def _is_array_of(framework: str, leaf: object) -> bool:
+    module = sys.modules[framework]
+    if framework == "tensorflow":
+        return bool(module.is_tensor(leaf)) or isinstance(leaf, module.Variable)
+    return isinstance(leaf, module.Array if framework == "jax" else module.Tensor)
 
 
 def _is_record(value: object) -> bool:
@@ -108,8 +124,8 @@ def _number(value: Any) -> float | None:
     return float(value) if real and tuple(value.shape) == () else None
 
 
-def _wait_tensorflow(tf: ModuleType, leaves: list[Any]) -> None:
-    tensors = [leaf for leaf in tf.nest.flatten(leaves, expand_composites=True) if tf.is_tensor(leaf)]
+def _wait_tensorflow(tf: ModuleType, found: list[Any]) -> None:
+    tensors = [leaf for leaf in tf.nest.flatten(found, expand_composites=True) if tf.is_tensor(leaf)]
     if not tensors and (sys.modules.get("jax") or sys.modules.get("torch")):
         return  # Asking TensorFlow would start it, and it would take memory from the framework in use.
     tf.test.experimental.sync_devices()
@@ -117,8 +133,8 @@ def _wait_tensorflow(tf: ModuleType, leaves: list[Any]) -> None:
         min(tensors, key=lambda tensor: math.prod(tensor.shape)).numpy()
 
 
-def _wait_jax(jax: ModuleType, leaves: list[Any]) -> None:
-    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
+def _wait_jax(jax: ModuleType, found: list[Any]) -> None:
+    arrays = [leaf for leaf in found if isinstance(leaf, jax.Array)]
     if not arrays:
         if sys.modules.get("tensorflow") or sys.modules.get("torch"):
             return  # Asking JAX would start it, and it would take memory from the framework in use.
@@ -127,7 +143,7 @@ def _wait_jax(jax: ModuleType, leaves: list[Any]) -> None:
     jax.block_until_ready(arrays)
 
 
-def _wait_torch(torch: ModuleType, leaves: list[Any]) -> None:
+def _wait_torch(torch: ModuleType, found: list[Any]) -> None:
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.synchronize()
 

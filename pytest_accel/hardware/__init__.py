@@ -50,16 +50,15 @@ def accelerator(kind: Kind, identity: str | None = None) -> Accelerator:
     return found if identity is None else replace(found, identity=identity)
 
 
-def compile_only(topology: str, identity: str | None = None) -> Accelerator:
+def compile_only(topology: str) -> Accelerator:
     """The TPU slice of this type, for which programs are compiled and which need not be here.
 
-    ``identity`` replaces its own. Raises ValueError for a type that cannot be compiled for, and as above.
+    Raises ValueError for a type that cannot be compiled for.
     """
     try:
-        target = tpu.compile_only(topology)
+        return tpu.compile_only(topology)
     except ValueError as error:
         raise ValueError(f"--accel-topology={topology}: {error}") from None
-    return target if identity is None else replace(target, identity=checked(identity))
 
 
 def conditions(kind: Kind, own_pids: Collection[int]) -> Conditions:

@@ -86,6 +86,8 @@ class Slice:
     @property
     def chips_per_host(self) -> tuple[int, ...] | None:
         """Where the compiler does not take a host to have the four chips of a plane."""
+        if math.prod(self.shape) == 1:
+            return (1, 1, 1)
         return (2, 2, 1) if self.compiled.dimensions == 3 else None
 
     @property
@@ -119,7 +121,7 @@ def slice_named(name: str) -> Slice:
     sizes = _sizes(generation, generation.compiled)
     if parts[1] not in sizes:
         raise ValueError(
-            f"{name!r} is no slice of the {generation.model}: give "
+            f"{name!r} is no slice of the {generation.model} that can be compiled for: give "
             f"{', '.join(f'{parts[0]}-{size}' for size in sizes)}"
         )
     chips = parts[1] // generation.type_units_per_chip

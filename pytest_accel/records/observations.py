@@ -94,7 +94,9 @@ class ProgramFacts:
     ``partitioning`` says how the program came to be one for ``devices`` devices: of "replicas" each runs the
     step on its share of the batch, with batch statistics of its own, and gradients are exchanged; one for
     the "global batch" was split by the compiler. ``peak_memory_bytes`` is what arguments, results, temporary
-    values and code need together. ``operations`` go by category (``program_text.py``).
+    values and code need together. ``operations`` go by category (``program_text.py``). ``loops`` says how
+    often each loop of the program runs, None where that is not known before: FLOPs, bytes and operations of
+    its body count once.
     ``estimated_step_time_s`` is the compiler's own, None where it gives none. ``build_time_s`` was spent on
     tracing, ``compile_time_s`` on compiling, also where the result of that was kept from an earlier run.
     """
@@ -106,6 +108,7 @@ class ProgramFacts:
     peak_memory_bytes: int
     generated_code_bytes: int
     operations: Mapping[str, Operations]
+    loops: tuple[int | None, ...] = ()
     estimated_step_time_s: float | None = None
     startup_time_s: float = 0.0
     build_time_s: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_accel.program_text import CATEGORIES, collectives
+from pytest_accel.program_text import CATEGORIES, collectives, loop_iterations
 from pytest_accel.records import Comparison, Operations, Outcome, ProgramFacts, Verdict
 
 TOLERANCE = 0.005
@@ -28,6 +28,7 @@ GATED = (
     Gated("generated_code_bytes", lambda facts: facts.generated_code_bytes, "program size"),
     Gated("collectives", lambda facts: collectives(facts.operations).count, "exchanges between devices"),
     Gated("exchanged_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
+    Gated("loop_iterations", lambda facts: loop_iterations(facts.loops), "loop iterations"),
 )
 
 

@@ -69,15 +69,15 @@ class JsonStore:
     def accept(self, benchmark: str, workload: Workload, accepted: Accepted) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
 
-        Entries between the first and the last lose their runs. A workload other than the stored one starts
-        a new history. Fractions are rounded to 9 significant digits. Raises BrokenBaseline rather
-        than overwrite a file that cannot be read, and StoreError for an entry that breaks the file's rules.
+        Entries between the first and the last lose their runs. Other work than that stored, or another
+        kind of observation, starts a new history. Fractions are rounded to 9 significant digits. Raises
+        BrokenBaseline rather than overwrite a file that cannot be read, and StoreError for an entry that
+        breaks the file's rules.
         """
         path = self.path(benchmark, workload.framework)
         with self._locked():
             stored = self._read(path)
-            same_work = stored is not None and stored.workload.hash == workload.hash
-            history = stored.accepted if stored is not None and same_work else ()
+            history = stored.accepted if stored is not None and _continues(stored, workload, accepted) else ()
             content = _content(path, Baseline(benchmark, workload, _thinned((*history, accepted))))
             _replace(path, content)
         return file_format.loads(content)
@@ -147,6 +147,11 @@ class JsonStore:
 
 def _broken(path: Path, fault: str) -> BrokenBaseline:
     return BrokenBaseline(f"{path}: {fault}. Restore it from version control, or {_RECORD_ANEW}")
+
+
+def _continues(stored: Baseline, workload: Workload, accepted: Accepted) -> bool:
+    same_kind = type(stored.in_force.runs[-1]) is type(accepted.runs[-1])
+    return stored.workload.hash == workload.hash and same_kind
 
 
 def _thinned(entries: tuple[Accepted, ...]) -> tuple[Accepted, ...]:

@@ -72,6 +72,9 @@ def check_program(run: ProgramFacts, path: str) -> None:
     for category, operations in run.operations.items():
         check_not_negative(operations.count, f"{path}.operations.{category}.count")
         check_not_negative(operations.bytes, f"{path}.operations.{category}.bytes")
+    for index, count in enumerate(run.loops):
+        if count is not None:
+            check_not_negative(count, f"{path}.loops[{index}]")
 
 
 def _check_epoch(epoch: Epoch, path: str) -> None:

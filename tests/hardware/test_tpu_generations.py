@@ -50,9 +50,12 @@ def test_memory_and_bandwidth_are_shared_by_the_devices_of_a_chip():
         ("v2", "is no TPU type that can be compiled for"),
         ("V2-8", "is no TPU type that can be compiled for"),
         ("../v2-8", "is no TPU type that can be compiled for"),
-        ("v2-7", r"^'v2-7' is no slice of the TPU v2: give v2-8, v2-16, v2-32"),
-        ("v2-100000", "is no slice of the TPU v2: give v2-8"),
-        ("v5litepod-2", r"is no slice of the TPU v5e: give v5litepod-1, v5litepod-4, v5litepod-8"),
+        ("v2-7", r"^'v2-7' is no slice of the TPU v2 that can be compiled for: give v2-8, v2-16, v2-32"),
+        ("v2-100000", "is no slice of the TPU v2 that can be compiled for: give v2-8"),
+        (
+            "v5litepod-2",
+            r"is no slice of the TPU v5e that can be compiled for: give v5litepod-1, v5litepod-4",
+        ),
     ],
 )
 def test_what_is_no_type_is_named_with_those_that_are(name, said):

@@ -59,7 +59,8 @@ def compiled(pytester, monkeypatch):
         command = [*around, sys.executable, "-m", "pytest", "--accel=tpu", f"--accel-topology={topology}"]
         result = pytester.run(*command, "--accel-json=report.json", *arguments)
         file = pytester.path / "report.json"
-        result.benchmark = json.loads(file.read_text())["benchmarks"][0] if file.exists() else None
+        result.benchmarks = json.loads(file.read_text())["benchmarks"] if file.exists() else []
+        result.benchmark = next(iter(result.benchmarks), None)
         return result
 
     return run
@@ -81,7 +82,7 @@ def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, 
     again = compiled(form.format(images="images", batch=64), "-p", "no:cacheprovider")
     assert again.ret == pytest.ExitCode.OK
     assert again.benchmark["outcome"] == "passed"
-    assert [one["change"] for one in again.benchmark["comparisons"]] == [0] * 6
+    assert [one["change"] for one in again.benchmark["comparisons"]] == [0] * 7
 
     twice = {
         "tensorflow": "tf.concat([images, images], 1)[:, 3:] @ tf.ones([3, 3])",
@@ -142,6 +143,11 @@ def test_compiling_asks_no_network(compiled):
             "compiles steps of tensorflow and jax, and this one is of python",
         ),
         (
+            "import jax.numpy as jnp\n\ndef test_step(accel):\n"
+            "    accel.measure(lambda s, x: (s, 0), state=0, batch=(jnp.ones([8, 2]),), examples_per_step=8)",
+            "leaves nothing of this step to compute",
+        ),
+        (
             "import jax, jax.numpy as jnp\n\ndef test_step(accel):\n"
             "    accel.measure(lambda s, x: (s, x @ x.T), state=0, batch=(jnp.ones([2**17, 8]),), "
             "examples_per_step=2**17)",
@@ -183,11 +189,61 @@ def test_what_reads_data_is_skipped_and_a_session_of_only_that_is_no_pass(compil
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+OF_TESTCASES = """
+import unittest
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tensorflow as tf
+from jax import lax
+
+class TestStep(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def given(self, accel):
+        self.accel = accel
+
+    def test_loop(self):
+        def step(state, x):
+            weights, _ = lax.scan(lambda w, _: (w @ w, 0), state["weights"] * state["rate"], None, length=24)
+            return {**state, "weights": weights}, jnp.sum(x @ weights)
+
+        state = {"rate": 0.1, "weights": jnp.ones([4, 4], jnp.bfloat16), "unused": None}
+        self.accel.measure(step, state=state, batch=(jnp.ones([8, 4]),), examples_per_step=8)
+        raise AssertionError("a step that did not run has no numbers to look at")
+
+    def test_numbers_of_tensorflow(self):
+        def step(state, x, scale):
+            weights = state["weights"] * state["rate"] * scale
+            return {**state, "weights": weights, "steps": state["steps"] + 1}, tf.reduce_sum(x @ weights)
+
+        state = {"rate": 0.1, "weights": tf.ones([4, 4]), "steps": 3, "unused": None}
+        batch = (np.ones([8, 4], np.float32), 2.0)
+        self.accel.measure(step, state=state, batch=batch, examples_per_step=8)
+"""
+
+
+@needs_compiler
+def test_testcases_on_one_chip_with_a_loop_and_with_numbers_in_their_state(compiled):
+    result = compiled(OF_TESTCASES, "-rA", topology="v5litepod-1")
+    assert result.parseoutcomes() == {"no_baseline": 2}
+    loop, numbers = result.benchmarks
+    assert loop["workload"]["framework"] == "jax"
+    assert loop["runs"][0]["loops"] == [24]
+    assert loop["metrics"]["loop_iterations"] == 24
+    assert "the program has loops, of 24 iterations: what is inside of one counts once" in loop["notes"][0]
+    assert numbers["workload"]["framework"] == "tensorflow"
+    assert (numbers["runs"][0]["devices"], numbers["metrics"]["collectives"]) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("topology", "said"),
     [
         ("v9-8", "--accel-topology=v9-8: 'v9-8' is no TPU type that can be compiled for: give one of v2-8"),
-        ("v2-7", "--accel-topology=v2-7: 'v2-7' is no slice of the TPU v2: give v2-8"),
+        (
+            "v2-7",
+            "--accel-topology=v2-7: 'v2-7' is no slice of the TPU v2 that can be compiled for: give v2-8",
+        ),
     ],
 )
 def test_an_unknown_type_is_a_usage_error(compiled, topology, said):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +21,7 @@ from pytest_accel.frameworks.jax.training import DEVICES
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered, ProgramFacts
 
-_FLAGS = ("LIBTPU_INIT_ARGS", "XLA_FLAGS")
+_FLAGS = ("LIBTPU_INIT_ARGS", "XLA_FLAGS", "TPU_LIBRARY_PATH")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _TOO_LARGE = re.compile(
     r"\(([\d.]+)([KMGT]?)\) exceeds available HBM \(([\d.]+)([KMGT]?)\)"
@@ -44,8 +46,7 @@ def mesh(target: Slice) -> Mesh:
         )
     except Exception as error:
         raise RuntimeError(
-            f"libtpu {importlib.metadata.version('libtpu')} makes no {target.name} "
-            f"({target.compiler_name}): {first_line(error)}"
+            f"libtpu {_libtpu_version()} makes no {target.name} ({target.compiler_name}): {first_line(error)}"
         ) from error
     return Mesh(np.array(topology.devices), (DEVICES,))
 
@@ -65,9 +66,20 @@ def lowered(program: jax.stages.Lowered, target: Slice, partitioning: str) -> Lo
 
 
 def _fingerprint(text: str, target: Slice) -> str:
-    versions = [importlib.metadata.version(package) for package in ("jaxlib", "libtpu")]
-    flags = [os.environ.get(flag, "") for flag in _FLAGS]
-    return hashlib.sha256("\n".join([target.name, *versions, *flags, text]).encode()).hexdigest()
+    """Of all that the facts come from: the program, the compiler and its settings, and how it is read."""
+    settings = [*(os.environ.get(flag, "") for flag in _FLAGS), repr(sorted(jax.config.values.items()))]
+    readers = [Path(module).read_text() for module in (__file__, program_text.__file__)]
+    versions = [importlib.metadata.version("jaxlib"), _libtpu_version()]
+    parts = [target.name, *versions, *settings, *readers, text]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _libtpu_version() -> str:
+    """Its package has two names."""
+    for package in ("libtpu", "libtpu-nightly"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(package)
+    return "of unknown version"
 
 
 def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> ProgramFacts:
@@ -77,7 +89,13 @@ def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> 
         raise RuntimeError(_refused(error, target)) from None
     costs: Any = compiled.cost_analysis()
     memory: Any = compiled.memory_analysis()
+    if not costs or not costs.get("flops"):
+        raise RuntimeError(
+            f"the compiler for {target.name} leaves nothing of this step to compute: what it works on must "
+            "come by state= and batch=, and what it computes must be returned"
+        )
     estimated = costs.get("optimal_seconds", -1.0)
+    text = compiled.as_text() or ""
     return ProgramFacts(
         partitioning=partitioning,
         devices=target.devices,
@@ -89,7 +107,8 @@ def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> 
         + memory.temp_size_in_bytes
         + memory.generated_code_size_in_bytes,
         generated_code_bytes=memory.generated_code_size_in_bytes,
-        operations=program_text.operations(compiled.as_text() or ""),
+        operations=program_text.operations(text),
+        loops=program_text.loops(text),
         estimated_step_time_s=float(estimated) if estimated > 0 else None,
     )
 

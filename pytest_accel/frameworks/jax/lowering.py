@@ -59,14 +59,15 @@ def lower_step(
     ahead_of_time.check_divides(examples_per_step, target)
 
     def of_batch(leaf: Any) -> jax.ShapeDtypeStruct:
-        return _shape(mesh, SPLIT if jnp.shape(leaf)[:1] == (examples_per_step,) else SAME, leaf)
+        return _shape(mesh, SPLIT if np.shape(leaf)[:1] == (examples_per_step,) else SAME, leaf)
 
     try:
         shapes = (
             jax.tree.map(functools.partial(_shape, mesh, SAME), state),
             *jax.tree.map(of_batch, tuple(batch)),
         )
-        program = jax.jit(step, donate_argnums=0).lower(*shapes)
+        places = (NamedSharding(mesh, SAME), None)  # or the compiler leaves the new state where it likes
+        program = jax.jit(step, donate_argnums=0, out_shardings=places).lower(*shapes)
     except Exception as error:
         raise TypeError(
             f"--accel-topology={topology}: JAX cannot trace this step, which must be a function of arrays, "
@@ -76,5 +77,8 @@ def lower_step(
 
 
 def _shape(mesh: Mesh, place: PartitionSpec, leaf: Any) -> jax.ShapeDtypeStruct:
-    dtype = getattr(leaf, "dtype", None) or jnp.result_type(leaf)
-    return jax.ShapeDtypeStruct(jnp.shape(leaf), dtype, sharding=NamedSharding(mesh, place))
+    known = jax.typeof(leaf)
+    place_on_mesh = NamedSharding(mesh, place)
+    return jax.ShapeDtypeStruct(
+        known.shape, known.dtype, sharding=place_on_mesh, weak_type=getattr(known, "weak_type", False)
+    )

@@ -88,8 +88,14 @@ def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_stat
         )
 
     shapes = [placed(position, shape) for position, shape in enumerate(function.arguments)]
-    donated = (*range(leaves_of_state), *range(given, len(shapes)))
-    program = jax.jit(function.call, donate_argnums=donated).lower(*shapes)
+    changed = [given + at for at, name in enumerate(module.variables) if name in module.updated]
+    same = NamedSharding(mesh, SAME)
+    results = [same] * leaves_of_state + [None] * (module.results - leaves_of_state)
+    program = jax.jit(
+        function.call,
+        donate_argnums=(*range(leaves_of_state), *changed),
+        out_shardings=[*results, *[same] * len(module.updated)],  # or the compiler leaves them where it likes
+    ).lower(*shapes)
     return ahead_of_time.lowered(program, target, "global batch")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pytest_accel.frameworks.tensorflow import image_classification, stablehlo
@@ -48,25 +49,34 @@ def lower_step(
     """
     jax_side = _jax_side()
     given = (state, tuple(batch))
-    leaves = [tf.TensorSpec.from_tensor(_tensor(leaf)) for leaf in tf.nest.flatten(given)]
+    leaves = tf.nest.flatten(given)
+    arrays = [position for position, leaf in enumerate(leaves) if _is_array(leaf)]
+    arrays_of_state = sum(map(_is_array, tf.nest.flatten(state)))
 
     def flat(*tensors: tf.Tensor) -> Any:
-        now, examples = tf.nest.pack_sequence_as(given, tensors)
-        return step(now, *examples)
+        """Numbers, None and the like stay what they are: parts of the program."""
+        values = list(leaves)
+        for position, tensor in zip(arrays, tensors, strict=True):
+            values[position] = tensor
+        now, examples = tf.nest.pack_sequence_as(given, values)
+        after, aux = step(now, *examples)
+        after_arrays = [leaf for leaf in tf.nest.flatten(after) if _is_array(leaf)]
+        return after_arrays, [leaf for leaf in tf.nest.flatten(aux) if _is_array(leaf)]
 
-    traced = stablehlo.module(flat, *leaves)
-    leaves_of_state = len(tf.nest.flatten(state))
-    lowered: Lowered = jax_side.partitioned(slice_named(topology), examples_per_step, traced, leaves_of_state)
+    tensors = [tf.convert_to_tensor(leaves[position]) for position in arrays]
+    traced = stablehlo.module(flat, *map(tf.TensorSpec.from_tensor, tensors))
+    lowered: Lowered = jax_side.partitioned(slice_named(topology), examples_per_step, traced, arrays_of_state)
     return lowered
 
 
-def _tensor(value: Any) -> tf.Tensor:
+def _is_array(value: Any) -> bool:
+    """Raises TypeError for a variable."""
     if isinstance(value, tf.Variable):
         raise TypeError(
             "--accel-topology: a tf.Variable in state= or batch= has no functional form: hand over its "
             "value, a tensor"
         )
-    return tf.convert_to_tensor(value)
+    return tf.is_tensor(value) or isinstance(value, np.ndarray | np.generic)
 
 
 def _jax_side() -> Any:
