@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        print(tables(_results(source, options.baselines) for source in options.sources))
+        found = tables(_results(source, options.baselines) for source in options.sources)
+        print(found or "nothing in these results was measured")
     except ValueError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
         return USAGE_ERROR

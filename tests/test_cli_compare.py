@@ -29,11 +29,13 @@ def run(capsys, monkeypatch):
 
 @pytest.fixture
 def report(tmp_path):
-    def report(metrics, price=None, name="resnet50", nodeid="test_it.py::test_it", **parameters):
+    def report(
+        metrics, price=None, name="resnet50", nodeid="test_it.py::test_it", identity="gpu-x4", **parameters
+    ):
         workload = Workload(name, "tensorflow", 1024, {"precision": "mixed_bfloat16", **parameters})
         verdict = Verdict(Outcome.NO_BASELINE, "nothing stored")
         result = Result(nodeid, verdict, workload, (), metrics, {"tensorflow": "2.21.0"})
-        hardware = Accelerator("gpu-x4", Kind.GPU, "X100", 4)
+        hardware = Accelerator(identity, Kind.GPU, "X100", 4)
         path = tmp_path / "report.json"
         json_report.write(path, hardware, price, {}, [result])
         return path
@@ -87,6 +89,24 @@ def test_without_a_price_and_without_the_target_reached_nothing_is_made_up(run, 
     _, printed, _ = run(report(metrics, dataset="imagenet", target=0.757))
 
     assert row(printed, "40.0 %")[-4:] == ["-", "-", "-", "-"]
+
+
+COMPILED = {"flops": 3e12, "roofline_throughput": 7511.0, "estimated_throughput": 5738.0}
+
+
+def test_what_was_compiled_stands_beside_what_was_measured_on_such_hardware(run, report):
+    _, printed, _ = run(report(COMPILED, identity="aot-tpu-v2-8"), PUBLISHED)
+    assert row(printed, "7511")[-5:] == ["7511", "5738", "3186", "42%", "56%"]
+    _, printed, _ = run(report({"roofline_throughput": 7511.0}, identity="aot-tpu-v2-8"), PUBLISHED)
+    assert row(printed, "7511")[-5:] == ["7511", "-", "3186", "42%", "-"]
+    for other in ({"identity": "aot-tpu-v3-8"}, {"identity": "aot-tpu-v2-8", "dataset": "own"}):
+        _, printed, _ = run(report(COMPILED, **other), PUBLISHED)
+        assert row(printed, "7511")[-3:] == ["-", "-", "-"]
+
+
+def test_results_without_a_measurement_say_so(run, report):
+    code, printed, _ = run(report({}))
+    assert (code, printed) == (0, "nothing in these results was measured\n")
 
 
 def test_a_step_of_your_own_goes_by_its_test(run, report):

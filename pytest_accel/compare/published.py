@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_accel import cost, price_book
 from pytest_accel.codec import CodecError, decode
@@ -14,7 +14,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class PublishedSpeed:
-    """One figure of examples / s. ``prices`` are names in the price book."""
+    """One figure of examples / s. ``prices`` are names in the price book.
+
+    ``identity`` is the one that pytest-accel gives such hardware, if that is known.
+    """
 
     hardware: str
     software: str
@@ -23,6 +26,7 @@ class PublishedSpeed:
     dataset: str
     throughput: float
     prices: tuple[str, ...]
+    identity: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -81,5 +85,11 @@ def results(data: object) -> Results:
 
 def _setting(publication: Publication, row: PublishedSpeed) -> Setting:
     return Setting(
-        row.hardware, row.software, publication.workload, row.dataset, row.precision, row.global_batch
+        row.hardware,
+        row.software,
+        publication.workload,
+        row.dataset,
+        row.precision,
+        row.global_batch,
+        row.identity,
     )

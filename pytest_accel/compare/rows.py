@@ -10,7 +10,10 @@ from pytest_accel.records import Price
 
 @dataclass(frozen=True)
 class Setting:
-    """What was trained, on what and with what. ``dataset`` is "synthetic" where the data was made up."""
+    """What was trained, on what and with what. ``dataset`` is "synthetic" where the data was made up.
+
+    ``identity`` is the one that pytest-accel gives such hardware ("tpu-v2-8"), if that is known.
+    """
 
     hardware: str
     software: str
@@ -18,6 +21,14 @@ class Setting:
     dataset: str
     precision: str
     global_batch: int
+    identity: str | None = None
+
+    def same_work(self, other: Setting) -> bool:
+        """Whether it is the same work on the same hardware, in whatever software and precision."""
+        return self.identity is not None and all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("workload", "dataset", "global_batch", "identity")
+        )
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,18 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """Examples / s that a program which was only compiled may reach, and the compiler's estimate if any."""
+
+    setting: Setting
+    roofline_throughput: float
+    estimated_throughput: float | None
+
+
+@dataclass(frozen=True)
 class Results:
     """All that one source has."""
 
     speeds: tuple[Speed, ...]
     accuracies: tuple[Accuracy, ...]
+    bounds: tuple[Bound, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast
 
 from pytest_accel.codec import CodecError, decode
-from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
 from pytest_accel.records import Accelerator, Price, Scalar
 from pytest_accel.reports.json_report import SCHEMA
 
@@ -42,12 +42,18 @@ def results(data: Mapping[str, Any]) -> Results:
             "schema", f"{data.get('schema')!r} is none that this pytest-accel reads, which is {SCHEMA}"
         )
     session = _picked(ReportedSession, data)
-    speeds, accuracies = [], []
+    speeds, accuracies, bounds = [], [], []
     for benchmark in _benchmarks(data):
         throughput, best_top1 = benchmark.metrics.get("throughput"), benchmark.metrics.get("best_top1")
-        if benchmark.workload is None or throughput is None:
+        roofline_throughput = benchmark.metrics.get("roofline_throughput")
+        if benchmark.workload is None:
             continue
         setting = _setting(session.accelerator, benchmark, benchmark.workload)
+        if roofline_throughput is not None:
+            estimated = benchmark.metrics.get("estimated_throughput")
+            bounds.append(Bound(setting, roofline_throughput, estimated))
+        if throughput is None:
+            continue
         speeds.append(Speed(setting, throughput, session.price))
         target = benchmark.workload.get("target")
         if best_top1 is not None and isinstance(target, int | float):
@@ -61,7 +67,7 @@ def results(data: Mapping[str, Any]) -> Results:
                     session.price,
                 )
             )
-    return Results(tuple(speeds), tuple(accuracies))
+    return Results(tuple(speeds), tuple(accuracies), tuple(bounds))
 
 
 def _benchmarks(data: Mapping[str, Any]) -> list[ReportedBenchmark]:
@@ -92,4 +98,5 @@ def _setting(
         dataset=str(workload.get("dataset", "synthetic")),
         precision=str(workload.get("precision", "-")),
         global_batch=batch if isinstance(batch, int) else 0,
+        identity=accelerator.identity.removeprefix("aot-"),
     )

@@ -1,10 +1,10 @@
-"""The tables of a comparison, as text: throughput by batch, then accuracy with its time and cost."""
+"""The tables of a comparison, as text: throughput by batch, accuracy with its time and cost, bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
 from pytest_accel.cost import SECONDS_AN_HOUR
 from pytest_accel.records import Price
 from pytest_accel.reports.units import one_line
@@ -12,6 +12,7 @@ from pytest_accel.reports.units import one_line
 SETTING = ("hardware", "software", "workload", "data", "precision", "batch")
 SPEED = (*SETTING, "examples/s", "per USD/h", "price")
 ACCURACY = (*SETTING, "best top-1", "target", "epochs", "hours", "USD", "price")
+BOUND = (*SETTING, "roofline/s", "estimate/s", "measured/s", "of roofline", "of estimate")
 TEXTS = {"hardware", "software", "workload", "data", "precision", "price"}
 
 
@@ -23,9 +24,11 @@ def tables(sources: Iterable[Results]) -> str:
         (row for source in sources for row in source.accuracies),
         key=lambda row: (_work(row.setting), row.target),
     )
+    bounds = sorted((row for source in sources for row in source.bounds), key=lambda row: _work(row.setting))
     parts = [
         _table("Throughput", SPEED, [_speed(row) for row in speeds]),
         _table("Accuracy", ACCURACY, [_accuracy(row) for row in accuracies]),
+        _table("Compiled only", BOUND, [_bound(row, speeds) for row in bounds]),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -47,6 +50,20 @@ def _accuracy(row: Accuracy) -> list[str]:
     shares = [f"{100 * share:.1f} %" for share in (row.best_top1, row.target)]
     numbers = [_number(number) for number in (row.epochs_to_target, hours, row.cost_to_target_usd)]
     return [*_setting(row.setting), *shares, *numbers, _price(row.price)]
+
+
+def _bound(row: Bound, speeds: Sequence[Speed]) -> list[str]:
+    """With the fastest that was measured of the same work on such hardware."""
+    measured = max(
+        (speed.throughput for speed in speeds if row.setting.same_work(speed.setting)), default=None
+    )
+    bounds = (row.roofline_throughput, row.estimated_throughput)
+    shares = [measured / bound if measured and bound else None for bound in bounds]
+    return [
+        *_setting(row.setting),
+        *map(_number, (*bounds, measured)),
+        *("-" if share is None else f"{share:.0%}" for share in shares),
+    ]
 
 
 def _number(value: float | None) -> str:
