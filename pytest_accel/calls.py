@@ -252,7 +252,7 @@ class Accel:
 
     def _started(self, name: str) -> Framework:
         framework = frameworks.load(name)
-        framework.start(self._kind)
+        framework.start(self._kind, 1 if self._settings.topology else self._backend.accelerator.devices)
         return framework
 
     @property

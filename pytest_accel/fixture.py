@@ -56,5 +56,5 @@ def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     backend = request.config.stash.get(BACKEND, None)
     if backend is not None:
         return backend.accelerator
-    identity = settings.resolve(request.config, {}).identity
-    return hardware.accelerator(settings.kind(request.config), identity)
+    asked = settings.resolve(request.config, {})
+    return hardware.accelerator(settings.kind(request.config), asked.identity, asked.devices)

@@ -68,6 +68,7 @@ class ItemsInChildren:
             options=self._child_options,
             timeout_s=self._session.settings_of(item).timeout,
             watch=self._session.watch,
+            devices=self._session.settings_of(item).devices,
             every_package=self._session.other is not None,
             checkpoints=_cached(item.config, "accel-checkpoints"),
             topology=self._session.topology,

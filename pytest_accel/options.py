@@ -111,6 +111,9 @@ OPTIONS = (
            _one_of("auto", "cpu", "gpu", "tpu"), "auto", "KIND", ini="string"),
     Option("framework", f"framework under test for shipped workloads: {', '.join(frameworks.NAMES)}",
            _one_of(*frameworks.NAMES), frameworks.NAMES[0], "NAME", ini="string", marker=True),
+    Option("devices", "train on so many devices: the first GPUs, or logical devices of a CPU (default: all "
+           "GPUs or TPU devices, one CPU)",
+           positive_int, None, "N", ini="int"),
     Option("identity", "hardware identity to file baselines under (default: detected)",
            _text, None, "NAME", ini="string"),
     Option("baselines", "folder of the baselines, relative to rootdir (default: baselines)",

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, metrics, price_book, settings, why
+from pytest_accel import hardware, metrics, price_book, scaling, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
-from pytest_accel.records import Accelerator, Conditions, Outcome, Price, Result, Verdict
+from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, json_report, terminal
+from pytest_accel.reports.units import quantity
 from pytest_accel.samplers import InvalidRun, environments, preflight
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
-from pytest_accel.stores.errors import StoreError
+from pytest_accel.stores.errors import BrokenBaseline, StoreError
 from pytest_accel.stores.json_files import JsonStore
 
 ALL_SKIPPED = (
@@ -47,6 +49,7 @@ class Session:
             self._store = JsonStore(
                 settings.baselines_folder(config, self._settings), self.accelerator.identity
             )
+            self._alone = _store_of_one_device(config, self._settings, self.accelerator)
             self.other = _other_environment(config, self._settings)
             if self.other is None:
                 self._store.check_readable()
@@ -79,6 +82,8 @@ class Session:
 
     def settle(self, item: pytest.Item, result: Result) -> None:
         """Keep the result of a benchmark, and fail its test if the outcome says so."""
+        if self.accelerator.devices > 1:
+            result = self._scaled(result)
         if self._price is not None:
             result = _priced(result, self._price)
         self._results[item.nodeid] = result
@@ -138,6 +143,24 @@ class Session:
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
 
+    def _scaled(self, result: Result) -> Result:
+        """With what a device contributes, and what one alone was accepted with on such hardware."""
+        devices, throughput = self.accelerator.devices, result.metrics.get("throughput")
+        if throughput is None or result.workload is None:
+            return result
+        found = None
+        if self._alone is not None:
+            with contextlib.suppress(BrokenBaseline, StoreError):
+                alone = self._alone.load(result.nodeid, result.workload.framework)
+                if alone is not None:
+                    found = scaling.scaling(result.workload, throughput, devices, alone)
+        notes = result.notes
+        if found is not None:
+            rate = quantity("throughput", found.throughput_alone)
+            notes = (*notes, f"{found.kind} scaling: {found.efficiency:.0%} of {devices} times {rate}")
+        numbers = {**result.metrics, **scaling.metrics(throughput, devices, found)}
+        return dataclasses.replace(result, metrics=numbers, notes=notes)
+
     def _keep(self, nodeid: str, outcome: Outcome, reason: str) -> None:
         self._results[nodeid] = Result(nodeid, Verdict(outcome, reason))
 
@@ -182,7 +205,15 @@ def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:
     """What is here, or what is compiled for. Raises AbsentAccelerator and ValueError."""
     if asked.topology is not None:
         return hardware.compile_only(asked.topology)
-    return hardware.accelerator(settings.kind(config), asked.identity)
+    return hardware.accelerator(settings.kind(config), asked.identity, asked.devices)
+
+
+def _store_of_one_device(config: pytest.Config, asked: Settings, here: Accelerator) -> JsonStore | None:
+    """Baselines of one such device; None where there is no such thing."""
+    if here.devices == 1 or here.kind is Kind.TPU:
+        return None
+    one = hardware.accelerator(here.kind, devices=1)
+    return JsonStore(settings.baselines_folder(config, asked), one.identity)
 
 
 def _price(asked: Settings) -> Price | None:

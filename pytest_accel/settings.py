@@ -34,6 +34,7 @@ class Settings:
 
     accel: str
     framework: str
+    devices: int | None
     identity: str | None
     baselines: str
     tolerance: float | None
@@ -95,6 +96,10 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
     (
         lambda settings, config: settings.topology is not None and config.getoption("accel_identity"),
         "--accel-topology keeps its baselines under the name of the topology: drop --accel-identity",
+    ),
+    (
+        lambda settings, config: settings.topology is not None and config.getoption("accel_devices"),
+        "--accel-topology compiles for all devices of the slice: drop --accel-devices",
     ),
     (
         lambda settings, _: settings.topology is not None and settings.in_process,

@@ -21,6 +21,7 @@ PURE = {
     "curve_metrics",
     "stats",
     "cost",
+    "scaling",
     "comparable",
     "compare.rows",
     "program_metrics",

@@ -24,8 +24,8 @@ _EXTRAS = {
 class Framework(Protocol):
     """What a framework can do. The functions run in a child process, ``start`` before all others."""
 
-    def start(self, kind: Kind) -> None:
-        """Make the accelerator ready; RuntimeError if the framework cannot work on that kind."""
+    def start(self, kind: Kind, devices: int = 1) -> None:
+        """Make the accelerator ready; RuntimeError if the framework cannot work on so many of that kind."""
 
     def provenance(self) -> dict[str, str]:
         """Versions of the framework and of what it stands on, as far as known."""

@@ -35,18 +35,21 @@ def probe_kind() -> Kind:
     return Kind.CPU
 
 
-def accelerator(kind: Kind, identity: str | None = None) -> Accelerator:
+def accelerator(kind: Kind, identity: str | None = None, devices: int | None = None) -> Accelerator:
     """The accelerator of this kind in this machine.
 
-    ``identity`` replaces the detected one. Raises AbsentAccelerator if there is no such accelerator, and
-    ValueError if ``identity`` cannot name a folder.
+    ``identity`` replaces the detected one. ``devices`` says how many of its devices to use, where these are
+    not all there are. Raises AbsentAccelerator if there is no such accelerator, and ValueError if
+    ``identity`` cannot name a folder, or for devices that are not there.
     """
     if identity is not None:
         checked(identity)
     try:
-        found = _detect(kind)
+        found = _detect(kind, devices)
     except (NoGpu, tpu.NoTpu) as reason:
         raise AbsentAccelerator(_absence(kind, reason)) from None
+    except ValueError as error:
+        raise ValueError(f"--accel-devices={devices}: {error}") from None
     return found if identity is None else replace(found, identity=identity)
 
 
@@ -101,12 +104,12 @@ def _distinct(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
-def _detect(kind: Kind) -> Accelerator:
+def _detect(kind: Kind, devices: int | None = None) -> Accelerator:
     if kind is Kind.TPU:
-        return tpu.accelerator()
+        return tpu.accelerator(devices)
     if kind is Kind.GPU:
-        return gpu.accelerator()
-    return cpu.accelerator()
+        return gpu.accelerator(devices)
+    return cpu.accelerator(devices or 1)
 
 
 def _absence(kind: Kind, reason: Exception) -> str:

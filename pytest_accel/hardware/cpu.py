@@ -33,14 +33,24 @@ _ARM_CORES = {
 }
 
 
-def accelerator() -> Accelerator:
-    """This machine's CPU as one device, with the memory that this process may use."""
+MOST_DEVICES = 64
+"""Logical devices share the cores: more of them measure nothing that fewer do not."""
+
+
+def accelerator(devices: int = 1) -> Accelerator:
+    """This machine's CPU, divided into logical devices, with the memory that this process may use.
+
+    Raises ValueError for more than MOST_DEVICES.
+    """
+    if devices > MOST_DEVICES:
+        raise ValueError(f"a CPU is divided into {MOST_DEVICES} logical devices at most")
     model = model_name()
+    shared = [] if devices == 1 else [f"{devices} devices"]
     return Accelerator(
-        identity=slug(f"cpu {model} {cores_text()}"),
+        identity=slug(" ".join(["cpu", model, cores_text(), *shared])),
         kind=Kind.CPU,
         model=model,
-        devices=1,
+        devices=devices,
         memory_bytes=memory_bytes(),
     )
 

@@ -35,12 +35,16 @@ def present() -> bool:
         return False
 
 
-def accelerator() -> Accelerator:
-    """The visible GPUs of this machine. NoGpu if there is none.
+def accelerator(devices: int | None = None) -> Accelerator:
+    """The visible GPUs of this machine, or the first so many of them. NoGpu if there is none.
 
-    Of mixed models all are named, and the memory is that of the smallest.
+    Of mixed models all are named, and the memory is that of the smallest. Raises ValueError for more GPUs
+    than there are.
     """
     with visible_gpus() as (nvml, handles):
+        if devices is not None and devices > len(handles):
+            raise ValueError(f"there are {len(handles)} GPUs to be used here, so give at most that many")
+        handles = handles[:devices]
         names = Counter(nvml.nvmlDeviceGetName(handle) for handle in handles)
         memories = [_memory_bytes(nvml, handle) for handle in handles]
     counted = [f"{count}x {name}" for name, count in sorted(names.items())]

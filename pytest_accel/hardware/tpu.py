@@ -32,8 +32,11 @@ def present() -> bool:
     return any((DEV / "vfio").glob("[0-9]*")) and bool(_local_chips())
 
 
-def accelerator() -> Accelerator:
-    """The TPU slice that this machine belongs to, over all its hosts. NoTpu if there is none."""
+def accelerator(devices: int | None = None) -> Accelerator:
+    """The TPU slice that this machine belongs to, over all its hosts. NoTpu if there is none.
+
+    A slice is used as a whole: raises ValueError for other ``devices`` than it has.
+    """
     if not present():
         raise NoTpu("no /dev/accel* or /dev/vfio/*, TPU_NAME is not set")
     type_name = _type_in_environment() or _type_on_pci_bus()
@@ -41,11 +44,14 @@ def accelerator() -> Accelerator:
     hosts = len([name for name in os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",") if name.strip()]) or 1
     prefix, number = _split(type_name)
     generation = next((known for known in GENERATIONS if known.type_prefix == prefix), None)
+    available = _devices(generation, number)
+    if devices not in (None, available):
+        raise ValueError(f"a TPU slice is used as a whole, and {type_name} has {available} devices")
     return Accelerator(
         identity=_identity(type_name, topology, hosts),
         kind=Kind.TPU,
         model=generation.model if generation else f"TPU {prefix}",
-        devices=_devices(generation, number),
+        devices=available,
         topology=topology,
         hosts=hosts,
         memory_bytes=generation.device_memory_gib * 2**30 if generation else None,

@@ -56,14 +56,31 @@ class Environment:
     command: tuple[str, ...]
     injected: bool
 
-    def variables(self, kind: Kind, *, shared: bool = False) -> dict[str, str]:
-        """Those that a child is given beside what it inherits. ``shared``: two use the accelerator."""
-        return {**OF_KIND[kind], **(BESIDE_ANOTHER[kind] if shared else {})}
+    def variables(self, kind: Kind, devices: int | None = None, *, shared: bool = False) -> dict[str, str]:
+        """Those that a child is given beside what it inherits. ``shared``: two use the accelerator.
+
+        ``devices`` is how many it may use, None for all.
+        """
+        variables = {**OF_KIND[kind], **(BESIDE_ANOTHER[kind] if shared else {})}
+        if devices is not None:
+            variables |= _limited_to(kind, devices)
+        return variables
 
     def inherited(self) -> dict[str, str]:
         """The variables of this process that are for a child."""
         unwanted = (*NOT_INHERITED, "PYTHONHOME") if self.injected else NOT_INHERITED
         return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+def _limited_to(kind: Kind, devices: int) -> dict[str, str]:
+    """The first so many GPUs, counted as NVML counts them; logical devices of a CPU for JAX."""
+    if kind is Kind.CPU:
+        return {"JAX_NUM_CPU_DEVICES": str(devices)}
+    if kind is Kind.TPU:
+        return {}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(devices))))
+    first = ",".join(visible.split(",")[:devices])
+    return {"CUDA_VISIBLE_DEVICES": first, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 HERE = Environment("this environment", (sys.executable,), injected=False)

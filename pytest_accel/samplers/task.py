@@ -30,9 +30,10 @@ class Task:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
-    ids that are our own. ``every_package``: see RemoteSteps. Training keeps in folders under ``checkpoints``
-    what it needs to go on after it was ended, and is shown by ``progress``, given a title and the epochs. For
-    a ``topology`` the step is compiled only, and ``programs`` is where to keep what the compiler said.
+    ids that are our own. ``devices`` limits the accelerator to so many. ``every_package``: see RemoteSteps.
+    Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended, and is shown by
+    ``progress``, given a title and the epochs. For a ``topology`` the step is compiled only, and
+    ``programs`` is where to keep what the compiler said.
     """
 
     item: pytest.Item
@@ -40,6 +41,7 @@ class Task:
     options: Mapping[str, Any]
     timeout_s: float
     watch: Callable[[frozenset[int]], Conditions]
+    devices: int | None = None
     every_package: bool = False
     checkpoints: Path | None = None
     topology: str | None = None
@@ -55,7 +57,7 @@ class Task:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
         arguments = command.arguments(self.item)
         variables = (
-            environment.variables(self.accelerator.kind, shared=shared)
+            environment.variables(self.accelerator.kind, self.devices, shared=shared)
             if self.topology is None
             else compile_only_variables(self.topology)
         )

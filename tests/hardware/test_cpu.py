@@ -24,6 +24,20 @@ def test_this_machines_cpu():
     assert found.memory_bytes is None or found.memory_bytes > 100 * 2**20
 
 
+def test_a_cpu_divided_into_logical_devices_is_other_hardware():
+    whole, divided = hardware.accelerator(Kind.CPU), hardware.accelerator(Kind.CPU, devices=4)
+    assert divided.identity == f"{whole.identity}-4-devices"
+    assert (divided.devices, divided.memory_bytes) == (4, whole.memory_bytes)
+    assert hardware.accelerator(Kind.CPU, devices=1) == whole
+
+
+def test_a_cpu_is_not_divided_without_end():
+    with pytest.raises(
+        ValueError, match=r"^--accel-devices=65: a CPU is divided into 64 logical devices at most"
+    ):
+        hardware.accelerator(Kind.CPU, devices=65)
+
+
 X86 = "vendor_id\t: {vendor}\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: {name}\nstepping\t: 7\n\n"
 
 

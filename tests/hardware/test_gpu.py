@@ -29,6 +29,16 @@ def test_mixed_gpus_are_all_named(fake_gpu, four_v100, install_gpus):
     assert (found.devices, found.memory_bytes) == (3, 16 * GIB)
 
 
+def test_the_first_gpus_are_used(fake_gpu, four_v100, install_gpus):
+    install_gpus(fake_gpu("NVIDIA H200", "GPU-9"), *four_v100)
+    found = hardware.accelerator(Kind.GPU, devices=2)
+    assert (found.identity, found.devices) == ("gpu-1x-h200-1x-tesla-v100-sxm2-16gb", 2)
+    with pytest.raises(
+        ValueError, match=r"^--accel-devices=6: there are 5 GPUs to be used here, so give at most"
+    ):
+        hardware.accelerator(Kind.GPU, devices=6)
+
+
 @pytest.mark.parametrize("name", ["NVIDIA H200", "H200"])
 def test_a_driver_that_adds_the_makers_name_leaves_the_identity(fake_gpu, install_gpus, name):
     install_gpus(fake_gpu(name, "GPU-1"))

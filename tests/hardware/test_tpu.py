@@ -32,6 +32,16 @@ def test_the_environment_names_the_tpu_type(
     assert (found.hosts, found.memory_bytes) == (1, memory_gib * GIB)
 
 
+def test_a_slice_is_used_as_a_whole(monkeypatch):
+    monkeypatch.setenv("TPU_NAME", "local")
+    monkeypatch.setenv("TPU_ACCELERATOR_TYPE", "v2-8")
+    assert hardware.accelerator(Kind.TPU, devices=8) == hardware.accelerator(Kind.TPU)
+    with pytest.raises(
+        ValueError, match=r"^--accel-devices=4: a TPU slice is used as a whole, and v2-8 has 8 dev"
+    ):
+        hardware.accelerator(Kind.TPU, devices=4)
+
+
 def test_a_slice_of_several_hosts(monkeypatch, tmp_path):
     (tmp_path / "dev" / "accel0").touch()
     monkeypatch.setenv("TPU_ACCELERATOR_TYPE", "v4-32")

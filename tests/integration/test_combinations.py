@@ -39,6 +39,12 @@ FORBIDDEN = {
         "--accel-topology runs nothing that could be compared in turns: drop --accel-against, and compare "
         "with baselines that the other environment recorded"
     ),
+    "--accel-topology=v2-8 --accel=tpu --accel-devices=4": (
+        "--accel-topology compiles for all devices of the slice: drop --accel-devices"
+    ),
+    "--accel-topology=v2-8 --accel=tpu --accel-identity=mine": (
+        "--accel-topology keeps its baselines under the name of the topology: drop --accel-identity"
+    ),
     "--accel-topology=v2-8 --accel=tpu --accel-in-process": (
         "--accel-topology needs a process of its own for its compiler: drop --accel-in-process"
     ),

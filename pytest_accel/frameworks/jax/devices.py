@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -12,22 +14,30 @@ from pytest_accel.records import Kind
 _BUILDS = {Kind.CPU: "jax", Kind.GPU: "jax-gpu", Kind.TPU: "jax-tpu"}
 
 
-def start(kind: Kind) -> None:
+def start(kind: Kind, devices: int = 1) -> None:
     """Make the accelerator ready, before anything else uses JAX. May be called again.
 
-    Raises RuntimeError if JAX cannot work on that kind, with what it does see.
+    Raises RuntimeError if JAX cannot work on so many devices of that kind, with what it does see.
     """
     if kind is Kind.CPU:  # Else JAX would start a GPU or TPU as well where there is one, and hold it.
         jax.config.update("jax_platforms", "cpu")
+        with contextlib.suppress(RuntimeError):  # It has started: what there is is looked at below.
+            jax.config.update("jax_num_cpu_devices", devices)
     try:
-        devices = jax.devices(kind.value)
+        found = jax.devices(kind.value)
     except RuntimeError as error:
         raise RuntimeError(
             f"JAX {jax.__version__} sees no {kind.upper()}, only {_seen()}. Install a build for it (pip "
             f"install 'pytest-accel[{_BUILDS[kind]}]'), look at JAX_PLATFORMS, end other processes that hold "
             f"it, or run with --accel=cpu. It says: {str(error).partition(chr(10))[0]}"
         ) from error
-    jax.config.update("jax_default_device", devices[0])
+    if len(found) != devices:
+        raise RuntimeError(
+            f"JAX {jax.__version__} sees {len(found)} devices of the {kind.upper()}, and {devices} are to be "
+            "used: look at CUDA_VISIBLE_DEVICES, XLA_FLAGS and JAX_NUM_CPU_DEVICES, or use JAX only inside "
+            "the test."
+        )
+    jax.config.update("jax_default_device", found[0])
 
 
 def mesh() -> Mesh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import textwrap
@@ -11,10 +12,10 @@ import tensorflow as tf
 from pytest_accel.records import Kind
 
 
-def start(kind: Kind) -> None:
+def start(kind: Kind, devices: int = 1) -> None:
     """Make the accelerator ready, before anything else uses TensorFlow. May be called again.
 
-    Raises RuntimeError if TensorFlow cannot work on that kind, with what it does see.
+    Raises RuntimeError if TensorFlow cannot work on so many devices of that kind, with what it does see.
     """
     if kind is Kind.TPU:
         tpu_strategy()
@@ -22,6 +23,13 @@ def start(kind: Kind) -> None:
         _use_gpus()
     else:
         _hide_gpus()
+        _divide_cpu(devices)
+    found = strategy().num_replicas_in_sync
+    if found != devices:
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__} sees {found} devices of the {kind.upper()}, and {devices} are to "
+            "be used: look at CUDA_VISIBLE_DEVICES, or use TensorFlow only inside the test."
+        )
 
 
 def kind_in_use() -> Kind:
@@ -33,12 +41,12 @@ def kind_in_use() -> Kind:
 
 
 def strategy() -> tf.distribute.Strategy:
-    """How a step is spread over the devices: a replica on each TPU core or GPU, one on a CPU."""
-    if kind_in_use() is Kind.TPU:
+    """How a step is spread over the devices: a replica on each TPU core, GPU, or logical device of a CPU."""
+    kind = kind_in_use()
+    if kind is Kind.TPU:
         return tpu_strategy()
-    if len(tf.config.list_logical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
+    devices = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))
+    return _mirrored(devices) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
 def xla() -> bool | None:
@@ -69,6 +77,11 @@ def tpu_strategy() -> tf.distribute.TPUStrategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
+@functools.cache  # Variables, data and steps have to come from one and the same.
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    return tf.distribute.MirroredStrategy(devices)
+
+
 def _use_gpus() -> None:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
@@ -91,6 +104,13 @@ def _hide_gpus() -> None:
             f"TensorFlow {tf.__version__} is to run on the CPU, but has started and sees {_seen()}. Set "
             f"CUDA_VISIBLE_DEVICES=-1, or use TensorFlow only inside the test."
         ) from error
+
+
+def _divide_cpu(devices: int) -> None:
+    """Has to come before TensorFlow starts; what it has started with is looked at afterwards."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 
 
 def _seen() -> str:
