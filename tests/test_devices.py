@@ -109,6 +109,36 @@ assert several[-1] < several[0]
 print("equal")
 """
 
+RESUMED = """
+import tensorflow as tf
+
+from pytest_accel.frameworks.tensorflow import devices, learning
+
+tf.config.experimental.enable_op_determinism()
+learner = learning.Learner(spec, seed=0)
+(batch,) = devices.strategy().experimental_distribute_dataset(
+    tf.data.Dataset.from_tensors((images, labels)).unbatch().batch(16)
+)
+learner.step(0.02, *batch)
+before = learner.state()
+once = float(learner.step(0.02, *batch)), learner.state()
+learner.set_state(before)
+again = float(learner.step(0.02, *batch)), learner.state()
+moving = learner.trainer.model.moving_statistics[0]
+assert len({own.numpy().tobytes() for own in moving.values}) == DEVICES
+assert once[0] == again[0]
+for one, other in zip(once[1], again[1], strict=True):
+    np.testing.assert_array_equal(one, other)
+print("equal")
+"""
+
+
+def test_training_on_several_devices_goes_on_with_the_statistics_of_each():
+    script = (WORK + RESUMED).replace("PRECISION", "'float32'").replace("FRAMEWORK", "'tensorflow'")
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.stdout == "equal\n", ran.stderr[-2000:]
+
+
 FORMS = {"tensorflow": TENSORFLOW, "jax": JAX}
 
 

@@ -57,11 +57,14 @@ class Learner:
             variable.assign(value)
 
     def _state(self) -> list[tf.Variable]:
-        """All variables that the rest of the training depends on."""
+        """All variables that the rest of the training depends on; statistics are each replica's own."""
         trainer: Trainer = self.trainer
         scale = trainer.loss_scale
         scaling = [] if scale is None else [scale.value, scale.good_steps]
-        return [*trainer.variables, *trainer.momenta, *trainer.model.moving_statistics, *scaling]
+        statistics = [
+            own for moving in trainer.model.moving_statistics for own in getattr(moving, "values", (moving,))
+        ]
+        return [*trainer.variables, *trainer.momenta, *statistics, *scaling]
 
     def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         counts = self._spread.run(self._right_on_replica, args=(images, labels))
