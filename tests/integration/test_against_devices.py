@@ -47,7 +47,7 @@ def compare(project, monkeypatch):
 
     def run(kind):
         device = Accelerator("a-device", kind, "a device", 1, memory_bytes=16_000_000_000)
-        monkeypatch.setattr(hardware, "accelerator", lambda kind, identity: device)
+        monkeypatch.setattr(hardware, "accelerator", lambda *_: device)
         project.benchmark(STEP)
         (project.path / "times.txt").unlink(missing_ok=True)
         result = project.run(f"--accel={kind}", f"--accel-against={sys.executable}")

@@ -23,7 +23,8 @@ def start(kind: Kind, devices: int = 1) -> None:
         _use_gpus()
     else:
         _hide_gpus()
-        _divide_cpu(devices)
+        if devices > 1:
+            _divide_cpu(devices)
     found = strategy().num_replicas_in_sync
     if found != devices:
         raise RuntimeError(
