@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,10 @@ import pytest
 from pytest_accel.frameworks.values import FRAMEWORKS
 
 pytest_plugins = ("pytester",)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell leaves it to what it starts in the background, and sessions that tests interrupt inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # After a session in this process pytester forgets the modules that came with it. What a session imports late
 # is imported here: else a second one has two kinds of records that differ, and NumPy refuses to come again.

@@ -344,14 +344,15 @@ def test_what_else_writes_to_the_line_is_named_and_does_not_hang(project, only_p
     """A length of a message that is text would be gigabytes to wait for."""
     wrapper = project.path / "noisy"
     python = shlex.quote(str(only_pytest / "bin/python"))
-    wrapper.write_text(f'#!/bin/sh\n(sleep 1; echo late noise) &\nexec {python} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nexec 9>&1\nLINE=9 exec {python} "$@"\n')
     wrapper.chmod(0o755)
     monkeypatch.setenv("STEP_TIME_S", "0.25")
     project.benchmark("""
-        import time
+        import os
 
         def test_step(accel, clock):
-            time.sleep(3)
+            if "LINE" in os.environ:
+                os.write(int(os.environ["LINE"]), b"noise\\n")
             accel.measure(lambda: None, examples_per_step=1)
         """)
     result = project.run(f"--accel-against=sh {wrapper}")
