@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 SCALED = """
@@ -44,7 +46,9 @@ def test_a_step_of_jax_sees_the_devices(project):
 
 @pytest.mark.parametrize("framework", ["tensorflow", "jax"])
 def test_training_on_two_devices(project, framework):
-    pytest.importorskip(framework)
+    if importlib.util.find_spec(framework) is None:  # to import it here would be to import it twice
+        pytest.skip(f"trains with {framework}")
+    project.pytester.makeconftest("")  # real steps, and so a clock that runs
     project.benchmark("""
         def test_step(accel):
             accel.throughput("resnet50", global_batch=4, image_size=32)
@@ -60,14 +64,7 @@ def test_training_on_two_devices(project, framework):
     assert "A global batch of 3 does not divide by 2 " in undivided["reason"]
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("0", "0 is not a whole number from 1"),
-        ("65", "--accel-devices=65: a CPU is divided into 64 logical devices at most"),
-    ],
-)
-def test_devices_that_there_cannot_be_are_a_usage_error(project, given, said):
-    result = project.run(f"--accel-devices={given}")
+def test_devices_that_there_cannot_be_are_a_usage_error(project):
+    result = project.run("--accel-devices=65")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert said in result.stderr.str()
+    assert "--accel-devices=65: a CPU is divided into 64 logical devices at most" in result.stderr.str()
