@@ -222,38 +222,6 @@ def test_the_loss_scale_doubles_after_2000_good_steps_and_stays_at_least_1(frame
     assert float(scale.value) == 1.0
 
 
-TWO_REPLICAS = """
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-import pytest_accel.frameworks.tensorflow as framework
-from pytest_accel.workloads import workload
-
-def train(global_batch):
-    step = framework.compiled_step(workload("resnet50", framework="tensorflow", global_batch=global_batch,
-        image_size=32, num_classes=10, learning_rate=0.01))
-    return [round(float(step()), 3) for _ in range(3)]
-
-print(train(2))
-spread = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-framework.strategy = lambda: spread
-print(train(4))
-try:
-    train(3)
-except ValueError as error:
-    print(error)
-"""
-
-
-def test_replicas_share_the_global_batch():
-    """Two CPU devices stand in for two GPUs. Shows the arithmetic, not NCCL and not a TPU."""
-    ran = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True, check=True)
-    one, two, error = ran.stdout.splitlines()
-    assert one == two  # Each of two replicas has the batch of 2 that the one had.
-    assert error == "A global batch of 3 does not divide by 2 replicas: take a multiple of 2."
-
-
 # The framework
 
 
