@@ -214,7 +214,7 @@ from pytest_accel.records import Kind
 from pytest_accel.workloads import workload
 
 framework = frameworks.load("jax")
-framework.start(Kind.CPU)
+framework.start(Kind.CPU, 2)
 from pytest_accel.frameworks.jax import devices, learning, resnet
 from pytest_accel.frameworks.jax.datasets import Dataset
 from pytest_accel.frameworks.jax.training import DEVICES
@@ -277,9 +277,8 @@ except ValueError as error:
 """
 
 
-def test_devices_share_the_global_batch(monkeypatch):
+def test_devices_share_the_global_batch():
     """Two CPU devices stand in for two GPUs. Shows the arithmetic, not NCCL and not a TPU."""
-    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
     ran = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=True)
     printed, error = ran.stdout.splitlines()
     seen = json.loads(printed)

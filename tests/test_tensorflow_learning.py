@@ -166,10 +166,9 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
 TWO_REPLICAS = """
 import numpy as np
 import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from pytest_accel.frameworks.tensorflow import devices, learning
+from pytest_accel.records import Kind
 from pytest_accel.workloads import training
 
 def twice(count):
@@ -187,8 +186,10 @@ def trained(batch):
     one.compile()
     return [round(one.train(0), 3), *one.evaluate()], one.evaluation_examples
 
+devices.start(Kind.CPU, 2)
+spread = devices.strategy()
+devices.strategy = tf.distribute.get_strategy
 print(trained(8))
-spread = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
 devices.strategy = lambda: spread
 print(trained(8))
 """
