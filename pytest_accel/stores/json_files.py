@@ -150,8 +150,8 @@ def _broken(path: Path, fault: str) -> BrokenBaseline:
 
 
 def _continues(stored: Baseline, workload: Workload, accepted: Accepted) -> bool:
-    same_kind = type(stored.in_force.runs[-1]) is type(accepted.runs[-1])
-    return stored.workload.hash == workload.hash and same_kind
+    kinds = {type(run) for run in (*stored.in_force.runs, *accepted.runs)}
+    return stored.workload.hash == workload.hash and len(kinds) == 1
 
 
 def _thinned(entries: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
