@@ -14,7 +14,7 @@ import time
 
 from paired import MIN_ROUNDS, in_turns, median_ratio
 
-from pytest_accel import frameworks
+from pytest_accel import frameworks, hardware
 from pytest_accel.measure import Measurement
 from pytest_accel.records import Kind, Plan
 from pytest_accel.workloads import PRECISIONS, workload
@@ -34,7 +34,7 @@ def main() -> None:
         parser.error(f"--rounds={options.rounds} is not enough for an interval: give at least {MIN_ROUNDS}")
 
     framework = frameworks.load(options.framework)
-    framework.start(options.accel)
+    framework.start(options.accel, hardware.accelerator(options.accel).devices)
     training = workload(
         "resnet50",
         framework=options.framework,

@@ -223,7 +223,7 @@ class Accel:
             )
         kind = self._kind
         framework = settings.marker_arguments(self._item).get("framework") or values.framework_of(
-            ((), batch) if state is _NOT_GIVEN else (state, batch)
+            (state, batch)
         )
         spec = Workload("measure", framework, examples_per_step)
         if state is _NOT_GIVEN:
