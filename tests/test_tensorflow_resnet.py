@@ -112,6 +112,23 @@ def test_batch_norm_follows_the_formula(framework, tf):
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance * count / (count - 1), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("pixels", "size", "stride", "used"),
+    [(1, 3, 1, 1), (1, 3, 2, 1), (2, 3, 2, 2), (2, 3, 1, 3), (4, 3, 2, 3), (2, 1, 2, 1), (1, 7, 2, 1)],
+)
+def test_of_a_kernel_only_what_meets_padding_alone_is_left_out(framework, tf, pixels, size, stride, used):
+    from pytest_accel.frameworks.tensorflow.resnet import part_in_use
+
+    kernel = tf.Variable(tf.random.stateless_normal([size, size, 3, 5], [0, 1]))
+    x = tf.random.stateless_normal([4, pixels, pixels, 3], [0, 2])
+
+    part = part_in_use(kernel, x.shape[1:3], stride)
+
+    assert part.shape == (used, used, 3, 5)
+    whole = tf.nn.conv2d(x, kernel, stride, "SAME")
+    np.testing.assert_allclose(tf.nn.conv2d(x, part, stride, "SAME"), whole, rtol=1e-5, atol=1e-5)
+
+
 def test_a_step_at_224x224_is_24_56_gflop_an_image(framework, tf):
     from pytest_accel.frameworks.tensorflow import compiled_step
 
