@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Generator, Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
-from pytest_accel.reports import benchmark_bridge, json_report, terminal
+from pytest_accel.reports import benchmark_bridge, github, terminal, written
+from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.units import quantity
 from pytest_accel.samplers import InvalidRun, environments, preflight
 from pytest_accel.samplers.environments import Environment
@@ -40,11 +42,11 @@ class Session:
         settings.check_combination(config, self._settings)
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
-        self._json = _json_path(config, self._settings)
+        self._places = {item.nodeid: _place(item) for item in items if uses_accel(item)}
+        self._reports = _report_files(config, self._settings)
         try:
             self._price = _price(self._settings)
-            if self._json:
-                json_report.check_writable(self._json)
+            written.check(self._reports)
             self.accelerator = _accelerator(config, self._settings)
             self._store = JsonStore(
                 settings.baselines_folder(config, self._settings), self.accelerator.identity
@@ -55,7 +57,7 @@ class Session:
                 self._store.check_readable()
             if self._settings.recording:
                 self._store.check_writable()
-        except (hardware.AbsentAccelerator, StoreError, json_report.ReportError, ValueError) as error:
+        except (hardware.AbsentAccelerator, StoreError, ReportError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
 
     @property
@@ -132,16 +134,17 @@ class Session:
         outcomes = {result.verdict.outcome for result in self._results.values()}
         if outcomes == {Outcome.SKIPPED} and self._settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
-        if self._json and not session.config.getoption("collectonly"):
-            try:
-                self._write_json(self._json)
-            except json_report.ReportError as error:
-                self._complain(session, str(error), pytest.ExitCode.USAGE_ERROR)
+        if not session.config.getoption("collectonly"):
+            for complaint in self._unwritten():
+                self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminal.write(terminalreporter, list(self._results.values()))
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
+        results, strict = list(self._results.values()), self._settings.strict
+        for line in github.error_commands(results, self._places, strict=strict):
+            terminalreporter.write_line(line)
 
     def _scaled(self, result: Result) -> Result:
         """With what a device contributes, and what one alone was accepted with on such hardware."""
@@ -165,14 +168,16 @@ class Session:
         self._results[nodeid] = Result(nodeid, Verdict(outcome, reason))
 
     def _complain(self, session: pytest.Session, message: str, status: pytest.ExitCode) -> None:
+        """In strict mode an error; else the result of the session is that of its tests."""
         self._complaints.append(message)
-        if session.exitstatus == pytest.ExitCode.OK:
+        if session.exitstatus == pytest.ExitCode.OK and self._settings.strict:
             session.exitstatus = status
 
-    def _write_json(self, path: Path) -> None:
+    def _unwritten(self) -> Iterator[str]:
+        """Write the reports; complaints about those that cannot be written."""
         results = list(self._results.values())
-        provenance = next((result.provenance for result in results if result.provenance), {})
-        json_report.write(path, self.accelerator, self._price, provenance, results)
+        against = self._settings.against
+        return written.write(self._reports, self.accelerator, self._price, results, against=against)
 
     def _missing(self, asked: Settings) -> str | None:
         """What a benchmark asks of the hardware and this machine does not have."""
@@ -223,9 +228,20 @@ def _price(asked: Settings) -> Price | None:
         raise pytest.UsageError(f"--accel-price={asked.price}: {error}") from None
 
 
-def _json_path(config: pytest.Config, asked: Settings) -> Path | None:
-    """Where the JSON report goes; a relative path counts from where pytest was called."""
-    return config.invocation_params.dir / Path(asked.json).expanduser() if asked.json else None
+def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
+    """Those asked for, by option; a relative path counts from where pytest was called."""
+    given = {"--accel-json": asked.json, "--accel-markdown": asked.markdown}
+    folder = config.invocation_params.dir
+    return {option: folder / Path(path).expanduser() for option, path in given.items() if path}
+
+
+def _place(item: pytest.Item) -> tuple[str, int]:
+    """Where a test stands: its file, from the root of the repository if that is known, and its line."""
+    line = (item.location[1] or 0) + 1
+    try:
+        return str(item.path.relative_to(os.environ.get("GITHUB_WORKSPACE", item.config.rootpath))), line
+    except ValueError:
+        return item.location[0], line
 
 
 def _priced(result: Result, price: Price) -> Result:

@@ -37,7 +37,7 @@ def report(tmp_path):
         result = Result(nodeid, verdict, workload, (), metrics, {"tensorflow": "2.21.0"})
         hardware = Accelerator(identity, Kind.GPU, "X100", 4)
         path = tmp_path / "report.json"
-        json_report.write(path, hardware, price, {}, [result])
+        path.write_text(json_report.text(hardware, price, {}, [result]))
         return path
 
     return report

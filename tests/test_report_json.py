@@ -1,16 +1,10 @@
-"""The JSON report: strict JSON that reads back as what was measured, written whole or not at all."""
+"""The JSON report: strict JSON that reads back as what was measured."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import os
-import tempfile
-import threading
-from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,13 +79,9 @@ def not_json(constant: str) -> None:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"), parse_constant=not_json)
-
-
-def written(path: Path, *results: Result) -> dict:
-    json_report.write(path, GPU, None, {"tensorflow": "2.21.0"}, results)
-    return read(path)
+def written(*results: Result) -> dict:
+    text = json_report.text(GPU, None, {"tensorflow": "2.21.0"}, results)
+    return json.loads(text, parse_constant=not_json)
 
 
 def null_if_not_finite(value: float | None) -> float | None:
@@ -101,8 +91,7 @@ def null_if_not_finite(value: float | None) -> float | None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(results, max_size=3))
 def test_any_results_are_strict_json_and_read_back_equal_and_in_order(some):
-    with tempfile.TemporaryDirectory() as folder:
-        benchmarks = written(Path(folder, "report.json"), *some)["benchmarks"]
+    benchmarks = written(*some)["benchmarks"]
     assert [benchmark["nodeid"] for benchmark in benchmarks] == [result.nodeid for result in some]
     for benchmark, result in zip(benchmarks, some, strict=True):
         assert (benchmark["outcome"], benchmark["reason"]) == (result.verdict.outcome, result.verdict.reason)
@@ -118,8 +107,8 @@ def test_any_results_are_strict_json_and_read_back_equal_and_in_order(some):
         assert benchmark["notes"] == list(result.notes)
 
 
-def test_the_report_is_the_schema_that_is_documented(tmp_path):
-    report = written(tmp_path / "report.json", RESULT)
+def test_the_report_is_the_schema_that_is_documented():
+    report = written(RESULT)
     assert report == {
         "schema": 1,
         "accelerator": {
@@ -185,66 +174,7 @@ def test_the_report_is_the_schema_that_is_documented(tmp_path):
     }
 
 
-def test_a_benchmark_that_measured_nothing_is_in_the_report(tmp_path):
-    report = written(tmp_path / "report.json", Result("t.py::test_x", Verdict(Outcome.UNMEASURED, "no call")))
+def test_a_benchmark_that_measured_nothing_is_in_the_report():
+    report = written(Result("t.py::test_x", Verdict(Outcome.UNMEASURED, "no call")))
     (benchmark,) = report["benchmarks"]
     assert (benchmark["workload"], benchmark["metrics"], benchmark["runs"]) == (None, {}, [])
-
-
-def test_missing_folders_are_made_and_nothing_else_is_left(tmp_path):
-    path = tmp_path / "a" / "b" / "report.json"
-    assert written(path)["benchmarks"] == []
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_the_report_can_be_read_by_whom_other_files_can_be_read(tmp_path):
-    (tmp_path / "other").touch()
-    written(tmp_path / "report.json")
-    assert (tmp_path / "report.json").stat().st_mode == (tmp_path / "other").stat().st_mode
-
-
-def test_a_link_stays_a_link(tmp_path):
-    link = tmp_path / "latest.json"
-    link.symlink_to(tmp_path / "report.json")
-    written(link, RESULT)
-    assert link.is_symlink()
-    assert len(read(tmp_path / "report.json")["benchmarks"]) == 1
-
-
-def test_a_pipe_gets_the_report(tmp_path):
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    read_from_pipe = []
-    reader = threading.Thread(target=lambda: read_from_pipe.append(read(path)))
-    reader.start()
-    json_report.write(path, GPU, None, {}, [RESULT])
-    reader.join()
-    assert read_from_pipe[0]["schema"] == 1
-
-
-def test_a_folder_in_its_place_is_an_error_that_names_it_and_the_way_out(tmp_path):
-    with pytest.raises(json_report.ReportError, match=r"Is a directory.*--accel-json=FILE") as error:
-        written(tmp_path)
-    assert str(tmp_path) in str(error.value)
-
-
-def test_a_file_in_place_of_a_parent_folder_is_an_error(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(json_report.ReportError, match=r"file/report\.json: (Not a directory|File exists)"):
-        written(tmp_path / "file" / "report.json")
-
-
-def test_what_cannot_be_written_leaves_the_old_report_and_no_other_file(tmp_path, monkeypatch):
-    path = tmp_path / "report.json"
-    old = written(path, RESULT)
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    # A full disk, at the last moment where it can be noticed. It shows the way out, not what a disk does.
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(json_report.ReportError, match="No space left on device"):
-        written(path, dataclasses.replace(RESULT, nodeid="another"))
-    monkeypatch.undo()
-    assert read(path) == old
-    assert list(tmp_path.iterdir()) == [path]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from pytest_accel.codec import Json, encode
 from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
@@ -16,39 +12,15 @@ from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
 SCHEMA = 1
 
 
-class ReportError(Exception):
-    """A report cannot be written. The message names the file and the reason."""
-
-
-def write(
-    path: Path,
+def text(
     accelerator: Accelerator,
     price: Price | None,
     provenance: Mapping[str, str],
     results: Sequence[Result],
-) -> None:
-    """Write the report as a whole or not at all; missing parent folders are made.
-
-    Raises ReportError if the file cannot be written; a report that was there before is then unchanged.
-    """
-    text = json.dumps(document(accelerator, price, provenance, results), indent=2, allow_nan=False) + "\n"
-    try:
-        _replace(path, text)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def check_writable(path: Path) -> None:
-    """Raise ReportError if a report could not be written there; leaves nothing behind."""
-    place = path.resolve()
-    try:
-        if place.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if place.is_file() or not place.exists():
-            existing = next(folder for folder in place.parents if folder.exists())
-            tempfile.TemporaryFile(dir=existing).close()
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+) -> str:
+    """The report, ready to be written."""
+    report = document(accelerator, price, provenance, results)
+    return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 
 def document(
@@ -98,28 +70,3 @@ def _benchmark(result: Result) -> dict[str, object]:
         "provenance_changes": result.provenance_changes,
         "notes": result.notes,
     }
-
-
-def _cannot_write(path: Path, error: OSError) -> ReportError:
-    return ReportError(
-        f"cannot write the JSON report {path}: {error.strerror or error}. "
-        "Name a file that can be written: --accel-json=FILE."
-    )
-
-
-def _replace(path: Path, text: str) -> None:
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        # A pipe or a terminal is written to; for a folder this is the right error.
-        path.write_text(text, encoding="utf-8")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".accel-report-{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -46,29 +46,34 @@ def table(results: Sequence[Result], width: int) -> list[Line]:
     return wide if max(len(line.text) for line in wide) <= width else _narrow_table(results)
 
 
-def _wide_table(results: Sequence[Result]) -> list[Line]:
-    rows = [
-        (row.outcome, name, throughput, *row[1:])
+def rows(results: Sequence[Result]) -> list[tuple[Outcome, Sequence[str]]]:
+    """One row a comparison: its outcome, and what ``header`` names after that."""
+    return [
+        (row.outcome, (name, throughput, *row[1:]))
         for (name, throughput), result in zip(_benchmarks(results), results, strict=True)
         for row in _rows(result)
     ]
-    header = (
-        "outcome",
-        "benchmark",
-        "throughput",
-        "metric",
-        "now",
-        _reference(results),
-        _change_header(results),
-    )
-    texts = _tabulate(rows, header)
+
+
+def header(results: Sequence[Result]) -> tuple[str, ...]:
+    """The heads of the columns that ``rows`` has."""
+    heads = ("outcome", "benchmark", "throughput", "metric", "now")
+    return (*heads, _reference(results), _change_header(results))
+
+
+def _wide_table(results: Sequence[Result]) -> list[Line]:
+    printed_rows = rows(results)
+    texts = _tabulate([(outcome, *cells) for outcome, cells in printed_rows], header(results))
     printed = [Line(text) for text in texts[:2]]
-    return printed + [Line(text, markup(row[0])) for text, row in zip(texts[2:], rows, strict=True)]
+    return printed + [
+        Line(text, markup(outcome)) for text, (outcome, _) in zip(texts[2:], printed_rows, strict=True)
+    ]
 
 
 def _narrow_table(results: Sequence[Result]) -> list[Line]:
-    rows = [row for result in results for row in _rows(result)]
-    texts = iter(_tabulate(rows, ("outcome", "metric", "now", _reference(results), _change_header(results))))
+    printed_rows = [row for result in results for row in _rows(result)]
+    heads = ("outcome", "metric", "now", _reference(results), _change_header(results))
+    texts = iter(_tabulate(printed_rows, heads))
     printed = [Line(next(texts)), Line(next(texts))]
     for (name, throughput), result in zip(_benchmarks(results), results, strict=True):
         printed.append(Line(name if throughput == "-" else f"{name}: {throughput}", {"bold": True}))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_accel.records import Accelerator, Comparison, Curve, Outcome, Price, ProgramFacts, Result
+from pytest_accel.records import Accelerator, Outcome, Price, Result
+from pytest_accel.reports.sentences import Sentence, sentences
 from pytest_accel.reports.table import Line, markup, table
-from pytest_accel.reports.units import label, percent, quantity
+from pytest_accel.reports.units import quantity
 
 if TYPE_CHECKING:
     import pytest
@@ -73,65 +74,14 @@ def lines(results: Sequence[Result], width: int) -> list[Line]:
     """
     if not results:
         return []
-    sentences = _reasons(results) + _changes(results) + _notes(results)
-    return table(results, width) + ([Line(""), *sentences] if sentences else [])
+    said = [line for sentence in sentences(results) for line in _printed(sentence)]
+    return table(results, width) + ([Line(""), *said] if said else [])
 
 
-def _reasons(results: Sequence[Result]) -> list[Line]:
-    """Worst first. What passed needs no words: its interval is in the table.
-
-    Curves and programs that passed have them: what a few seeds could have shown is in no table, nor is which
-    operations changed without weight.
-    """
-    printed = []
-    for outcome in reversed(Outcome):
-        worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
-        said = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
-        printed += [Line(text, markup(outcome)) for text in _sentences(outcome, said)]
-    return printed
-
-
-def _with_words(result: Result) -> bool:
-    return any(isinstance(run, Curve | ProgramFacts) for run in result.runs)
-
-
-def _reason(result: Result) -> str:
-    if result.verdict.outcome is not Outcome.RECORDED or not result.verdict.comparisons:
-        return result.verdict.reason
-    return f"{result.verdict.reason} ({', '.join(map(_old_to_new, result.verdict.comparisons))})"
-
-
-def _old_to_new(comparison: Comparison) -> str:
-    old, new = (quantity(comparison.metric, value) for value in (comparison.baseline, comparison.now))
-    return f"{label(comparison.metric)} {old} -> {new}, {percent(comparison.change)} %"
-
-
-def _changes(results: Sequence[Result]) -> list[Line]:
-    said = [
-        (result.nodeid, ", ".join(result.provenance_changes))
-        for result in results
-        if result.verdict.comparisons or result.provenance_changes
-    ]
-    different = {text for _, text in said}
-    if len(different) == 1:
-        return [Line(f"changed  {text}") for text in different if text]
-    return [Line(text) for text in _sentences("changed", [pair for pair in said if pair[1]])]
-
-
-def _notes(results: Sequence[Result]) -> list[Line]:
-    said = [(result.nodeid, note) for result in results for note in result.notes]
-    return [Line(text) for text in _sentences("note", said)]
-
-
-def _sentences(word: str, said: Iterable[tuple[str, str]]) -> list[str]:
-    """What is ``said``, pairs of benchmark and sentence; what several share comes once, with their names."""
-    benchmarks_by_sentence: dict[str, list[str]] = {}
-    for nodeid, sentence in said:
-        benchmarks_by_sentence.setdefault(sentence, []).append(nodeid)
-    printed = []
-    for sentence, nodeids in benchmarks_by_sentence.items():
-        if len(nodeids) == 1:
-            printed.append(f"{word}  {nodeids[0]}: {sentence}")
-        else:
-            printed += [f"{word}  {sentence}", *(f"    {nodeid}" for nodeid in nodeids)]
-    return printed
+def _printed(sentence: Sentence) -> list[Line]:
+    """What several benchmarks share comes once, with their names below it."""
+    word, text, nodeids, outcome = sentence
+    colour = {} if outcome is None else markup(outcome)
+    if len(nodeids) == 1:
+        return [Line(f"{word}  {nodeids[0]}: {text}", colour)]
+    return [Line(f"{word}  {text}", colour), *(Line(f"    {nodeid}", colour) for nodeid in nodeids)]

@@ -82,13 +82,19 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(proje
     result = project.run(f"--accel-json={file}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([
-        f"ERROR: cannot write the JSON report {project.path / file}: {fault}. "
+        f"ERROR: cannot write the report {project.path / file}: {fault}. "
         "Name a file that can be written: --accel-json=FILE."
     ])  # fmt: skip
     assert project.pids == []
 
 
-def test_a_file_that_cannot_be_written_any_more_fails_the_session_and_shows_the_table(project):
+@pytest.mark.parametrize(
+    ("strict", "exit_code"),
+    [("--accel-strict", pytest.ExitCode.USAGE_ERROR), ("--no-accel-strict", pytest.ExitCode.OK)],
+)
+def test_a_file_that_cannot_be_written_any_more_is_told_and_an_error_in_strict_mode_only(
+    project, strict, exit_code
+):
     project.benchmark("""
         import pathlib
 
@@ -96,10 +102,12 @@ def test_a_file_that_cannot_be_written_any_more_fails_the_session_and_shows_the_
             pathlib.Path("report.json").mkdir(exist_ok=True)
             accel.measure(step, examples_per_step=32)
         """)
-    result = project.run("--accel-json=report.json")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert result.parseoutcomes() == {"no_baseline": 1}
+    project.record()
+    (project.path / "report.json").rmdir()
+    result = project.run("--accel-json=report.json", strict)
+    assert result.ret == exit_code
+    assert result.parseoutcomes() == {"passed": 1}
     result.stdout.fnmatch_lines([
-        "no_baseline * test_step * 250 ms *",
-        "accel: cannot write the JSON report *report.json: Is a directory. Name a file that can be *",
+        "passed * test_step * 250 ms *",
+        "accel: cannot write the report *report.json: Is a directory. Name a file that can be *",
     ])  # fmt: skip

@@ -1,0 +1,79 @@
+"""What is said about the benchmarks of a session, beside the numbers: each sentence once, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pytest_accel.records import Comparison, Curve, Outcome, ProgramFacts, Result
+from pytest_accel.reports.units import label, percent, quantity
+
+
+class Sentence(NamedTuple):
+    """``text`` is true of the benchmarks ``nodeids``, of all of them where none is named.
+
+    ``word`` is what kind of sentence it is: an outcome, "changed" or "note".
+    """
+
+    word: str
+    text: str
+    nodeids: tuple[str, ...]
+    outcome: Outcome | None = None
+
+
+def sentences(results: Sequence[Result]) -> list[Sentence]:
+    """Reasons, what changed since the baselines, notes."""
+    return [*_reasons(results), *_changes(results), *_notes(results)]
+
+
+def _reasons(results: Sequence[Result]) -> list[Sentence]:
+    """Worst first. What passed needs no words: its interval is in the table.
+
+    Curves and programs that passed have them: what a few seeds could have shown is in no table, nor is which
+    operations changed without weight.
+    """
+    found = []
+    for outcome in reversed(Outcome):
+        worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
+        said = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
+        found += [sentence._replace(outcome=outcome) for sentence in _once(outcome, said)]
+    return found
+
+
+def _with_words(result: Result) -> bool:
+    return any(isinstance(run, Curve | ProgramFacts) for run in result.runs)
+
+
+def _reason(result: Result) -> str:
+    if result.verdict.outcome is not Outcome.RECORDED or not result.verdict.comparisons:
+        return result.verdict.reason
+    return f"{result.verdict.reason} ({', '.join(map(_old_to_new, result.verdict.comparisons))})"
+
+
+def _old_to_new(comparison: Comparison) -> str:
+    old, new = (quantity(comparison.metric, value) for value in (comparison.baseline, comparison.now))
+    return f"{label(comparison.metric)} {old} -> {new}, {percent(comparison.change)} %"
+
+
+def _changes(results: Sequence[Result]) -> list[Sentence]:
+    said = [
+        (result.nodeid, ", ".join(result.provenance_changes))
+        for result in results
+        if result.verdict.comparisons or result.provenance_changes
+    ]
+    different = {text for _, text in said}
+    if len(different) == 1:
+        return [Sentence("changed", text, ()) for text in different if text]
+    return _once("changed", [pair for pair in said if pair[1]])
+
+
+def _notes(results: Sequence[Result]) -> list[Sentence]:
+    return _once("note", [(result.nodeid, note) for result in results for note in result.notes])
+
+
+def _once(word: str, said: Iterable[tuple[str, str]]) -> list[Sentence]:
+    """Pairs of benchmark and sentence, gathered by sentence."""
+    nodeids_by_text: dict[str, list[str]] = {}
+    for nodeid, text in said:
+        nodeids_by_text.setdefault(text, []).append(nodeid)
+    return [Sentence(word, text, tuple(nodeids)) for text, nodeids in nodeids_by_text.items()]

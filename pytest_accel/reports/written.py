@@ -1,0 +1,47 @@
+"""The reports of a session that are files: which were asked for, and writing them at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pytest_accel.records import Accelerator, Price, Result
+from pytest_accel.reports import files, github, json_report, markdown, terminal
+from pytest_accel.reports.files import ReportError
+
+
+def check(paths: Mapping[str, Path]) -> None:
+    """``paths`` are by option. Raises ReportError for a file that could not be written, or is named twice."""
+    options: dict[Path, str] = {}
+    for option, path in paths.items():
+        files.check_writable(path, option)
+        other = options.setdefault(path.resolve(), option)
+        if other != option:
+            raise ReportError(f"{other} and {option} name the same file, {path}: name two.")
+
+
+def write(
+    paths: Mapping[str, Path],
+    accelerator: Accelerator,
+    price: Price | None,
+    results: Sequence[Result],
+    *,
+    against: str | None,
+) -> Iterator[str]:
+    """Write those that ``paths`` names by option, and the summary of a job; complaints where that fails."""
+    hardware = terminal.hardware_line(accelerator, price, against=against)
+    provenance = next((result.provenance for result in results if result.provenance), {})
+    texts = {
+        "--accel-json": lambda: json_report.text(accelerator, price, provenance, results),
+        "--accel-markdown": lambda: markdown.text(hardware, results),
+    }
+    for option, path in paths.items():
+        yield from _complaint(files.write, path, texts[option](), option)
+    yield from _complaint(github.append_summary, markdown.text(hardware, results))
+
+
+def _complaint(write_it: Callable[..., None], *arguments: object) -> Iterator[str]:
+    try:
+        write_it(*arguments)
+    except ReportError as error:
+        yield str(error)
