@@ -59,6 +59,14 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
 
 
+def test_every_command_is_documented():
+    from pytest_accel.cli import COMMANDS
+
+    names = {command.__name__.rpartition(".")[2].replace("listing", "list") for command in COMMANDS}
+    text = (ROOT / "docs/baselines.md").read_text()
+    assert {name for name in names if f"\npytest-accel {name} " not in text + " "} == set()
+
+
 def test_the_arguments_of_training_are_documented():
     import inspect
 

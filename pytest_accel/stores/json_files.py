@@ -60,11 +60,18 @@ class JsonStore:
 
         A broken one is left out: ``load`` says what is wrong with it when its own benchmark runs.
         """
-        stored = []
+        return tuple(found for _, found in self.everything() if isinstance(found, Baseline))
+
+    def everything(self) -> Iterator[tuple[Path, Baseline | BrokenBaseline | StoreError]]:
+        """Every file of this identity, sorted by path: its baseline, or what is wrong with it."""
         for path in sorted(self._files()):
-            with contextlib.suppress(BrokenBaseline, StoreError):
-                stored.append(self._read(path))
-        return tuple(baseline for baseline in stored if baseline is not None)
+            try:
+                baseline = self._read(path)
+            except (BrokenBaseline, StoreError) as fault:
+                yield path, fault
+            else:
+                if baseline is not None:  # another session may have removed it just now
+                    yield path, baseline
 
     def accept(self, benchmark: str, workload: Workload, accepted: Accepted) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.

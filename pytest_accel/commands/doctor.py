@@ -1,0 +1,55 @@
+"""``pytest-accel doctor``: what is installed and seen here, and what would make measurements noisy."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pytest_accel import hardware, provenance
+from pytest_accel.codec import encode
+from pytest_accel.commands import DIFFERS, Answer
+from pytest_accel.hardware import disturbances
+from pytest_accel.records import Accelerator, Kind
+from pytest_accel.reports.terminal import hardware_line
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        parents=[shared],
+        help="what is installed, which accelerators are seen, what would make measurements noisy",
+        description="Examine this machine. Exit code 1 if something would make measurements noisy.",
+    )
+    parser.set_defaults(answer=answer)
+
+
+def answer(options: argparse.Namespace) -> Answer:
+    """Never raises: what cannot be read is left out."""
+    installed = provenance.provenance()
+    seen = _accelerators()
+    found = disturbances.found()
+    lines = [
+        "installed",
+        *(f"  {name} {version}" for name, version in installed.items()),
+        "accelerators",
+        *(f"  {hardware_line(one).removeprefix('accel: ')}" for one in seen),
+        "what would make measurements noisy",
+        *(f"  {one.what}\n    {one.fix}" for one in found),
+        *(["  nothing that can be seen from here"] if not found else []),
+    ]
+    data: dict[str, Any] = {
+        "installed": dict(installed),
+        "accelerators": [encode(one) for one in seen],
+        "disturbances": [one._asdict() for one in found],
+    }
+    return Answer("\n".join(lines), data, DIFFERS if found else 0)
+
+
+def _accelerators() -> list[Accelerator]:
+    seen = []
+    for kind in (Kind.TPU, Kind.GPU, Kind.CPU):
+        try:
+            seen.append(hardware.accelerator(kind))
+        except hardware.AbsentAccelerator:
+            continue
+    return seen

@@ -1,0 +1,88 @@
+"""``pytest-accel history``: all that was ever accepted of a benchmark, and how far that has drifted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_accel import provenance
+from pytest_accel.commands import Answer
+from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics
+from pytest_accel.records import Baseline
+from pytest_accel.reports.units import label, one_line, percent, quantity
+from pytest_accel.stores.everything import Stored
+
+COLUMNS = ("accepted", "metric", "value", "against the last", "against the first", "changed since the last")
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "history",
+        parents=[shared],
+        help="all accepted values of a benchmark, with what changed between them",
+        description="Show all that was accepted of a benchmark, oldest first, and the drift since then.",
+    )
+    add_choice(parser)
+    parser.set_defaults(answer=answer)
+
+
+def answer(options: argparse.Namespace) -> Answer:
+    """Raises ValueError where there is no such baseline."""
+    found = chosen(options)
+    return Answer("\n\n".join(map(_table, found)), [_data(one) for one in found])
+
+
+def _table(one: Stored) -> str:
+    from tabulate import tabulate
+
+    rows = [
+        (
+            entry["accepted"],
+            label(metric),
+            quantity(metric, value["value"]),
+            _percent(value["against_last"]),
+            _percent(value["against_first"]),
+            one_line(", ".join(entry["changes"])) if metric == next(iter(entry["metrics"])) else "",
+        )
+        for entry in _entries(one.baseline)
+        for metric, value in entry["metrics"].items()
+    ]
+    return f"{heading(one)}\n{tabulate(rows, COLUMNS, disable_numparse=True)}"
+
+
+def _data(one: Stored) -> dict[str, Any]:
+    return {
+        "hardware": one.hardware,
+        "file": str(one.path),
+        "benchmark": one.baseline.benchmark,
+        "accepted": list(_entries(one.baseline)),
+    }
+
+
+def _entries(baseline: Baseline) -> Iterator[dict[str, Any]]:
+    """Each accepted entry, oldest first, with its main metrics; changes are relative, 0.05 is 5 % more."""
+    first = last = None
+    for entry in baseline.accepted:
+        first = first or entry
+        yield {
+            "accepted": entry.time,
+            "metrics": {
+                name: {
+                    "value": entry.summary[name],
+                    "against_last": _change(last.summary.get(name), entry.summary[name]) if last else None,
+                    "against_first": _change(first.summary.get(name), entry.summary[name]) if last else None,
+                }
+                for name in main_metrics(entry.summary)
+            },
+            "changes": list(provenance.changes(last.provenance, entry.provenance)) if last else [],
+        }
+        last = entry
+
+
+def _change(before: float | None, now: float) -> float | None:
+    return now / before - 1 if before else None
+
+
+def _percent(change: float | None) -> str:
+    return "-" if change is None else f"{percent(change)} %"

@@ -1,0 +1,64 @@
+"""``pytest-accel list``: which baselines there are."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pytest_accel.commands import Answer
+from pytest_accel.commands.stored import main_metrics, said, shown, versions
+from pytest_accel.reports.units import one_line
+from pytest_accel.stores.everything import Stored, everything
+
+COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "")
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "list",
+        parents=[shared],
+        help="which baselines there are: benchmark, hardware, accepted when, with what",
+        description="List the baselines. Exit code 1 if one of them cannot be read.",
+    )
+    parser.set_defaults(answer=answer)
+
+
+def answer(options: argparse.Namespace) -> Answer:
+    """Raises ValueError for a folder that cannot be read."""
+    from tabulate import tabulate
+
+    stored, faults = everything(options.baselines)
+    lines, code = said(faults)
+    rows = [_row(one) for one in stored]
+    table = tabulate(rows, COLUMNS, disable_numparse=True) if rows else f"no baselines in {options.baselines}"
+    data: dict[str, Any] = {"baselines": [_data(one) for one in stored], "broken": list(faults)}
+    return Answer("\n".join([table, *lines]), data, code)
+
+
+def _row(one: Stored) -> tuple[str, ...]:
+    baseline = one.baseline
+    latest = baseline.in_force
+    metrics = main_metrics(latest.summary)[:1]
+    return (
+        one.hardware,
+        one_line(baseline.workload.framework),
+        one_line(baseline.benchmark),
+        latest.time[:10],
+        str(len(baseline.accepted)),
+        one_line(versions(latest.provenance)),
+        ", ".join(shown(name, latest.summary[name]) for name in metrics),
+    )
+
+
+def _data(one: Stored) -> dict[str, Any]:
+    baseline = one.baseline
+    return {
+        "hardware": one.hardware,
+        "framework": baseline.workload.framework,
+        "benchmark": baseline.benchmark,
+        "file": str(one.path),
+        "entries": len(baseline.accepted),
+        "accepted": baseline.in_force.time,
+        "provenance": dict(baseline.in_force.provenance),
+        "summary": dict(baseline.in_force.summary),
+    }

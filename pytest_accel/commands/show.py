@@ -1,0 +1,59 @@
+"""``pytest-accel show``: all that is accepted of a benchmark now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_accel.codec import encode
+from pytest_accel.commands import Answer
+from pytest_accel.commands.stored import add_choice, chosen, heading
+from pytest_accel.reports.json_report import workload_fields
+from pytest_accel.reports.units import label, one_line, quantity
+from pytest_accel.stores.everything import Stored
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "show",
+        parents=[shared],
+        help="what is accepted of a benchmark now: its work, its numbers, with which versions",
+        description="Show what is in force of a benchmark: its work, its numbers, with which versions.",
+    )
+    add_choice(parser)
+    parser.set_defaults(answer=answer)
+
+
+def answer(options: argparse.Namespace) -> Answer:
+    """Raises ValueError where there is no such baseline."""
+    found = chosen(options)
+    return Answer("\n\n".join("\n".join(_lines(one)) for one in found), [_data(one) for one in found])
+
+
+def _lines(one: Stored) -> Iterator[str]:
+    from tabulate import tabulate
+
+    baseline, latest = one.baseline, one.baseline.in_force
+    yield heading(one)
+    facts = {
+        "file": str(one.path),
+        "accepted": latest.time,
+        "runs": str(len(latest.runs)),
+        "accepted before": f"{len(baseline.accepted) - 1} times, first {baseline.anchor.time}",
+        **{f"work: {name}": str(value) for name, value in workload_fields(baseline.workload).items()},
+        **{label(name): quantity(name, value) for name, value in sorted(latest.summary.items())},
+        **{f"with: {name}": version for name, version in sorted(latest.provenance.items())},
+    }
+    rows = [(one_line(name), one_line(text)) for name, text in facts.items()]
+    yield tabulate(rows, tablefmt="plain", disable_numparse=True)
+
+
+def _data(one: Stored) -> dict[str, Any]:
+    return {
+        "hardware": one.hardware,
+        "file": str(one.path),
+        "benchmark": one.baseline.benchmark,
+        "workload": encode(workload_fields(one.baseline.workload)),
+        "in_force": encode(one.baseline.in_force),
+    }

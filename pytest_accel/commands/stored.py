@@ -1,0 +1,59 @@
+"""What the commands on baselines share: which ones are meant, and how numbers and versions are shown."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from pytest_accel.commands import DIFFERS
+from pytest_accel.provenance import FRAMEWORKS
+from pytest_accel.reports.table import SHOWN_ALONE
+from pytest_accel.reports.units import label, one_line, quantity
+from pytest_accel.stores.everything import Stored, everything
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("benchmark", help="its node id, or a part of that")
+    parser.add_argument("--hardware", metavar="NAME", help="of this hardware only: the name of its folder")
+
+
+def chosen(options: argparse.Namespace) -> list[Stored]:
+    """The baselines that are meant. Raises ValueError where there is none."""
+    stored, faults = everything(options.baselines)
+    if options.hardware is not None and options.hardware not in {one.hardware for one in stored}:
+        there = ", ".join(sorted({one.hardware for one in stored})) or "none"
+        raise ValueError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")
+    of_hardware = [one for one in stored if options.hardware in (None, one.hardware)]
+    exactly = [one for one in of_hardware if one.baseline.benchmark == options.benchmark]
+    found = exactly or [one for one in of_hardware if options.benchmark in one.baseline.benchmark]
+    if not found:
+        broken = f" ({len(faults)} cannot be read)" if faults else ""
+        raise ValueError(
+            f"no baseline of {options.benchmark!r} in {options.baselines}{broken}: "
+            "`pytest-accel list` shows which there are"
+        )
+    return found
+
+
+def said(faults: Sequence[str]) -> tuple[list[str], int]:
+    """Lines for baselines that cannot be read, and the exit code that they ask for."""
+    return [f"broken  {one_line(fault)}" for fault in faults], DIFFERS if faults else 0
+
+
+def versions(provenance: Mapping[str, str]) -> str:
+    """The frameworks and compilers among it."""
+    known = [name for name in (*FRAMEWORKS, "libtpu") if name in provenance]
+    return ", ".join(f"{name} {provenance[name]}" for name in known) or "-"
+
+
+def main_metrics(summary: Mapping[str, float]) -> list[str]:
+    """Those that a table shows."""
+    return [name for name in SHOWN_ALONE if name in summary]
+
+
+def shown(metric: str, value: float) -> str:
+    return f"{label(metric)} {quantity(metric, value)}"
+
+
+def heading(stored: Stored) -> str:
+    return f"{one_line(stored.baseline.benchmark)} on {stored.hardware}"

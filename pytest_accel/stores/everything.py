@@ -1,0 +1,55 @@
+"""All baselines of a folder, of every hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_accel.records import Baseline
+from pytest_accel.stores.errors import StoreError
+from pytest_accel.stores.json_files import JsonStore
+
+PUBLISHED = "published"
+"""The folder beside them that holds no baselines, but what others reported."""
+
+
+class Stored(NamedTuple):
+    """A baseline, and the folder of the hardware that it is of."""
+
+    hardware: str
+    path: Path
+    baseline: Baseline
+
+
+def everything(folder: Path) -> tuple[list[Stored], list[str]]:
+    """All baselines, by hardware and path; and what is wrong with those that cannot be read.
+
+    Raises ValueError for a folder that is not there or cannot be read.
+    """
+    stored: list[Stored] = []
+    faults: list[str] = []
+    for home in _homes(folder):
+        store = JsonStore(folder, home.name)
+        try:
+            for path, baseline in store.everything():
+                if isinstance(baseline, Baseline):
+                    stored.append(Stored(home.name, path, baseline))
+                else:
+                    faults.append(str(baseline))
+        except StoreError as error:
+            faults.append(str(error))
+    return stored, faults
+
+
+def _homes(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise ValueError(
+            f"cannot read baselines in {folder}: {error.strerror or error}. Say where they are with "
+            "--baselines=DIR."
+        ) from None
+    for entry in entries:
+        if entry.is_dir() and not entry.name.startswith(".") and entry.name != PUBLISHED:
+            yield entry

@@ -1,0 +1,89 @@
+"""``pytest-accel prune``: baselines of tests that no longer exist go, all others stay."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+TWO = """
+import pytest
+from pytest_accel import settings
+
+def pytest_generate_tests(metafunc):
+    if "batch" in metafunc.fixturenames:
+        metafunc.parametrize("batch", [1] if settings.kind(metafunc.config) == "cpu" else [8])
+
+def test_step(accel, step):
+    accel.measure(step, examples_per_step=32)
+
+def test_batch(accel, step, batch):
+    accel.measure(step, examples_per_step=32)
+"""
+ONE = TWO.replace("def test_step(", "def test_renamed(")
+
+
+@pytest.fixture
+def recorded(project):
+    """Both tests on this CPU and in a pool; and one on a GPU, as a session there would have left it."""
+    project.benchmark(TWO)
+    project.record()
+    project.record("--accel-identity=pool")
+    (here,) = (file for file in project.baseline_files if "cpu-" in str(file) and "test_batch" in file.name)
+    framework = here.relative_to(project.path / "baselines").parts[1]
+    gpu = project.path / "baselines/gpu-x" / framework / "test_it.py/test_batch[8].json"
+    gpu.parent.mkdir(parents=True)
+    gpu.write_text(here.read_text().replace("test_batch[1]", "test_batch[8]"))
+    return project
+
+
+def prune(project, *arguments):
+    return project.pytester.run(sys.executable, "-m", "pytest_accel.cli", "prune", *arguments)
+
+
+def test_nothing_is_removed_while_all_tests_exist(recorded):
+    files = recorded.baseline_files
+    result = prune(recorded, "--yes")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
+    assert recorded.baseline_files == files
+
+
+def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
+    files = recorded.baseline_files
+    recorded.benchmark(ONE)
+
+    asked = prune(recorded)
+
+    assert asked.ret == 1
+    asked.stdout.fnmatch_lines([
+        "test_it.py::test_step on cpu-*", "test_it.py::test_step on pool: *", "2 to be removed: add --yes",
+    ])  # fmt: skip
+    assert recorded.baseline_files == files
+    assert prune(recorded, "--yes").ret == 0
+    assert recorded.baseline_files == [file for file in files if file.name != "test_step.json"]
+
+
+def test_those_of_a_file_that_is_gone_go(recorded):
+    (recorded.path / "test_it.py").unlink()
+    assert prune(recorded, "--yes").ret == 0
+    assert recorded.baseline_files == []
+
+
+def test_programs_are_not_asked(recorded):
+    recorded.benchmark(ONE)
+    result = prune(recorded, "--json")
+    assert result.ret == 1
+    answer = json.loads(result.stdout.str())
+    assert answer["removed"] is False
+    assert len(answer["gone"]) == 2
+
+
+def test_tests_that_cannot_be_collected_cost_no_baseline(recorded):
+    files = recorded.baseline_files
+    recorded.benchmark("import nothing_of_that_name")
+    result = prune(recorded, "--yes")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["pytest-accel: the tests cannot be collected *", "*nothing_of_that_name*"])
+    assert recorded.baseline_files == files
