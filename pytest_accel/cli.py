@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_accel.commands import compare, doctor, history, listing, prune, show
+from pytest_accel.commands import compare, doctor, export, history, listing, prune, show
 from pytest_accel.reports.json_report import finite
 
 USAGE_ERROR = 2
 
-COMMANDS = (listing, show, history, compare, prune, doctor)
+COMMANDS = (listing, show, history, compare, export, prune, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

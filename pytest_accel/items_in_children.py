@@ -133,7 +133,11 @@ def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
         return
     child = phase.report
     report.sections = [*child.sections, *report.sections]
-    report.user_properties = [(name, value) for name, value in child.user_properties]
+    # The test ran in the child: what stands here is what the session says of it.
+    report.user_properties = [
+        *((name, value) for name, value in child.user_properties),
+        *report.user_properties,
+    ]
     if phase.raised:
         report.outcome, report.longrepr, report.when = child.outcome, child.longrepr, child.when
         if hasattr(child, "wasxfail"):

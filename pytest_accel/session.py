@@ -15,7 +15,7 @@ from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
-from pytest_accel.reports import benchmark_bridge, github, terminal, written
+from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
 from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.units import quantity
 from pytest_accel.samplers import InvalidRun, environments, preflight
@@ -90,6 +90,7 @@ class Session:
             result = _priced(result, self._price)
         self._results[item.nodeid] = result
         benchmark_bridge.export(item, result)
+        item.user_properties += junit.properties(result)
         verdict = result.verdict
         if verdict.outcome.fails(strict=self.settings_of(item).strict):
             pytest.fail(f"{verdict.outcome}: {verdict.reason}", pytrace=False)

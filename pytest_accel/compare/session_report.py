@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, cast
+from typing import Any
 
-from pytest_accel.codec import CodecError, decode
 from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
-from pytest_accel.records import Accelerator, Price, Scalar
-from pytest_accel.reports.json_report import SCHEMA
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ReportedSession:
-    """What holds for all benchmarks of a report."""
-
-    accelerator: Accelerator
-    price: Price | None = None
-
-
-@dataclass(frozen=True)
-class ReportedBenchmark:
-    """The part of a benchmark's report that is compared."""
-
-    nodeid: str
-    workload: Mapping[str, Scalar] | None
-    metrics: Mapping[str, float | None]
-    provenance: Mapping[str, str] = field(default_factory=dict)
+from pytest_accel.records import Accelerator, Scalar
+from pytest_accel.reports.reading import ReportedBenchmark, report
 
 
 def results(data: Mapping[str, Any]) -> Results:
@@ -37,13 +15,9 @@ def results(data: Mapping[str, Any]) -> Results:
 
     Raises CodecError that names the field.
     """
-    if data.get("schema") != SCHEMA:
-        raise CodecError(
-            "schema", f"{data.get('schema')!r} is none that this pytest-accel reads, which is {SCHEMA}"
-        )
-    session = _picked(ReportedSession, data)
+    session = report(data)
     speeds, accuracies, bounds = [], [], []
-    for benchmark in _benchmarks(data):
+    for benchmark in session.benchmarks:
         throughput, best_top1 = benchmark.metrics.get("throughput"), benchmark.metrics.get("best_top1")
         roofline_throughput = benchmark.metrics.get("roofline_throughput")
         if benchmark.workload is None:
@@ -68,20 +42,6 @@ def results(data: Mapping[str, Any]) -> Results:
                 )
             )
     return Results(tuple(speeds), tuple(accuracies), tuple(bounds))
-
-
-def _benchmarks(data: Mapping[str, Any]) -> list[ReportedBenchmark]:
-    benchmarks = data.get("benchmarks")
-    if not isinstance(benchmarks, list) or not all(isinstance(each, dict) for each in benchmarks):
-        raise CodecError("benchmarks", "a list of objects expected")
-    return [_picked(ReportedBenchmark, each) for each in benchmarks]
-
-
-def _picked(cls: type[T], data: Mapping[str, Any]) -> T:
-    """The record from an object that has more fields than it."""
-    return decode(
-        cls, {field.name: data[field.name] for field in fields(cast(Any, cls)) if field.name in data}
-    )
 
 
 def _setting(

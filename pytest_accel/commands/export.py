@@ -1,0 +1,83 @@
+"""``pytest-accel export``: a session's report in the format of another tool."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytest_accel.codec import CodecError
+from pytest_accel.commands import Answer
+from pytest_accel.exports import bencher, mllog, openmetrics, tensorboard
+from pytest_accel.reports import files
+from pytest_accel.reports.reading import Report, report
+
+TEXTS: dict[str, Callable[[Report], str]] = {
+    "bencher": bencher.text,
+    "mllog": mllog.text,
+    "openmetrics": openmetrics.text,
+}
+FORMATS = (*TEXTS, "tensorboard")
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "export",
+        help=f"a report in the format of another tool: {', '.join(FORMATS)}",
+        description="Give a report of --accel-json in the format of another tool.",
+    )
+    parser.add_argument("format", choices=FORMATS)
+    parser.add_argument("report", type=Path, metavar="REPORT", help="a report of --accel-json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="the file to write, else it is printed; for tensorboard the folder",
+    )
+    parser.set_defaults(answer=answer, json=False)
+
+
+def answer(options: argparse.Namespace) -> Answer:
+    """Raises ValueError for a file that is no report, a package that is missing, or a failing disk."""
+    read = _report(options.report)
+    try:
+        if options.format == "tensorboard":
+            return _folder(read, options.output)
+        text = TEXTS[options.format](read)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f'{options.format} needs {error.name}, which is not installed: pip install "pytest-accel[export]"'
+        ) from None
+    if options.output is None:
+        return Answer(text.removesuffix("\n"), None)
+    try:
+        files.write(options.output, text, "--output")
+    except files.ReportError as error:
+        raise ValueError(str(error)) from None
+    return Answer(f"wrote {options.output}", None)
+
+
+def _folder(read: Report, folder: Path | None) -> Answer:
+    if folder is None:
+        raise ValueError("tensorboard reads a folder: name it with --output=DIR")
+    try:
+        tensorboard.write(read, folder)
+    except OSError as error:
+        raise ValueError(f"cannot write into {folder}: {error.strerror or error}") from None
+    return Answer(f"wrote {folder}: tensorboard --logdir {folder}", None)
+
+
+def _report(path: Path) -> Report:
+    try:
+        data = json.loads(path.read_bytes())
+        if not isinstance(data, dict):
+            raise CodecError("top level", "an object expected")
+        return report(data)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deeply to be a report") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}. Give a report of --accel-json") from None

@@ -1,0 +1,54 @@
+"""Event files for TensorBoard: curves by epoch, step times by block. Needs tensorboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_accel.records import Curve, Observation, Steps
+from pytest_accel.reports.reading import Report
+from pytest_accel.stores.paths import baseline_path
+
+
+def write(report: Report, folder: Path) -> None:
+    """A folder for each run, named by test and seed or number. Raises OSError."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    for benchmark in report.benchmarks:
+        home = folder / baseline_path(benchmark.nodeid).with_suffix("")
+        for number, run in enumerate(benchmark.runs):
+            name = f"seed-{run.seed}" if isinstance(run, Curve) else f"run-{number}"
+            points = list(_points(run))
+            if not points:
+                continue
+            (home / name).mkdir(parents=True, exist_ok=True)
+            writer = EventFileWriter(str(home / name))
+            for step, time_s, values in points:
+                scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+                writer.add_event(Event(wall_time=time_s, step=step, summary=Summary(value=scalars)))
+            writer.close()
+
+
+def _points(run: Observation) -> Iterator[tuple[int, float, dict[str, float]]]:
+    """Step, seconds since the run began, and values by tag: one of each epoch, or of each block of steps."""
+    now_s = 0.0
+    if isinstance(run, Curve):
+        for number, epoch in enumerate(run.epochs, 1):
+            now_s += epoch.training_time_s + epoch.evaluation_time_s
+            yield (
+                number,
+                now_s,
+                {
+                    "loss": epoch.loss,
+                    "top1": epoch.top1,
+                    "top5": epoch.top5,
+                    "epoch_time_s": epoch.training_time_s,
+                },
+            )
+    elif isinstance(run, Steps):
+        for number, step_time_s in enumerate(run.step_times_s):
+            now_s += step_time_s * run.steps_per_block
+            losses = {"loss": run.losses[number]} if number < len(run.losses) else {}
+            yield (number + 1) * run.steps_per_block, now_s, {"step_time_s": step_time_s, **losses}
