@@ -187,6 +187,7 @@ class Gate:
             provenance=versions,
             provenance_changes=changes,
             notes=(*notes, *case.notes(runs)),
+            history=() if baseline is None else baseline.accepted,
         )
 
 

@@ -145,6 +145,7 @@ OPTIONS = (
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE"),
+    Option("html", "write a report to FILE, a page with plots (needs the extra report)", _text, None, "FILE"),
     Option("markdown", "write a report to FILE that a pull request can show", _text, None, "FILE"),
 )
 # fmt: on

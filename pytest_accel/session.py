@@ -178,7 +178,9 @@ class Session:
         """Write the reports; complaints about those that cannot be written."""
         results = list(self._results.values())
         against = self._settings.against
-        return written.write(self._reports, self.accelerator, self._price, results, against=against)
+        return written.write(
+            self._reports, self.accelerator, self._price, results, against=against, folder=self._store.folder
+        )
 
     def _missing(self, asked: Settings) -> str | None:
         """What a benchmark asks of the hardware and this machine does not have."""
@@ -231,7 +233,7 @@ def _price(asked: Settings) -> Price | None:
 
 def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
     """Those asked for, by option; a relative path counts from where pytest was called."""
-    given = {"--accel-json": asked.json, "--accel-markdown": asked.markdown}
+    given = {"--accel-json": asked.json, "--accel-html": asked.html, "--accel-markdown": asked.markdown}
     folder = config.invocation_params.dir
     return {option: folder / Path(path).expanduser() for option, path in given.items() if path}
 

@@ -50,6 +50,7 @@ class Settings:
     topology: str | None
     in_process: bool
     json: str | None
+    html: str | None
     markdown: str | None
     kinds: tuple[Kind, ...] = ()
     min_devices: int = 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from pytest_accel.reports.reading import Report, ReportedBenchmark
+from pytest_accel.reports.reading import Report, ReportedBenchmark, ReportedComparison
 
 LONGEST_NAME = 1024
 
@@ -26,11 +26,13 @@ def _measures(benchmark: ReportedBenchmark) -> dict[str, dict[str, float]]:
     compared = {comparison.metric: comparison for comparison in benchmark.comparisons}
     measures = {}
     for metric, value in benchmark.metrics.items():
-        if value is None:
-            continue
-        measure = {"value": value}
-        if metric in compared:
-            bounds = sorted(compared[metric].baseline * (1 + end) for end in compared[metric].interval)
-            measure |= {"lower_value": min(value, bounds[0]), "upper_value": max(value, bounds[1])}
-        measures[metric.replace("_", "-")] = measure
+        if value is not None:
+            measures[metric.replace("_", "-")] = {"value": value, **_bounds(value, compared.get(metric))}
     return measures
+
+
+def _bounds(value: float, compared: ReportedComparison | None) -> dict[str, float]:
+    if compared is None or compared.baseline is None:
+        return {}
+    ends = [compared.baseline * (1 + end) for end in compared.interval if end is not None]
+    return {"lower_value": min(value, *ends), "upper_value": max(value, *ends)} if len(ends) == 2 else {}

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_accel.records.baselines import Accepted
 from pytest_accel.records.observations import Observation
 from pytest_accel.records.work import Workload
 
@@ -71,10 +72,10 @@ class Result:
     """One benchmark of a session, as the reports show it.
 
     ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
-    baseline is compared with. ``metrics`` are the numbers of :func:`pytest_accel.metrics.summary`.
-    ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
-    the other environment ("tensorflow 2.20.0 -> 2.21.0"). ``notes`` are further sentences: drift against the
-    anchor, packages that only one environment has.
+    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are those of
+    :func:`pytest_accel.metrics.summary`. ``provenance`` is of the run, ``provenance_changes`` lists what
+    differs from the baseline in force or from the other environment ("tensorflow 2.20.0 -> 2.21.0").
+    ``notes`` are further sentences: drift against the anchor, packages that only one environment has.
     """
 
     nodeid: str
@@ -86,3 +87,4 @@ class Result:
     provenance_changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reference_runs: tuple[Observation, ...] = ()
+    history: tuple[Accepted, ...] = ()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar, cast
 
 from pytest_accel.codec import CodecError, decode
-from pytest_accel.records import Accelerator, Comparison, Observation, Price, Scalar
+from pytest_accel.records import Accelerator, Observation, Price, Scalar
 from pytest_accel.reports.json_report import SCHEMA
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ReportedComparison:
+    """A metric against its baseline; None stands for what was no number, for which JSON has no word."""
+
+    metric: str
+    baseline: float | None
+    interval: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class ReportedBenchmark:
     workload: Mapping[str, Scalar] | None
     metrics: Mapping[str, float | None]
     provenance: Mapping[str, str] = field(default_factory=dict)
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[ReportedComparison, ...] = ()
     runs: tuple[Observation, ...] = ()
 
 
@@ -33,6 +42,11 @@ class Report:
     accelerator: Accelerator
     price: Price | None
     benchmarks: tuple[ReportedBenchmark, ...]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    run: Observation
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,30 @@ def report(data: Mapping[str, Any]) -> Report:
     benchmarks = data.get("benchmarks")
     if not isinstance(benchmarks, list) or not all(isinstance(each, dict) for each in benchmarks):
         raise CodecError("benchmarks", "a list of objects expected")
-    read = tuple(_picked(ReportedBenchmark, each) for each in benchmarks)
+    read = tuple(map(_benchmark, benchmarks))
     return Report(session.accelerator, session.price, read)
+
+
+def _benchmark(data: Mapping[str, Any]) -> ReportedBenchmark:
+    comparisons, runs = data.get("comparisons", []), data.get("runs", [])
+    if not isinstance(comparisons, list) or not all(isinstance(each, dict) for each in comparisons):
+        raise CodecError("comparisons", "a list of objects expected")
+    if not isinstance(runs, list):
+        raise CodecError("runs", "a list expected")
+    facts = _picked(ReportedBenchmark, {**data, "comparisons": [], "runs": []})
+    return replace(
+        facts,
+        comparisons=tuple(_picked(ReportedComparison, each) for each in comparisons),
+        runs=tuple(run for run in map(_run, runs) if run is not None),
+    )
+
+
+def _run(data: object) -> Observation | None:
+    """None for a run with something that is no number, such as the loss of training that diverged."""
+    try:
+        return decode(_Seen, {"run": data}).run
+    except CodecError:
+        return None
 
 
 def _picked(cls: type[T], data: Mapping[str, Any]) -> T:

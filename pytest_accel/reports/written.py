@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from pytest_accel.records import Accelerator, Price, Result
-from pytest_accel.reports import files, github, json_report, markdown, terminal
+from pytest_accel.reports import files, github, html, json_report, markdown, terminal
 from pytest_accel.reports.files import ReportError
+from pytest_accel.stores.everything import PUBLISHED
 
 
 def check(paths: Mapping[str, Path]) -> None:
@@ -18,6 +21,8 @@ def check(paths: Mapping[str, Path]) -> None:
         other = options.setdefault(path.resolve(), option)
         if other != option:
             raise ReportError(f"{other} and {option} name the same file, {path}: name two.")
+    if "--accel-html" in paths:
+        html.check_installed()
 
 
 def write(
@@ -27,12 +32,23 @@ def write(
     results: Sequence[Result],
     *,
     against: str | None,
+    folder: Path,
 ) -> Iterator[str]:
-    """Write those that ``paths`` names by option, and the summary of a job; complaints where that fails."""
+    """Write those that ``paths`` names by option, and the summary of a job; complaints where that fails.
+
+    ``folder`` is that of the baselines.
+    """
     hardware = terminal.hardware_line(accelerator, price, against=against)
     provenance = next((result.provenance for result in results if result.provenance), {})
-    texts = {
+
+    def numbers() -> Mapping[str, Any]:
+        """The report without what single runs saw, which for a thousand benchmarks takes seconds to read."""
+        without_runs = [replace(result, runs=(), reference_runs=()) for result in results]
+        return cast("Mapping[str, Any]", json_report.document(accelerator, price, provenance, without_runs))
+
+    texts: dict[str, Callable[[], str]] = {
         "--accel-json": lambda: json_report.text(accelerator, price, provenance, results),
+        "--accel-html": lambda: html.text(hardware, numbers(), results, folder / PUBLISHED),
         "--accel-markdown": lambda: markdown.text(hardware, results),
     }
     for option, path in paths.items():

@@ -1,0 +1,299 @@
+"""The plots of the page, each with the table of its numbers. Plotly's JSON, without Plotly.
+
+Colours are left to the page, which has a light and a dark one: ``role`` says what a trace is.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pytest_accel.compare.rows import Results, Setting
+from pytest_accel.records import Accepted, Curve, Observation, Result, Steps
+from pytest_accel.reports.table import SHOWN_ALONE
+from pytest_accel.reports.units import label, one_line, percent, quantity
+
+Trace = dict[str, Any]
+
+
+class Figure(NamedTuple):
+    """A plot: what a screen reader says of it, Plotly's traces and layout, and its numbers as a table."""
+
+    title: str
+    description: str
+    traces: Sequence[Trace]
+    layout: Mapping[str, Any]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def of_benchmark(result: Result) -> list[Figure]:
+    """All that there is to draw of one benchmark."""
+    reference = result.reference_runs or (result.history[-1].runs if result.history else ())
+    found = [changes(result), step_times(result.runs, reference), *curves(result, reference), drift(result)]
+    return [figure for figure in found if figure is not None]
+
+
+def of_session(sources: Sequence[Results]) -> list[Figure]:
+    """All that there is to draw of a session, the first of ``sources``, and of what others published."""
+    found = [
+        throughput(sources),
+        _bars(sources, "Throughput for the price", "examples/s per USD/h", _for_money),
+        _bars(sources, "Time to the target", "hours", _hours),
+        _bars(sources, "Cost to the target", "USD", _cost),
+    ]
+    return [figure for figure in found if figure is not None]
+
+
+def changes(result: Result) -> Figure | None:
+    """How far each metric is from its baseline, with its interval and its tolerance."""
+    compared = [one for one in result.verdict.comparisons if math.isfinite(one.change)]
+    if not compared:
+        return None
+    names = [label(one.metric) for one in compared]
+    percents = [100 * one.change for one in compared]
+    bounds = [[100 * end for end in one.interval] for one in compared]
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "role": "now",
+        "x": percents,
+        "y": names,
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - at for at, (_, high) in zip(percents, bounds, strict=True)],
+            "arrayminus": [at - low for at, (low, _) in zip(percents, bounds, strict=True)],
+        },
+    }
+    tolerated = [
+        {"type": "rect", "xref": "x", "x0": -100 * one.tolerance, "x1": 100 * one.tolerance,
+         "yref": "y", "y0": index - 0.4, "y1": index + 0.4, "line": {"width": 0}, "layer": "below"}
+        for index, one in enumerate(compared)
+    ]  # fmt: skip
+    rows = [
+        (label(one.metric), f"{percent(one.change)} %",
+         " to ".join(f"{percent(end)} %" for end in one.interval), f"{100 * one.tolerance:g} %")
+        for one in compared
+    ]  # fmt: skip
+    return Figure(
+        "Change against the baseline",
+        "The change of each metric in percent with its interval; the band is its tolerance.",
+        [trace],
+        {"xaxis": {"title": {"text": "change, %"}, "zeroline": True}, "shapes": tolerated},
+        ("metric", "change", "interval", "tolerance"),
+        rows,
+    )
+
+
+def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> Figure | None:
+    """The step times of all blocks, a box a run; the fastest block, which is compared, is its lower end."""
+    groups = [("baseline", reference), ("now", now)]
+    runs = [
+        (f"{role} {number}", role, run)
+        for role, group in groups
+        for number, run in enumerate(group, 1)
+        if isinstance(run, Steps)
+    ]
+    if not runs:
+        return None
+    traces, rows = [], []
+    for name, role, run in runs:
+        times_ms = sorted(1000 * time for time in run.step_times_s)
+        low, middle, high = statistics.quantiles(times_ms, n=4) if len(times_ms) > 1 else times_ms * 3
+        traces.append({
+            "type": "box", "role": role, "name": name, "y0": name, "orientation": "h",
+            "lowerfence": [_short(times_ms[0])], "q1": [_short(low)], "median": [_short(middle)],
+            "q3": [_short(high)], "upperfence": [_short(times_ms[-1])], "showlegend": False,
+        })  # fmt: skip
+        numbers = (times_ms[0], low, middle, high, times_ms[-1])
+        rows.append((name, str(len(times_ms)), *(f"{number:.4g}" for number in numbers)))
+    return Figure(
+        "Step times",
+        "Step times of the blocks of each run in ms; the fastest block is what is compared.",
+        traces,
+        {"xaxis": {"title": {"text": "step time, ms"}, "rangemode": "normal"}},
+        ("run", "blocks", "fastest, ms", "quarter", "median", "three quarters", "slowest"),
+        rows,
+    )
+
+
+def curves(result: Result, reference: Sequence[Observation]) -> list[Figure]:
+    """Top-1 by epoch: all seeds, the band of the baseline's, the target; and the last epochs once more."""
+    now = [run for run in result.runs if isinstance(run, Curve)]
+    if not now:
+        return []
+    before = [run for run in reference if isinstance(run, Curve)]
+    target = result.workload.parameters.get("target") if result.workload else None
+    length = max(len(run.epochs) for run in now)
+    traces = [*_band(before), *map(_curve, now)]
+    if isinstance(target, int | float):
+        line = {"x": [1, length], "y": [100 * target] * 2, "name": "target"}
+        traces.append({"type": "scatter", "mode": "lines", "role": "target", **line})
+    header = ("epoch", *(f"seed {run.seed}" for run in now))
+    rows = [(str(number + 1), *(_top1(run, number) for run in now)) for number in range(length)]
+    layout = {"xaxis": {"title": {"text": "epoch"}}, "yaxis": {"title": {"text": "top-1, %"}}}
+    words = "Top-1 after each epoch, a line a seed; the band is between the baseline's seeds."
+    figures = [Figure("Top-1 by epoch", words, traces, layout, header, rows)]
+    last = max(1, length - length // 4)
+    if last > 2:
+        seen = [100 * epoch.top1 for run in (*now, *before) for epoch in run.epochs[last - 1 :]]
+        room = 0.1 * (max(seen) - min(seen)) + 0.1
+        zoomed = {
+            "xaxis": {**layout["xaxis"], "range": [last - 0.2, length + 0.2]},
+            "yaxis": {**layout["yaxis"], "range": [min(seen) - room, max(seen) + room]},
+        }
+        figures.append(Figure("The last epochs", words, traces, zoomed, header, rows[last - 1 :]))
+    return figures
+
+
+def drift(result: Result) -> Figure | None:
+    """The main metric over all that was accepted, and now."""
+    metric = next((name for name in SHOWN_ALONE if result.metrics.get(name) is not None), None)
+    if metric is None or not result.history:
+        return None
+    accepted = [(_day(entry), entry.summary[metric]) for entry in result.history if metric in entry.summary]
+    now = result.metrics[metric]
+    if not accepted or now is None:
+        return None
+    points = [*accepted, ("now", now)]
+    first = points[0][1]
+    trace = {
+        "type": "scatter", "mode": "lines+markers", "role": "baseline", "name": label(metric),
+        "x": list(range(len(points))), "y": [_short(value) for _, value in points],
+    }  # fmt: skip
+    ticks = {"tickmode": "array", "tickvals": trace["x"], "ticktext": [day for day, _ in points]}
+    rows = [
+        (day, quantity(metric, value), f"{percent(value / first - 1)} %" if first else "-")
+        for day, value in points
+    ]
+    return Figure(
+        "Accepted so far",
+        f"{label(metric)} of every accepted entry, the oldest first, and of this session.",
+        [trace],
+        {"xaxis": ticks, "yaxis": {"title": {"text": metric}}},
+        ("accepted", label(metric), "against the first"),
+        rows,
+    )
+
+
+def throughput(sources: Sequence[Results]) -> Figure | None:
+    """Examples / s by global batch, a line for each hardware, software, data and precision."""
+    lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for number, source in enumerate(sources):
+        for speed in source.speeds:
+            role = "now" if number == 0 else "published"
+            point = (speed.setting.global_batch, speed.throughput)
+            points = lines.setdefault((_named(speed.setting), role), [])
+            if point not in points:  # published ones stand there once for each price
+                points.append(point)
+    if not any(role == "now" for _, role in lines):
+        return None
+    traces = [
+        {"type": "scatter", "mode": "lines+markers", "role": role, "name": name,
+         "x": [batch for batch, _ in sorted(points)], "y": [_short(rate) for _, rate in sorted(points)]}
+        for (name, role), points in lines.items()
+    ]  # fmt: skip
+    rows = [
+        (name, str(batch), quantity("throughput", rate))
+        for (name, _), points in lines.items()
+        for batch, rate in sorted(points)
+    ]
+    return Figure(
+        "Throughput by global batch",
+        "Examples per second against the global batch, beside what others published.",
+        traces,
+        {"xaxis": {"title": {"text": "global batch"}, "type": "log"},
+         "yaxis": {"title": {"text": "examples/s"}, "rangemode": "tozero"}},
+        ("measured", "global batch", "throughput"),
+        rows,
+    )  # fmt: skip
+
+
+def _bars(sources: Sequence[Results], title: str, unit: str, values: Any) -> Figure | None:
+    bars = [
+        (name, "now" if number == 0 else "published", value)
+        for number, source in enumerate(sources)
+        for name, value in values(source)
+    ]
+    if not any(role == "now" for _, role, _ in bars):
+        return None
+    traces = [
+        {"type": "bar", "orientation": "h", "role": role, "name": role,
+         "y": [name for name, group, _ in bars if group == role],
+         "x": [_short(value) for _, group, value in bars if group == role]}
+        for role in ("now", "published")
+    ]  # fmt: skip
+    rows = [(name, f"{value:.4g}") for name, _, value in bars]
+    words = f"{title} in {unit}, beside what others published."
+    return Figure(title, words, traces, {"xaxis": {"title": {"text": unit}}}, ("measured", unit), rows)
+
+
+def _for_money(source: Results) -> Iterable[tuple[str, float]]:
+    for speed in source.speeds:
+        if speed.per_usd_per_hour is not None and speed.price is not None:
+            yield f"{_named(speed.setting)}, {speed.price.usd_per_hour:g} USD/h", speed.per_usd_per_hour
+
+
+def _hours(source: Results) -> Iterable[tuple[str, float]]:
+    seen = set()
+    for row in source.accuracies:
+        if row.time_to_target_s is not None:
+            name = f"{_named(row.setting)}, {row.target:.1%}"
+            if name not in seen:
+                seen.add(name)
+                yield name, row.time_to_target_s / 3600
+
+
+def _cost(source: Results) -> Iterable[tuple[str, float]]:
+    for row in source.accuracies:
+        if row.cost_to_target_usd is not None and row.price is not None:
+            name = f"{_named(row.setting)}, {row.target:.1%}, {row.price.usd_per_hour:g} USD/h"
+            yield name, row.cost_to_target_usd
+
+
+def _named(at: Setting) -> str:
+    facts = (at.hardware, at.software, at.workload, at.dataset, at.precision)
+    return one_line(", ".join(facts))
+
+
+def _band(runs: Sequence[Curve]) -> list[Trace]:
+    """Between the lowest and the highest of the baseline's seeds."""
+    if not runs:
+        return []
+    length = min(len(run.epochs) for run in runs)
+    epochs = list(range(1, length + 1))
+    by_epoch = [[_percents(run)[number] for run in runs] for number in range(length)]
+    edges = [[min(values) for values in by_epoch], [max(values) for values in by_epoch]]
+    return [
+        {"type": "scatter", "mode": "lines", "role": "band", "x": epochs, "y": edges[0], "showlegend": False},
+        {"type": "scatter", "mode": "lines", "role": "band", "x": epochs, "y": edges[1], "fill": "tonexty",
+         "name": "baseline's seeds"},
+    ]  # fmt: skip
+
+
+def _curve(run: Curve) -> Trace:
+    epochs = list(range(1, len(run.epochs) + 1))
+    return {
+        "type": "scatter", "mode": "lines+markers", "role": "now", "name": f"seed {run.seed}",
+        "x": epochs, "y": _percents(run),
+    }  # fmt: skip
+
+
+def _percents(run: Curve) -> list[float]:
+    return [_short(100 * epoch.top1) for epoch in run.epochs]
+
+
+def _top1(run: Curve, number: int) -> str:
+    return quantity("top1", run.epochs[number].top1) if number < len(run.epochs) else "-"
+
+
+def _day(entry: Accepted) -> str:
+    return entry.time[:10]
+
+
+def _short(value: float) -> float:
+    """Four digits are more than a plot shows, and a page of a thousand benchmarks stays small."""
+    return float(f"{value:.4g}")

@@ -1,0 +1,132 @@
+"""A page (``--accel-html``): one file, the verdict first. Needs the extra ``report``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pytest_accel.compare import published, session_report
+from pytest_accel.compare.rows import Results
+from pytest_accel.records import Outcome, Result
+from pytest_accel.reports import figures
+from pytest_accel.reports.figures import Figure
+from pytest_accel.reports.files import ReportError
+from pytest_accel.reports.json_report import finite
+from pytest_accel.reports.sentences import Sentence, sentences
+from pytest_accel.reports.table import header, rows
+from pytest_accel.reports.units import label, one_line, quantity
+
+PAGE = "page"
+"""The folder beside this file with the template, its style and its script."""
+
+
+def check_installed() -> None:
+    """Raise ReportError if what makes the page is not there."""
+    missing = [name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ReportError(f'--accel-html needs {" and ".join(missing)}: pip install "pytest-accel[report]"')
+
+
+def text(hardware: str, report: Mapping[str, Any], results: Sequence[Result], folder: Path) -> str:
+    """The page. ``report`` is the session's JSON report, whose runs are not read.
+
+    ``hardware`` is the line that the terminal has of it, ``folder`` has the results that others published. The
+    plots of a benchmark are drawn when it is opened.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    place = Path(__file__).with_name(PAGE)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(place), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    worst_first = sorted(results, key=lambda result: result.verdict.outcome.badness, reverse=True)
+    sources = [session_report.results(report), *_published(folder)]
+    drawn: list[Figure] = []
+
+    def numbered(some: Sequence[Figure]) -> list[tuple[int, Figure]]:
+        first = len(drawn)
+        drawn.extend(some)
+        return list(enumerate(some, first))
+
+    said = sentences(worst_first)
+    page: str = environment.get_template("page.html").render(
+        title=_title(worst_first),
+        failed=any(result.verdict.outcome.fails(strict=False) for result in results),
+        hardware=hardware,
+        header=header(worst_first),
+        rows=rows(worst_first),
+        said=[sentence for sentence in said if sentence.outcome is None],
+        session=numbered(figures.of_session(sources)),
+        benchmarks=[
+            _benchmark(result, said, numbered(figures.of_benchmark(result))) for result in worst_first
+        ],
+        figures=_for_script([{"data": figure.traces, "layout": figure.layout} for figure in drawn]),
+        style=(place / "page.css").read_text(encoding="utf-8"),
+        script=(place / "page.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+    )
+    return page
+
+
+def _benchmark(
+    result: Result, said: Sequence[Sentence], numbered: Sequence[tuple[int, Figure]]
+) -> dict[str, Any]:
+    return {
+        "name": one_line(result.nodeid),
+        "outcome": result.verdict.outcome.value,
+        "tone": _tone(result.verdict.outcome),
+        "reason": one_line(result.verdict.reason),
+        "changes": [one_line(change) for change in result.provenance_changes],
+        "notes": [one_line(note) for note in result.notes],
+        "metrics": [
+            (label(name), quantity(name, value))
+            for name, value in result.metrics.items()
+            if value is not None
+        ],
+        "provenance": [(name, one_line(version)) for name, version in result.provenance.items()],
+        "figures": numbered,
+    }
+
+
+def _tone(outcome: Outcome) -> str:
+    if outcome.fails(strict=False):
+        return "bad"
+    return "doubtful" if outcome.fails(strict=True) or outcome is Outcome.SKIPPED else "good"
+
+
+def _title(worst_first: Sequence[Result]) -> str:
+    counts = Counter(result.verdict.outcome.value for result in worst_first)
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no benchmark ran"
+
+
+def _published(folder: Path) -> list[Results]:
+    """Those that can be read: a page is no place to complain about others' results."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(published.results(json.loads(path.read_bytes())))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _for_script(data: object) -> str:
+    """JSON that cannot end the element it stands in. Plotly reads tags in names, so these are escaped."""
+    plain = json.dumps(finite(_escaped(data)), allow_nan=False, separators=(",", ":"))
+    return plain.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _escaped(data: Any) -> Any:
+    if isinstance(data, str):
+        return escape(data, quote=False)
+    if isinstance(data, Mapping):
+        return {key: _escaped(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_escaped(value) for value in data]
+    return data

@@ -1,0 +1,69 @@
+"use strict";
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const SEEDS = ["solid", "dot", "dash", "longdash", "dashdot"]; // told apart without colour as well
+
+  const trace = (given, index) => {
+    const { role, ...rest } = given;
+    const own = colour(role);
+    const line = { color: own, ...(role === "now" && rest.mode ? { dash: SEEDS[index % SEEDS.length] } : {}) };
+    if (role === "band") return { ...rest, line: { width: 0 }, fillcolor: own, hoverinfo: "skip" };
+    if (role === "target") return { ...rest, line: { color: own, dash: "dot" } };
+    if (rest.type === "bar") {
+      const lines = rest.y.map((name) => name.replace(/^(.*?, .*?), /, "$1<br>"));
+      return { ...rest, y: lines, marker: { color: own } };
+    }
+    if (rest.type === "box") return { ...rest, y: [rest.name], line, fillcolor: colour("band") };
+    return { ...rest, line, marker: { color: own } };
+  };
+
+  const axis = (given) => ({ automargin: true, gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("faint"), ...given });
+
+  const draw = (plot) => {
+    const { data, layout } = figures[Number(plot.dataset.figure)];
+    const named = data.filter((one) => one.name && one.showlegend !== false).length;
+    const bars = data.reduce((count, one) => count + (one.type === "bar" ? one.y.length : 0), 0);
+    const legend = data.length > 1 && named > 1;
+    const below = legend ? 1.4 * (bars ? 1 : named) + 1 : 0;
+    const above = bars ? Math.max(12, 2.6 * bars) : 16;
+    plot.style.height = `${above + below + 4}rem`;
+    const shapes = (layout.shapes || []).map((shape) => ({ ...shape, fillcolor: colour("band") }));
+    Plotly.react(plot, data.map(trace), {
+      ...layout,
+      shapes,
+      xaxis: axis(layout.xaxis),
+      yaxis: axis(layout.yaxis),
+      barmode: "overlay",
+      margin: { t: 10, r: 10, b: 45, l: 60 },
+      font: { color: colour("ink") },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      showlegend: legend,
+      legend: { orientation: "h", yanchor: "top", y: -3.5 / above },
+    }, { responsive: true, displaylogo: false, displayModeBar: false });
+    plot.dataset.drawn = "";
+  };
+
+  const drawAll = (root) => root.querySelectorAll(".plot").forEach(draw);
+  document.querySelectorAll(".benchmark").forEach((benchmark) => {
+    benchmark.addEventListener("toggle", () => {
+      if (benchmark.open && !benchmark.querySelector(".plot[data-drawn]")) drawAll(benchmark);
+    });
+  });
+  document.querySelectorAll("main > .figures").forEach(drawAll);
+  dark.addEventListener("change", () => document.querySelectorAll(".plot[data-drawn]").forEach(draw));
+
+  const wanted = document.getElementById("wanted");
+  if (wanted) {
+    wanted.addEventListener("input", () => {
+      const words = wanted.value.toLowerCase();
+      document.querySelectorAll(".benchmark").forEach((benchmark) => {
+        benchmark.hidden = !benchmark.dataset.text.toLowerCase().includes(words);
+      });
+    });
+  }
+  const worst = document.querySelector(".benchmark");
+  if (worst && worst.querySelector(".bad")) worst.open = true;
+})();
