@@ -35,7 +35,7 @@ def check_installed() -> None:
 def text(hardware: str, report: Mapping[str, Any], results: Sequence[Result], folder: Path) -> str:
     """The page. ``report`` is the session's JSON report, whose runs are not read.
 
-    ``hardware`` is the line that the terminal has of it, ``folder`` has the results that others published. The
+    ``hardware`` is the line that the terminal has of it, ``folder`` has results that others published. The
     plots of a benchmark are drawn when it is opened.
     """
     import jinja2
