@@ -24,6 +24,7 @@ PURE = {
     "scaling",
     "comparable",
     "compare.rows",
+    "compare.measured",
     "program_metrics",
     "program_text",
     "rules",

@@ -159,3 +159,27 @@ def test_a_file_that_is_not_there_is_named(run):
 
     assert code == 2
     assert said == "pytest-accel: cannot read published/other: No such file or directory\n"
+
+
+def test_two_folders_of_baselines_side_by_side(run):
+    code, printed, _ = run("aot-tpu-v2-8", "aot-tpu-v5litepod-4")
+
+    assert code == 0
+    one, other = (
+        row(printed, f"{hardware} ", "jax", " 1024 ") for hardware in ("aot-tpu-v2-8", "aot-tpu-v5litepod-4")
+    )
+    assert one[-5] == "7511"
+    assert float(other[-5]) > 7511
+
+
+def test_seeds_of_a_folder_are_accuracies(run):
+    _, printed, _ = run("any-cpu")
+    assert "95.0" in row(printed, "any-cpu", "digits", "97.")
+
+
+def test_a_baseline_that_cannot_be_read_is_named_and_left_out(run, tmp_path):
+    (tmp_path / "gpu-x/tensorflow").mkdir(parents=True)
+    (tmp_path / "gpu-x/tensorflow/test_it.json").write_text("{")
+    code, printed, said = run("gpu-x", f"--baselines={tmp_path}")
+    assert (code, printed) == (0, "nothing in these results was measured\n")
+    assert f"left out: {tmp_path}/gpu-x/tensorflow/test_it.json: line 1" in said

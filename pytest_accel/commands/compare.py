@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from pytest_accel.codec import CodecError, encode
 from pytest_accel.commands import Answer
-from pytest_accel.compare import published, session_report
+from pytest_accel.compare import published, session_report, stored_baselines
 from pytest_accel.compare.rows import Results
 from pytest_accel.compare.tables import tables
+from pytest_accel.stores.everything import everything
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -25,7 +27,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         "sources",
         nargs="+",
         metavar="RESULTS",
-        help="a report (--accel-json), or results that others published, such as published/riseml-2018-04",
+        help="a report (--accel-json), the folder of a hardware's baselines, or published results, "
+        "such as published/riseml-2018-04",
     )
     parser.set_defaults(answer=answer)
 
@@ -37,6 +40,8 @@ def answer(options: argparse.Namespace) -> Answer:
 
 
 def _results(source: str, baselines: Path) -> Results:
+    if (baselines / source).is_dir():
+        return _of_hardware(source, baselines)
     path = _file(source, baselines)
     try:
         data = json.loads(path.read_bytes())
@@ -48,7 +53,16 @@ def _results(source: str, baselines: Path) -> Results:
     except RecursionError:
         raise ValueError(f"{path}: nested too deeply to be results") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}. Give a report of --accel-json, or published results") from None
+        raise ValueError(
+            f"{path}: {error}. Give a report of --accel-json, a hardware's folder, or published results"
+        ) from None
+
+
+def _of_hardware(name: str, baselines: Path) -> Results:
+    stored, faults = everything(baselines)
+    for fault in faults:
+        print(f"pytest-accel: left out: {fault}", file=sys.stderr)
+    return stored_baselines.results(name, (one.baseline for one in stored if one.hardware == name))
 
 
 def _file(source: str, baselines: Path) -> Path:

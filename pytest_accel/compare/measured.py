@@ -1,0 +1,64 @@
+"""The rows of what pytest-accel itself measured, or compiled, from its numbers by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
+from pytest_accel.records import Price, Scalar
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One benchmark: its metrics, and the target of top-1 if it trains to one."""
+
+    setting: Setting
+    metrics: Mapping[str, float | None]
+    target: Scalar
+    price: Price | None
+
+
+def results(benchmarks: Iterable[Measured]) -> Results:
+    """A benchmark without a throughput, measured or bounded, has no row."""
+    speeds: list[Speed] = []
+    accuracies: list[Accuracy] = []
+    bounds: list[Bound] = []
+    for one in benchmarks:
+        roofline, throughput = one.metrics.get("roofline_throughput"), one.metrics.get("throughput")
+        if roofline is not None:
+            bounds.append(Bound(one.setting, roofline, one.metrics.get("estimated_throughput")))
+        if throughput is not None:
+            speeds.append(Speed(one.setting, throughput, one.price))
+            accuracies += _accuracies(one)
+    return Results(tuple(speeds), tuple(accuracies), tuple(bounds))
+
+
+def setting(
+    *,
+    hardware: str,
+    identity: str,
+    benchmark: str,
+    workload: Mapping[str, Scalar],
+    provenance: Mapping[str, str],
+) -> Setting:
+    """``workload`` has all its fields; a step of the user's own goes by its ``benchmark``."""
+    framework = str(workload.get("framework"))
+    version = provenance.get(framework)
+    batch = workload.get("examples_per_step")
+    return Setting(
+        hardware=hardware,
+        software=framework if version is None else f"{framework} {version}",
+        workload=benchmark if workload.get("name") == "measure" else str(workload.get("name")),
+        dataset=str(workload.get("dataset", "synthetic")),
+        precision=str(workload.get("precision", "-")),
+        global_batch=batch if isinstance(batch, int) else 0,
+        identity=identity.removeprefix("aot-"),
+    )
+
+
+def _accuracies(one: Measured) -> Iterable[Accuracy]:
+    best_top1 = one.metrics.get("best_top1")
+    if best_top1 is not None and isinstance(one.target, int | float):
+        epochs, time_s = (one.metrics.get(name) for name in ("epochs_to_target", "time_to_target_s"))
+        yield Accuracy(one.setting, best_top1, one.target, epochs, time_s, one.price)
