@@ -1,0 +1,38 @@
+"""How ResNet-50 scales over the devices of a machine, against what one of them was accepted with.
+
+pytest benchmarks/test_scaling.py --accel-devices=1 --accel-record-missing --accel-runs=3
+pytest benchmarks/test_scaling.py --accel-devices=4
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_accel import settings
+
+
+@pytest.fixture(autouse=True)
+def devices(request):
+    if settings.for_item(request.node).devices is None:
+        pytest.skip("says how training scales: give --accel-devices=1 first, then --accel-devices=N")
+
+
+def test_strong_scaling(accel, scale):
+    """The largest global batch of the published sweep, divided over the devices."""
+    accel.throughput(
+        "resnet50",
+        global_batch=scale.global_batches[0],
+        image_size=scale.image_size,
+        precision=scale.precision,
+    )
+
+
+def test_weak_scaling(accel, accelerator, scale):
+    """Each device has as many examples as one alone has."""
+    accel.throughput(
+        "resnet50",
+        global_batch=scale.global_batches[-1] * accelerator.devices,
+        image_size=scale.image_size,
+        precision=scale.precision,
+        learning_rate=0.1,  # by default it goes by the global batch, and would be another one for each number
+    )
