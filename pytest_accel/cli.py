@@ -16,6 +16,7 @@ from pytest_accel.commands import compare, doctor, export, history, listing, pru
 from pytest_accel.reports.json_report import finite
 
 USAGE_ERROR = 2
+INTERRUPTED = 130  # as a shell has it
 
 COMMANDS = (listing, show, history, compare, export, prune, doctor)
 
@@ -28,13 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
         return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
     text = json.dumps(finite(answer.data), indent=2, allow_nan=False) if options.json else answer.text
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:  # a terminal that has no word for a character gets its number
+        reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)
     except (
         BrokenPipeError
     ):  # ``pytest-accel list | head``: nobody reads on, and Python must not complain at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"pytest-accel: cannot print: {error.strerror or error}", file=sys.stderr)
+        return USAGE_ERROR
     code: int = answer.code
     return code
 

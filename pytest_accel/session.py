@@ -177,9 +177,14 @@ class Session:
     def _unwritten(self) -> Iterator[str]:
         """Write the reports; complaints about those that cannot be written."""
         results = list(self._results.values())
-        against = self._settings.against
         return written.write(
-            self._reports, self.accelerator, self._price, results, against=against, folder=self._store.folder
+            self._reports,
+            self.accelerator,
+            self._price,
+            results,
+            against=self._settings.against,
+            folder=self._store.folder,
+            strict=self._settings.strict,
         )
 
     def _missing(self, asked: Settings) -> str | None:

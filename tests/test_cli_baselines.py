@@ -142,6 +142,15 @@ def test_what_is_not_stored_is_named(run, command):
     assert "cpu-2, gpu-a100" in said
 
 
+@pytest.mark.parametrize("command", ["show", "history"])
+def test_a_file_beside_it_that_cannot_be_read_is_said(run, folder, command):
+    JsonStore(folder, "cpu-2").path(NODEID, "tensorflow").write_text("{")
+    code, printed, _ = run(command, NODEID)
+    assert code == 1
+    assert f"{NODEID} on gpu-a100" in printed
+    assert "broken  " in printed
+
+
 def test_history_has_every_change_and_the_drift(run):
     code, printed, _ = run("history", NODEID, "--hardware=gpu-a100")
     assert code == 0

@@ -172,6 +172,25 @@ def test_two_folders_of_baselines_side_by_side(run):
     assert float(other[-5]) > 7511
 
 
+@pytest.mark.parametrize("source", ["/etc", ".", "published", "nowhere"])
+def test_what_has_no_results_is_refused(run, source):
+    code, printed, said = run(source)
+    assert (code, printed) == (2, "")
+    assert source in said
+
+
+def test_a_folder_may_be_named_as_a_shell_completes_it(run):
+    assert run("any-cpu/")[1] == run("any-cpu")[1] != ""
+
+
+def test_numbers_that_nothing_can_be_computed_from_are_said(run, report):
+    path = report({"throughput": 1.0}, Price(40.0))
+    path.write_text(path.read_text().replace("40.0", "0"))
+    code, _, said = run(path)
+    assert code == 2
+    assert "numbers that nothing can be computed from" in said
+
+
 def test_seeds_of_a_folder_are_accuracies(run):
     _, printed, _ = run("any-cpu")
     assert "95.0" in row(printed, "any-cpu", "digits", "97.")

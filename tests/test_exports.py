@@ -160,9 +160,14 @@ def test_tensorboard_reads_curves_and_step_times(export, tmp_path):
     assert len(list((tmp_path / "logs").rglob("events.out.*"))) == 4
 
 
-@pytest.mark.parametrize("form", ["bencher", "openmetrics", "mllog"])
+@pytest.mark.parametrize("form", ["bencher", "openmetrics"])
 def test_a_report_without_measurements_is_no_error(export, form):
     export(form, results=(UNMEASURED,))
+
+
+def test_mlperf_has_no_use_for_a_report_without_training(export, tmp_path, capsys):
+    export("bencher", results=(STEP,))
+    assert "has no convergence benchmark" in refused(capsys, "mllog", tmp_path / "report.json")
 
 
 def test_a_text_can_go_into_a_file(export, tmp_path):

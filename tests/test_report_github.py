@@ -77,7 +77,7 @@ def test_elsewhere_nothing_is_printed_or_written(monkeypatch, tmp_path):
 def test_a_summary_goes_after_what_the_step_said_before(tmp_path):
     (tmp_path / "summary").write_text("before\n")
     github.append_summary("ours\n")
-    assert (tmp_path / "summary").read_text() == "before\nours\n"
+    assert (tmp_path / "summary").read_text() == "before\n\nours\n"
 
 
 def test_a_summary_keeps_to_the_limit_and_says_where_the_rest_is(tmp_path):

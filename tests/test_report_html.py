@@ -109,9 +109,9 @@ class Page(HTMLParser):
             self.words += data
 
 
-def text(*results, price=None, folder=None):
+def text(*results, price=None, folder=None, strict=False):
     report = json_report.document(GPU, price, {}, results)
-    return html.text(HARDWARE, report, results, folder or html.Path("nowhere"))
+    return html.text(HARDWARE, report, results, folder or html.Path("nowhere"), strict=strict)
 
 
 def test_the_verdict_comes_first():
@@ -217,8 +217,18 @@ def test_nothing_measured_is_a_page_without_plots():
     assert "no benchmark ran" in Page(text()).words
 
 
-def test_published_results_that_cannot_be_read_are_left_out(tmp_path):
-    (tmp_path / "broken.json").write_text("{")
+def test_the_page_is_red_where_the_session_failed():
+    one = Result("t.py::x", Verdict(Outcome.NO_BASELINE, "nothing stored"))
+    assert '<header class="good">' in text(one)
+    assert '<header class="bad">' in text(one, strict=True)
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, None])
+def test_published_results_that_cannot_be_read_are_left_out(tmp_path, pytestconfig, content):
+    if content is None:
+        content = (pytestconfig.rootpath / "baselines/published/riseml-2018-04.json").read_text()
+        content = content.replace('"throughput": 2796', '"throughput": 0')
+    (tmp_path / "broken.json").write_text(content)
     assert "1 regressed" in Page(text(REGRESSED, folder=tmp_path)).words
 
 

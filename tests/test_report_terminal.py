@@ -305,3 +305,13 @@ def test_a_session_without_benchmarks_has_no_section(session):
     run = session("def test_x(): pass")
     run.stdout.no_fnmatch_line("*accel*")
     assert run.ret == pytest.ExitCode.OK
+
+
+def test_versions_that_hold_control_characters_come_out_as_text():
+    result = Result(
+        "test_it.py::test_x",
+        Verdict(Outcome.INVALID, "broke\n::error::x"),
+        provenance_changes=("OMP_NUM_THREADS 1 -> 2\n::error::y\x1b[2J",),
+    )
+    printed = [line.text for line in terminal.lines([result], 80)]
+    assert not [text for text in printed if text.startswith("::") or "\x1b" in text or "\n" in text]

@@ -13,7 +13,7 @@ from pytest_accel.commands import Answer
 from pytest_accel.compare import published, session_report, stored_baselines
 from pytest_accel.compare.rows import Results
 from pytest_accel.compare.tables import tables
-from pytest_accel.stores.everything import everything
+from pytest_accel.stores.everything import PUBLISHED, everything
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -35,13 +35,17 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def answer(options: argparse.Namespace) -> Answer:
     """Raises ValueError for a file that is not there or is neither a report nor published results."""
-    found = [_results(source, options.baselines) for source in options.sources]
-    return Answer(tables(found) or "nothing in these results was measured", encode(found))
+    try:
+        found = [_results(source, options.baselines) for source in options.sources]
+        return Answer(tables(found) or "nothing in these results was measured", encode(found))
+    except ArithmeticError as error:
+        raise ValueError(f"these results have numbers that nothing can be computed from ({error})") from None
 
 
 def _results(source: str, baselines: Path) -> Results:
-    if (baselines / source).is_dir():
-        return _of_hardware(source, baselines)
+    folder = baselines / source
+    if folder.is_dir() and folder.resolve().parent == baselines.resolve():
+        return _of_hardware(folder.resolve().name, baselines)
     path = _file(source, baselines)
     try:
         data = json.loads(path.read_bytes())
@@ -61,7 +65,10 @@ def _results(source: str, baselines: Path) -> Results:
 def _of_hardware(name: str, baselines: Path) -> Results:
     stored, faults = everything(baselines)
     for fault in faults:
-        print(f"pytest-accel: left out: {fault}", file=sys.stderr)
+        if fault.startswith(str(baselines / name)):
+            print(f"pytest-accel: left out: {fault}", file=sys.stderr)
+    if name == PUBLISHED:
+        raise ValueError(f"{baselines / name} has no baselines: name one of its files, {PUBLISHED}/NAME")
     return stored_baselines.results(name, (one.baseline for one in stored if one.hardware == name))
 
 

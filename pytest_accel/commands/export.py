@@ -46,10 +46,16 @@ def answer(options: argparse.Namespace) -> Answer:
         if options.format == "tensorboard":
             return _folder(read, options.output)
         text = TEXTS[options.format](read)
+    except ArithmeticError as error:
+        raise ValueError(f"{options.report} has numbers that cannot be exported ({error})") from None
     except ModuleNotFoundError as error:
         raise ValueError(
             f'{options.format} needs {error.name}, which is not installed: pip install "pytest-accel[export]"'
         ) from None
+    if not text:
+        raise ValueError(
+            f"{options.report} has no convergence benchmark, which is what {options.format} is for"
+        )
     if options.output is None:
         return Answer(text.removesuffix("\n"), None)
     try:

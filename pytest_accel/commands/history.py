@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_accel import provenance
 from pytest_accel.commands import Answer
-from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics
+from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics, said
 from pytest_accel.records import Baseline
 from pytest_accel.reports.units import label, one_line, percent, quantity
 from pytest_accel.stores.everything import Stored
@@ -29,8 +29,9 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def answer(options: argparse.Namespace) -> Answer:
     """Raises ValueError where there is no such baseline."""
-    found = chosen(options)
-    return Answer("\n\n".join(map(_table, found)), [_data(one) for one in found])
+    found, faults = chosen(options)
+    broken, code = said(faults)
+    return Answer("\n".join(["\n\n".join(map(_table, found)), *broken]), [_data(one) for one in found], code)
 
 
 def _table(one: Stored) -> str:

@@ -10,7 +10,7 @@ from pytest_accel.commands.stored import main_metrics, said, shown, versions
 from pytest_accel.reports.units import one_line
 from pytest_accel.stores.everything import Stored, everything
 
-COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "")
+COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import contextlib
 import sys
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pytest_accel.commands import DIFFERS, Answer
-from pytest_accel.commands.stored import heading
+from pytest_accel.commands.collected import collected
+from pytest_accel.commands.stored import heading, said
 from pytest_accel.records import Kind
 from pytest_accel.stores.everything import Stored, everything
 
@@ -22,7 +22,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         parents=[shared],
         help="remove baselines of tests that no longer exist",
         description="Remove baselines of tests that no longer exist; asks first. To be called in pytest's "
-        "rootdir. Exit code 1 if there are such and they stay.",
+        "rootdir. Exit code 1 if there are such and they stay, or files that cannot be read.",
     )
     parser.add_argument("--yes", action="store_true", help="remove them without asking")
     parser.set_defaults(answer=answer)
@@ -30,69 +30,86 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def answer(options: argparse.Namespace) -> Answer:
     """Raises ValueError if the tests cannot be collected, or a file cannot be removed."""
-    stored, _ = everything(options.baselines)
-    gone = _gone(stored)
+    stored, faults = everything(options.baselines)
+    gone, unknown = _sorted(stored)
     names = [f"{heading(one)}: {one.path}" for one in gone]
-    if not gone:
-        return Answer("every baseline belongs to a test", {"gone": [], "removed": False})
-    removed = options.yes or (not options.json and _agreed(names))
+    removed = bool(gone) and (options.yes or (not options.json and _agreed(names)))
     if removed:
         _remove(gone)
-    text = "\n".join([*names, f"{len(gone)} removed" if removed else f"{len(gone)} to be removed: add --yes"])
-    data: dict[str, Any] = {"gone": [str(one.path) for one in gone], "removed": removed}
-    return Answer(text, data, 0 if removed else DIFFERS)
+    broken, code = said(faults)
+    lines = [
+        *(names if options.yes or not _asks() else []),
+        _summary(len(gone), removed),
+        *(
+            f"{count} stay: {file} was not collected here, so its tests are not known"
+            for file, count in unknown
+        ),
+        *broken,
+    ]
+    data: dict[str, Any] = {
+        "gone": [str(one.path) for one in gone],
+        "removed": removed,
+        "not_collected": [file for file, _ in unknown],
+        "broken": list(faults),
+    }
+    return Answer("\n".join(lines), data, DIFFERS if gone and not removed else code)
+
+
+def _summary(gone: int, removed: bool) -> str:
+    if not gone:
+        return "no baseline is known to belong to no test"
+    return f"{gone} removed" if removed else f"{gone} to be removed: add --yes"
+
+
+def _asks() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _agreed(names: Iterable[str]) -> bool:
-    print("No test belongs to these baselines:", *names, sep="\n", file=sys.stderr)
-    if not sys.stdin.isatty():
+    if not _asks():
         return False
-    print("Remove them? [y/N] ", end="", file=sys.stderr, flush=True)
+    print("No test belongs to these baselines:", *names, sep="\n")
+    print("Remove them? [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _gone(stored: Iterable[Stored]) -> list[Stored]:
-    """Parameters may depend on the kind of accelerator: tests are collected for each kind that has baselines.
+def _sorted(stored: Iterable[Stored]) -> tuple[list[Stored], list[tuple[str, int]]]:
+    """Those without a test; and files whose tests are not known here, with how many baselines they have.
 
-    Where the name of the hardware does not tell its kind, a test of any parameters keeps its baseline.
+    Parameters may depend on the kind of accelerator, so tests are collected as for each. Where the name of
+    the hardware is one of the user's own, parameters that no kind has may still be some other machine's.
     """
-    by_kind: dict[Kind | None, list[Stored]] = defaultdict(list)
-    for one in stored:
-        by_kind[_kind(one.hardware)].append(one)
+    stored = list(stored)
+    files = sorted({_file(one) for one in stored})
+    there = [file for file in files if Path(file).is_file()]
+    if files and not there:
+        raise ValueError("none of the files that the baselines name is here: call this in pytest's rootdir")
+    by_kind = [collected(there, kind) for kind in Kind] if there else []
+    nodeids = frozenset().union(*(found.nodeids for found in by_kind))
+    names = {_without_parameters(nodeid) for nodeid in nodeids}
+    unknown = set(there) - frozenset().union(*(found.files for found in by_kind))
     gone = []
-    for kind, some in by_kind.items():
-        files = sorted({one.baseline.benchmark.partition("::")[0] for one in some})
-        there = _collected([file for file in files if Path(file).is_file()], kind)
-        if kind is None:
-            there = {_without_parameters(nodeid) for nodeid in there}
-            gone += [one for one in some if _without_parameters(one.baseline.benchmark) not in there]
-        else:
-            gone += [one for one in some if one.baseline.benchmark not in there]
-    return sorted(gone)
+    for one in stored:
+        benchmark = one.baseline.benchmark
+        exists = benchmark in nodeids or (
+            _is_own_name(one.hardware) and _without_parameters(benchmark) in names
+        )
+        if not exists and _file(one) not in unknown:
+            gone.append(one)
+    return gone, [(file, sum(_file(one) == file for one in stored)) for file in sorted(unknown)]
 
 
-def _kind(hardware: str) -> Kind | None:
-    word = hardware.removeprefix("aot-").partition("-")[0]
-    return Kind(word) if word in list(Kind) else None
+def _file(one: Stored) -> str:
+    return one.baseline.benchmark.partition("::")[0]
+
+
+def _is_own_name(hardware: str) -> bool:
+    return hardware.removeprefix("aot-").partition("-")[0] not in list(Kind)
 
 
 def _without_parameters(nodeid: str) -> str:
     file, separator, test = nodeid.partition("::")
     return file + separator + test.partition("[")[0]
-
-
-def _collected(files: Collection[str], kind: Kind | None) -> set[str]:
-    """Node ids of the tests in these files, as pytest itself finds them."""
-    if not files:
-        return set()
-    asked = [] if kind is None else [f"--accel={kind}"]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", *asked, *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 5):  # 5: a file without tests
-        raise ValueError(
-            f"the tests cannot be collected ({' '.join(command[2:])}):\n{done.stdout}{done.stderr}"
-        )
-    return {line for line in done.stdout.splitlines() if "::" in line}
 
 
 def _remove(gone: Iterable[Stored]) -> None:
@@ -101,3 +118,5 @@ def _remove(gone: Iterable[Stored]) -> None:
             one.path.unlink()
         except OSError as error:
             raise ValueError(f"cannot remove {one.path}: {error.strerror or error}") from None
+        with contextlib.suppress(OSError):  # others are in that folder
+            one.path.parent.rmdir()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_accel.codec import encode
 from pytest_accel.commands import Answer
-from pytest_accel.commands.stored import add_choice, chosen, heading
+from pytest_accel.commands.stored import add_choice, chosen, heading, said
 from pytest_accel.reports.json_report import workload_fields
 from pytest_accel.reports.units import label, one_line, quantity
 from pytest_accel.stores.everything import Stored
@@ -27,8 +27,10 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def answer(options: argparse.Namespace) -> Answer:
     """Raises ValueError where there is no such baseline."""
-    found = chosen(options)
-    return Answer("\n\n".join("\n".join(_lines(one)) for one in found), [_data(one) for one in found])
+    found, faults = chosen(options)
+    broken, code = said(faults)
+    text = "\n\n".join("\n".join(_lines(one)) for one in found)
+    return Answer("\n".join([text, *broken]), [_data(one) for one in found], code)
 
 
 def _lines(one: Stored) -> Iterator[str]:

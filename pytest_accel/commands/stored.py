@@ -17,8 +17,11 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hardware", metavar="NAME", help="of this hardware only: the name of its folder")
 
 
-def chosen(options: argparse.Namespace) -> list[Stored]:
-    """The baselines that are meant. Raises ValueError where there is none."""
+def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:
+    """The baselines that are meant, and what is wrong with files that cannot be read.
+
+    Raises ValueError where there is none.
+    """
     stored, faults = everything(options.baselines)
     if options.hardware is not None and options.hardware not in {one.hardware for one in stored}:
         there = ", ".join(sorted({one.hardware for one in stored})) or "none"
@@ -32,7 +35,7 @@ def chosen(options: argparse.Namespace) -> list[Stored]:
             f"no baseline of {options.benchmark!r} in {options.baselines}{broken}: "
             "`pytest-accel list` shows which there are"
         )
-    return found
+    return found, faults
 
 
 def said(faults: Sequence[str]) -> tuple[list[str], int]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_accel.records import Curve
+from pytest_accel.reports.json_report import finite
 from pytest_accel.reports.reading import Report, ReportedBenchmark
 
 
 def text(report: Report) -> str:
     """A run of lines for each seed. Their clock counts milliseconds from the start of that run's process."""
     lines = [
-        f":::MLLOG {json.dumps(event)}\n"
+        f":::MLLOG {json.dumps(finite(event), allow_nan=False)}\n"
         for benchmark in report.benchmarks
         for run in benchmark.runs
         if isinstance(run, Curve)

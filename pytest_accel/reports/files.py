@@ -16,6 +16,8 @@ def check_writable(path: Path, option: str) -> None:
     """Raise ReportError if the report of ``option`` could not be written there; leaves nothing behind."""
     place = path.resolve()
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if place.is_file() or not place.exists():
@@ -44,11 +46,11 @@ def _cannot_write(path: Path, option: str, error: OSError) -> ReportError:
 
 
 def _replace(path: Path, text: str) -> None:
-    path = path.resolve()
     if path.exists() and not path.is_file():
-        # A pipe or a terminal is written to; for a folder this is the right error.
+        # A pipe or a terminal is written to, by its own name; for a folder this is the right error.
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".accel-report-{os.getpid()}.tmp")
     try:

@@ -49,8 +49,10 @@ def append_summary(markdown: str) -> None:
     path = Path(given)
     try:
         before = path.stat().st_size if path.exists() else 0
+        apart = "\n" if before else ""  # what the step said before may end without a line break
+        added = (apart + markdown).encode(errors="backslashreplace")
         with path.open("ab") as file:
-            file.write(_cut(markdown.encode(errors="backslashreplace"), MOST_SUMMARY_BYTES - before))
+            file.write(_cut(added, MOST_SUMMARY_BYTES - before))
     except OSError as error:
         raise ReportError(
             f"cannot write the job's summary {path}: {error.strerror or error}. "

@@ -32,7 +32,9 @@ def check_installed() -> None:
         raise ReportError(f'--accel-html needs {" and ".join(missing)}: pip install "pytest-accel[report]"')
 
 
-def text(hardware: str, report: Mapping[str, Any], results: Sequence[Result], folder: Path) -> str:
+def text(
+    hardware: str, report: Mapping[str, Any], results: Sequence[Result], folder: Path, *, strict: bool
+) -> str:
     """The page. ``report`` is the session's JSON report, whose runs are not read.
 
     ``hardware`` is the line that the terminal has of it, ``folder`` has results that others published. The
@@ -57,11 +59,15 @@ def text(hardware: str, report: Mapping[str, Any], results: Sequence[Result], fo
     said = sentences(worst_first)
     page: str = environment.get_template("page.html").render(
         title=_title(worst_first),
-        failed=any(result.verdict.outcome.fails(strict=False) for result in results),
+        failed=any(result.verdict.outcome.fails(strict=strict) for result in results),
         hardware=hardware,
         header=header(worst_first),
         rows=rows(worst_first),
-        said=[sentence for sentence in said if sentence.outcome is None],
+        said=[
+            sentence._replace(text=one_line(sentence.text), nodeids=tuple(map(one_line, sentence.nodeids)))
+            for sentence in said
+            if sentence.outcome is None
+        ],
         session=numbered(figures.of_session(sources)),
         benchmarks=[
             _benchmark(result, said, numbered(figures.of_benchmark(result))) for result in worst_first
@@ -111,7 +117,7 @@ def _published(folder: Path) -> list[Results]:
     for path in sorted(folder.glob("*.json")):
         try:
             found.append(published.results(json.loads(path.read_bytes())))
-        except (OSError, ValueError):
+        except (OSError, ValueError, ArithmeticError, RecursionError):
             continue
     return found
 

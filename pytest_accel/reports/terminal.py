@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_accel.records import Accelerator, Outcome, Price, Result
 from pytest_accel.reports.sentences import Sentence, sentences
 from pytest_accel.reports.table import Line, markup, table
-from pytest_accel.reports.units import quantity
+from pytest_accel.reports.units import one_line, quantity
 
 if TYPE_CHECKING:
     import pytest
@@ -80,7 +80,8 @@ def lines(results: Sequence[Result], width: int) -> list[Line]:
 
 def _printed(sentence: Sentence) -> list[Line]:
     """What several benchmarks share comes once, with their names below it."""
-    word, text, nodeids, outcome = sentence
+    word, outcome = sentence.word, sentence.outcome
+    text, nodeids = one_line(sentence.text), [one_line(nodeid) for nodeid in sentence.nodeids]
     colour = {} if outcome is None else markup(outcome)
     if len(nodeids) == 1:
         return [Line(f"{word}  {nodeids[0]}: {text}", colour)]

@@ -33,6 +33,7 @@ def write(
     *,
     against: str | None,
     folder: Path,
+    strict: bool,
 ) -> Iterator[str]:
     """Write those that ``paths`` names by option, and the summary of a job; complaints where that fails.
 
@@ -48,7 +49,7 @@ def write(
 
     texts: dict[str, Callable[[], str]] = {
         "--accel-json": lambda: json_report.text(accelerator, price, provenance, results),
-        "--accel-html": lambda: html.text(hardware, numbers(), results, folder / PUBLISHED),
+        "--accel-html": lambda: html.text(hardware, numbers(), results, folder / PUBLISHED, strict=strict),
         "--accel-markdown": lambda: markdown.text(hardware, results),
     }
     for option, path in paths.items():

@@ -46,7 +46,7 @@ def test_nothing_is_removed_while_all_tests_exist(recorded):
     files = recorded.baseline_files
     result = prune(recorded, "--yes")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
+    result.stdout.fnmatch_lines(["no baseline is known to belong to no test"])
     assert recorded.baseline_files == files
 
 
@@ -66,9 +66,81 @@ def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
 
 
 def test_those_of_a_file_that_is_gone_go(recorded):
+    recorded.pytester.makepyfile(test_other=TWO)
+    recorded.record("test_other.py")
     (recorded.path / "test_it.py").unlink()
     assert prune(recorded, "--yes").ret == 0
-    assert recorded.baseline_files == []
+    assert {file.parent.name for file in recorded.baseline_files} == {"test_other.py"}
+
+
+def untouched(recorded, *arguments):
+    """What is said where no baseline may be lost, though not all tests can be seen."""
+    files = recorded.baseline_files
+    result = prune(recorded, "--yes", *arguments)
+    assert recorded.baseline_files == files
+    return result
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        "import pytest\npytest.importorskip('no_such_framework')\n",
+        "import pytest\npytest.skip('not here', allow_module_level=True)\n",
+    ],
+)
+def test_a_file_that_skips_itself_here_keeps_its_baselines(recorded, skipped):
+    recorded.benchmark(skipped + TWO)
+    result = untouched(recorded)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["5 stay: test_it.py was not collected here, so its tests are not known"])
+
+
+@pytest.mark.parametrize("options", ["-q", "-qq", "-k nothing", "--rootdir=elsewhere"])
+def test_options_from_the_environment_change_nothing(recorded, monkeypatch, options):
+    monkeypatch.setenv("PYTEST_ADDOPTS", options)
+    assert untouched(recorded).ret == 0
+
+
+@pytest.mark.parametrize(
+    "ini", ["addopts = -q -k nothing", "verbosity_test_cases = 2", "addopts = --deselect=test_it.py"]
+)
+def test_settings_of_the_project_change_nothing(recorded, ini):
+    recorded.pytester.makeini(f"[pytest]\n{ini}\n")
+    assert untouched(recorded).ret == 0
+
+
+def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):
+    recorded.pytester.makeini("[pytest]\naddopts = --batches=1,8\n")
+    recorded.benchmark(
+        TWO.replace(
+            '[1] if settings.kind(metafunc.config) == "cpu" else [8]',
+            'metafunc.config.getoption("batches").split(",")',
+        )
+    )
+    conftest = (recorded.path / "conftest.py").read_text()
+    recorded.pytester.makeconftest(
+        conftest + "\ndef pytest_addoption(parser):\n    parser.addoption('--batches')\n"
+    )
+    assert untouched(recorded).ret == 0
+
+
+@pytest.mark.parametrize("there", ["empty", "inside"])
+def test_in_another_folder_it_is_refused(recorded, monkeypatch, there):
+    folder = recorded.pytester.mkdir(there)
+    if there == "inside":
+        recorded.pytester.makeini("[pytest]\n")
+        (folder / "test_it.py").write_text(TWO)
+    monkeypatch.chdir(folder)
+    result = untouched(recorded, "--baselines=../baselines")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["pytest-accel: n* rootdir*"])
+
+
+def test_files_that_cannot_be_read_are_said(recorded):
+    recorded.baseline_files[0].write_text("{")
+    result = untouched(recorded)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["broken  *"])
 
 
 def test_programs_are_not_asked(recorded):
@@ -85,5 +157,7 @@ def test_tests_that_cannot_be_collected_cost_no_baseline(recorded):
     recorded.benchmark("import nothing_of_that_name")
     result = prune(recorded, "--yes")
     assert result.ret == 2
-    result.stderr.fnmatch_lines(["pytest-accel: the tests cannot be collected *", "*nothing_of_that_name*"])
+    error = result.stderr.str()
+    assert error.startswith("pytest-accel: the tests cannot be collected:")
+    assert "nothing_of_that_name" in error
     assert recorded.baseline_files == files
