@@ -1,7 +1,9 @@
 """How ResNet-50 scales over the devices of a machine, against what one of them was accepted with.
 
-pytest benchmarks/test_scaling.py --accel-devices=1 --accel-record-missing --accel-runs=3
-pytest benchmarks/test_scaling.py --accel-devices=4
+    pytest benchmarks/test_scaling.py --accel-devices=1 --accel-record-missing --accel-runs=3
+    pytest benchmarks/test_scaling.py --accel-devices=4
+
+Without --accel-devices there is nothing to set against each other, and both are skipped.
 """
 
 from __future__ import annotations

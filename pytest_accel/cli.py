@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_accel.commands import compare, doctor, export, history, listing, prune, show
+from pytest_accel.commands import Answer, compare, doctor, export, history, listing, prune, show
 from pytest_accel.reports.json_report import finite
 
 USAGE_ERROR = 2
@@ -25,28 +25,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        answer = options.answer(options)
+        answer: Answer = options.answer(options)
     except ValueError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
     text = json.dumps(finite(answer.data), indent=2, allow_nan=False) if options.json else answer.text
+    return answer.code if _printed(text) else USAGE_ERROR
+
+
+def _printed(text: str) -> bool:
+    """Print it, also where standard output has no word for a character, or nobody who reads on."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:  # a terminal that has no word for a character gets its number
+    if reconfigure is not None:
         reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)
-    except (
-        BrokenPipeError
-    ):  # ``pytest-accel list | head``: nobody reads on, and Python must not complain at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        # What is still to be written would be complained of once more when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"pytest-accel: cannot print: {error.strerror or error}", file=sys.stderr)
-        return USAGE_ERROR
-    code: int = answer.code
-    return code
+        if not isinstance(error, BrokenPipeError):
+            print(f"pytest-accel: cannot print: {error.strerror or error}", file=sys.stderr)
+            return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.codec import CodecError, encode
+from pytest_accel.codec import encode
 from pytest_accel.commands import Answer
 from pytest_accel.compare import published, session_report, stored_baselines
 from pytest_accel.compare.rows import Results
 from pytest_accel.compare.tables import tables
+from pytest_accel.reports.reading import load
 from pytest_accel.stores.everything import PUBLISHED, everything
+
+RESULTS = "a report of --accel-json, a hardware's folder, or published results"
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -47,19 +49,11 @@ def _results(source: str, baselines: Path) -> Results:
     if folder.is_dir() and folder.resolve().parent == baselines.resolve():
         return _of_hardware(folder.resolve().name, baselines)
     path = _file(source, baselines)
+    data = load(path, RESULTS)
     try:
-        data = json.loads(path.read_bytes())
-        if not isinstance(data, dict):
-            raise CodecError("top level", "an object expected")
         return published.results(data) if "publisher" in data else session_report.results(data)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    except RecursionError:
-        raise ValueError(f"{path}: nested too deeply to be results") from None
     except ValueError as error:
-        raise ValueError(
-            f"{path}: {error}. Give a report of --accel-json, a hardware's folder, or published results"
-        ) from None
+        raise ValueError(f"{path}: {error}. Give {RESULTS}") from None
 
 
 def _of_hardware(name: str, baselines: Path) -> Results:

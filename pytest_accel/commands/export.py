@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ from pytest_accel.codec import CodecError
 from pytest_accel.commands import Answer
 from pytest_accel.exports import bencher, mllog, openmetrics, tensorboard
 from pytest_accel.reports import files
-from pytest_accel.reports.reading import Report, report
+from pytest_accel.reports.reading import Report, load, report
 
 TEXTS: dict[str, Callable[[Report], str]] = {
     "bencher": bencher.text,
     "mllog": mllog.text,
     "openmetrics": openmetrics.text,
 }
+REPORT = "a report of --accel-json"
 FORMATS = (*TEXTS, "tensorboard")
 
 
@@ -76,14 +76,8 @@ def _folder(read: Report, folder: Path | None) -> Answer:
 
 
 def _report(path: Path) -> Report:
+    data = load(path, REPORT)
     try:
-        data = json.loads(path.read_bytes())
-        if not isinstance(data, dict):
-            raise CodecError("top level", "an object expected")
         return report(data)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    except RecursionError:
-        raise ValueError(f"{path}: nested too deeply to be a report") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}. Give a report of --accel-json") from None
+    except CodecError as error:
+        raise ValueError(f"{path}: {error}. Give {REPORT}") from None

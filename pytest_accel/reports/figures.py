@@ -1,49 +1,21 @@
-"""The plots of the page, each with the table of its numbers. Plotly's JSON, without Plotly.
-
-Colours are left to the page, which has a light and a dark one: ``role`` says what a trace is.
-"""
+"""The plots of one benchmark."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
-from pytest_accel.compare.rows import Results, Setting
 from pytest_accel.records import Accepted, Curve, Observation, Result, Steps
+from pytest_accel.reports.figure import Figure, Trace, short
 from pytest_accel.reports.table import SHOWN_ALONE
-from pytest_accel.reports.units import label, one_line, percent, quantity
-
-Trace = dict[str, Any]
-
-
-class Figure(NamedTuple):
-    """A plot: what a screen reader says of it, Plotly's traces and layout, and its numbers as a table."""
-
-    title: str
-    description: str
-    traces: Sequence[Trace]
-    layout: Mapping[str, Any]
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+from pytest_accel.reports.units import label, percent, quantity
 
 
 def of_benchmark(result: Result) -> list[Figure]:
     """All that there is to draw of one benchmark."""
     reference = result.reference_runs or (result.history[-1].runs if result.history else ())
     found = [changes(result), step_times(result.runs, reference), *curves(result, reference), drift(result)]
-    return [figure for figure in found if figure is not None]
-
-
-def of_session(sources: Sequence[Results]) -> list[Figure]:
-    """All that there is to draw of a session, the first of ``sources``, and of what others published."""
-    found = [
-        throughput(sources),
-        _bars(sources, "Throughput for the price", "examples/s per USD/h", _for_money),
-        _bars(sources, "Time to the target", "hours", _hours),
-        _bars(sources, "Cost to the target", "USD", _cost),
-    ]
     return [figure for figure in found if figure is not None]
 
 
@@ -105,8 +77,8 @@ def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> 
         low, middle, high = statistics.quantiles(times_ms, n=4) if len(times_ms) > 1 else times_ms * 3
         traces.append({
             "type": "box", "role": role, "name": name, "y0": name, "orientation": "h",
-            "lowerfence": [_short(times_ms[0])], "q1": [_short(low)], "median": [_short(middle)],
-            "q3": [_short(high)], "upperfence": [_short(times_ms[-1])], "showlegend": False,
+            "lowerfence": [short(times_ms[0])], "q1": [short(low)], "median": [short(middle)],
+            "q3": [short(high)], "upperfence": [short(times_ms[-1])], "showlegend": False,
         })  # fmt: skip
         numbers = (times_ms[0], low, middle, high, times_ms[-1])
         rows.append((name, str(len(times_ms)), *(f"{number:.4g}" for number in numbers)))
@@ -162,7 +134,7 @@ def drift(result: Result) -> Figure | None:
     first = points[0][1]
     trace = {
         "type": "scatter", "mode": "lines+markers", "role": "baseline", "name": label(metric),
-        "x": list(range(len(points))), "y": [_short(value) for _, value in points],
+        "x": list(range(len(points))), "y": [short(value) for _, value in points],
     }  # fmt: skip
     ticks = {"tickmode": "array", "tickvals": trace["x"], "ticktext": [day for day, _ in points]}
     rows = [
@@ -177,86 +149,6 @@ def drift(result: Result) -> Figure | None:
         ("accepted", label(metric), "against the first"),
         rows,
     )
-
-
-def throughput(sources: Sequence[Results]) -> Figure | None:
-    """Examples / s by global batch, a line for each hardware, software, data and precision."""
-    lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for number, source in enumerate(sources):
-        for speed in source.speeds:
-            role = "now" if number == 0 else "published"
-            point = (speed.setting.global_batch, speed.throughput)
-            points = lines.setdefault((_named(speed.setting), role), [])
-            if point not in points:  # published ones stand there once for each price
-                points.append(point)
-    if not any(role == "now" for _, role in lines):
-        return None
-    traces = [
-        {"type": "scatter", "mode": "lines+markers", "role": role, "name": name,
-         "x": [batch for batch, _ in sorted(points)], "y": [_short(rate) for _, rate in sorted(points)]}
-        for (name, role), points in lines.items()
-    ]  # fmt: skip
-    rows = [
-        (name, str(batch), quantity("throughput", rate))
-        for (name, _), points in lines.items()
-        for batch, rate in sorted(points)
-    ]
-    return Figure(
-        "Throughput by global batch",
-        "Examples per second against the global batch, beside what others published.",
-        traces,
-        {"xaxis": {"title": {"text": "global batch"}, "type": "log"},
-         "yaxis": {"title": {"text": "examples/s"}, "rangemode": "tozero"}},
-        ("measured", "global batch", "throughput"),
-        rows,
-    )  # fmt: skip
-
-
-def _bars(sources: Sequence[Results], title: str, unit: str, values: Any) -> Figure | None:
-    bars = [
-        (name, "now" if number == 0 else "published", value)
-        for number, source in enumerate(sources)
-        for name, value in values(source)
-    ]
-    if not any(role == "now" for _, role, _ in bars):
-        return None
-    traces = [
-        {"type": "bar", "orientation": "h", "role": role, "name": role,
-         "y": [name for name, group, _ in bars if group == role],
-         "x": [_short(value) for _, group, value in bars if group == role]}
-        for role in ("now", "published")
-    ]  # fmt: skip
-    rows = [(name, f"{value:.4g}") for name, _, value in bars]
-    words = f"{title} in {unit}, beside what others published."
-    return Figure(title, words, traces, {"xaxis": {"title": {"text": unit}}}, ("measured", unit), rows)
-
-
-def _for_money(source: Results) -> Iterable[tuple[str, float]]:
-    for speed in source.speeds:
-        if speed.per_usd_per_hour is not None and speed.price is not None:
-            yield f"{_named(speed.setting)}, {speed.price.usd_per_hour:g} USD/h", speed.per_usd_per_hour
-
-
-def _hours(source: Results) -> Iterable[tuple[str, float]]:
-    seen = set()
-    for row in source.accuracies:
-        if row.time_to_target_s is not None:
-            name = f"{_named(row.setting)}, {row.target:.1%}"
-            if name not in seen:
-                seen.add(name)
-                yield name, row.time_to_target_s / 3600
-
-
-def _cost(source: Results) -> Iterable[tuple[str, float]]:
-    for row in source.accuracies:
-        if row.cost_to_target_usd is not None and row.price is not None:
-            name = f"{_named(row.setting)}, {row.target:.1%}, {row.price.usd_per_hour:g} USD/h"
-            yield name, row.cost_to_target_usd
-
-
-def _named(at: Setting) -> str:
-    facts = (at.hardware, at.software, at.workload, at.dataset, at.precision)
-    return one_line(", ".join(facts))
 
 
 def _band(runs: Sequence[Curve]) -> list[Trace]:
@@ -283,7 +175,7 @@ def _curve(run: Curve) -> Trace:
 
 
 def _percents(run: Curve) -> list[float]:
-    return [_short(100 * epoch.top1) for epoch in run.epochs]
+    return [short(100 * epoch.top1) for epoch in run.epochs]
 
 
 def _top1(run: Curve, number: int) -> str:
@@ -292,8 +184,3 @@ def _top1(run: Curve, number: int) -> str:
 
 def _day(entry: Accepted) -> str:
     return entry.time[:10]
-
-
-def _short(value: float) -> float:
-    """Four digits are more than a plot shows, and a page of a thousand benchmarks stays small."""
-    return float(f"{value:.4g}")

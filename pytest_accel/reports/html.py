@@ -13,8 +13,8 @@ from typing import Any
 from pytest_accel.compare import published, session_report
 from pytest_accel.compare.rows import Results
 from pytest_accel.records import Outcome, Result
-from pytest_accel.reports import figures
-from pytest_accel.reports.figures import Figure
+from pytest_accel.reports import figures, session_figures
+from pytest_accel.reports.figure import Figure
 from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.json_report import finite
 from pytest_accel.reports.sentences import Sentence, sentences
@@ -68,7 +68,7 @@ def text(
             for sentence in said
             if sentence.outcome is None
         ],
-        session=numbered(figures.of_session(sources)),
+        session=numbered(session_figures.of_session(sources)),
         benchmarks=[
             _benchmark(result, said, numbered(figures.of_benchmark(result))) for result in worst_first
         ],

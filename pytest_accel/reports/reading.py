@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pytest_accel.codec import CodecError, decode
@@ -53,6 +55,21 @@ class _Seen:
 class _Session:
     accelerator: Accelerator
     price: Price | None = None
+
+
+def load(path: Path, what: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises ValueError that names the file; ``what`` is what to give instead."""
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deeply. Give {what}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}. Give {what}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: top level: an object expected. Give {what}")
+    return data
 
 
 def report(data: Mapping[str, Any]) -> Report:

