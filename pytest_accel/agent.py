@@ -23,7 +23,7 @@ from pytest_accel.calls import Learned, Measured
 from pytest_accel.fixture import BACKEND, accel, accelerator
 from pytest_accel.learning import Learning
 from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.records import Accelerator, Curve, Plan, Steps, TrainingPlan
+from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan
 
 __all__ = ["accel", "accelerator"]
 
@@ -73,6 +73,7 @@ class Agent:
         self.test: str = orders["test"]
         self.options: dict[str, Any] = orders["options"]
         self.accelerator = codec.decode(Accelerator, orders["accelerator"])
+        self.hosts = None if orders["hosts"] is None else codec.decode(Hosts, orders["hosts"])
         self._spawned_at: float = orders["spawned_at"]
 
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
@@ -93,7 +94,7 @@ class Agent:
                     versions = provenance.of_framework(plan.workload.framework)
                     self._channel.send("compiled", facts=codec.encode(facts), provenance=versions)
                 case "prepare":
-                    prepared = measurement.prepare()
+                    prepared = measurement.prepare(settle=order["settle"])
                     versions = provenance.of_framework(plan.workload.framework)
                     if order["every_package"]:
                         versions = {**provenance.every_package(), **versions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from pytest_accel.records import (
     Accelerator,
     Curve,
     DataSource,
+    Hosts,
     Kind,
     Lowered,
     Plan,
@@ -86,6 +88,9 @@ class Backend(Protocol):
 
     @property
     def accelerator(self) -> Accelerator: ...
+
+    @property
+    def hosts(self) -> Hosts | None: ...
 
     def measure(self, item: pytest.Item, plan: Plan) -> Measured: ...
 
@@ -248,11 +253,17 @@ class Accel:
                 pytest.skip(f"reads data, and --accel-topology={topology} runs nothing")
             return framework.lower(spec, topology)
 
-        return self._backend.measure(self._item, Plan(spec, lambda: framework.build(spec, data), lower))
+        alone = None
+        if dataset is None and self._backend.hosts is not None:
+            alone = functools.partial(framework.build_alone, spec)
+        return self._backend.measure(
+            self._item, Plan(spec, lambda: framework.build(spec, data), lower, alone)
+        )
 
     def _started(self, name: str) -> Framework:
         framework = frameworks.load(name)
-        framework.start(self._kind, 1 if self._settings.topology else self._backend.accelerator.devices)
+        devices = 1 if self._settings.topology else self._backend.accelerator.devices
+        framework.start(self._kind, devices, self._backend.hosts)
         return framework
 
     @property

@@ -11,7 +11,7 @@ import os
 from multiprocessing.connection import Connection
 from typing import Any
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Checked first: both sides must speak the same version."""
 
 VARIABLE = "PYTEST_ACCEL_LINE"

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import options
+from pytest_accel import codec, options
+from pytest_accel.coordinator import Other
 from pytest_accel.fixture import uses_accel
-from pytest_accel.records import Result
+from pytest_accel.records import Outcome, Result, Verdict
 from pytest_accel.reports import progress
+from pytest_accel.samplers import InvalidRun
+from pytest_accel.samplers.following import Following
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.interleaved import Interleaved
 from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
@@ -47,34 +50,44 @@ class ItemsInChildren:
             vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
 
     def _run(self, item: pytest.Item) -> None:
+        if isinstance(self._session.coordinator, Other):
+            self._follow(item, self._session.coordinator)
+            return
         sampler, judged = self._sampled(item)
         try:
             result = judged()
         except TestEnded as ended:
+            self._session.coordinator.over(result=None, ended=ended.phase.report.longreprtext)
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
             return
         finally:
-            item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
-            if sampler.output:
-                item.add_report_section("call", "output of the child", sampler.output)
+            _keep(item, sampler)
         self._session.settle(item, result)
+
+    def _follow(self, item: pytest.Item, first: Other) -> None:
+        """Do as the first host says, and come to its result."""
+        following = Following(self._task(item), first)
+        try:
+            over = following.to_the_end()
+        except InvalidRun as lost:
+            result = Result(item.nodeid, Verdict(Outcome.INVALID, str(lost)))
+        else:
+            if over["result"] is None:
+                ended = next((phase for phase in following.reports if phase.raised), None)
+                if ended is not None and ended.report.when != "teardown":
+                    _raise(ended)
+                if ended is None:
+                    pytest.fail(f"on the first host the test ended by itself:\n{over['ended']}", pytrace=False)
+                return
+            result = codec.decode(Result, over["result"])
+        finally:
+            _keep(item, following)
+        self._session.keep(item, result)
 
     def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | Interleaved, Callable[[], Result]]:
         """Where runs of this test come from, and what draws them and comes to a result."""
-        task = Task(
-            item,
-            self._session.accelerator,
-            options=self._child_options,
-            timeout_s=self._session.settings_of(item).timeout,
-            watch=self._session.watch,
-            devices=self._session.settings_of(item).devices,
-            every_package=self._session.other is not None,
-            checkpoints=_cached(item.config, "accel-checkpoints"),
-            topology=self._session.topology,
-            programs=_cached(item.config, "accel-programs"),
-            progress=functools.partial(progress.shown, item.config),
-        )
+        task = self._task(item)
         if self._session.other is None:
             gate = self._session.gate(item)
             runs = FreshRuns(task, gate.size)
@@ -84,6 +97,24 @@ class ItemsInChildren:
             task, self._session.other, seconds=against.seconds, enough=against.enough, order=random.Random()
         )
         return pairs, functools.partial(against.result, pairs)
+
+    def _task(self, item: pytest.Item) -> Task:
+        alone = self._session.coordinator.hosts is None
+        return Task(
+            item,
+            self._session.accelerator,
+            options=self._child_options,
+            timeout_s=self._session.settings_of(item).timeout,
+            watch=self._session.watch,
+            devices=self._session.settings_of(item).devices,
+            every_package=self._session.other is not None,
+            # What one host has kept is of no use to training that goes on with all of them.
+            checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
+            topology=self._session.topology,
+            programs=_cached(item.config, "accel-programs"),
+            progress=functools.partial(progress.shown, item.config),
+            coordinator=self._session.coordinator,
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -104,6 +135,13 @@ class ItemsInChildren:
         elif call.when == "teardown":
             _show(phases.get("teardown"), report)
         return report
+
+
+def _keep(item: pytest.Item, sampler: FreshRuns | Interleaved | Following) -> None:
+    """The reports and the output of the last run, for the report of the test."""
+    item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
+    if sampler.output:
+        item.add_report_section("call", "output of the child", sampler.output)
 
 
 def _cached(config: pytest.Config, name: str) -> Path | None:

@@ -12,7 +12,7 @@ from pytest_accel.calls import Learned, Measured
 from pytest_accel.fixture import BACKEND, uses_accel
 from pytest_accel.gate import unmeasured
 from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.records import Accelerator, Curve, Observation, Plan, Result, Steps, TrainingPlan
+from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.samplers.in_process import InProcess, TrainingInProcess
 from pytest_accel.session import Session
 
@@ -25,6 +25,8 @@ def _clock(item: pytest.Item) -> Callable[[], float]:
 
 class ItemsInProcess:
     """A pytest plugin beside ``session``, and the backend of the fixtures in this process."""
+
+    hosts: Hosts | None = None
 
     def __init__(self, session: Session, config: pytest.Config) -> None:
         self._session = session

@@ -5,6 +5,8 @@ The clocks are kept apart, and the device is waited for once, at the end of a bl
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ SETTLED_BLOCKS = 3
 MOST_WARMUP_S = 20.0
 """Warm-up ends here even if step times have not settled."""
 
+ALONE_STEPS, ALONE_S = 5, 1.0
+"""So many steps, and for at least so long, a host trains its share without the others."""
+
 MOST_STEPS_PER_BLOCK = 2**20
 """A block that takes no time at this length is not work that a clock can see."""
 
@@ -40,22 +45,32 @@ class UnmeasurableStep(Exception):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What it took until the program was ready: seconds, and a first look at one settled step."""
+    """What it took until the program was ready: seconds, and a first look at one settled step.
+
+    ``alone_step_time_s`` is what a host takes for its share of a step without the others, where that can be
+    told; ``hosts_alone_s`` has that of every host.
+    """
 
     build_time_s: float
     compile_time_s: float
-    warmup_time_s: float
-    warmup_steps: int
-    step_time_s: float
+    warmup_time_s: float = 0.0
+    warmup_steps: int = 0
+    step_time_s: float = math.nan
+    alone_step_time_s: float | None = None
+    hosts_alone_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Block:
-    """One timed block: seconds for all its steps, the loss of its last step, peak memory so far."""
+    """One timed block: seconds for all its steps, the loss of its last step, peak memory so far.
+
+    ``hosts_time_s`` has the seconds of every host, where there are several.
+    """
 
     time_s: float
     loss: float | None
     peak_memory_bytes: int | None
+    hosts_time_s: tuple[float, ...] = ()
 
 
 class Measurement:
@@ -66,24 +81,19 @@ class Measurement:
         self._clock = clock
         self._program: Program | None = None
 
-    def prepare(self) -> Prepared:
-        """Build the program, compile it with its first step, and warm it up.
+    def prepare(self, *, settle: bool = True) -> Prepared:
+        """Build the program, compile it with its first step, and, to ``settle`` it, warm it up.
 
         Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
         """
+        alone_step_time_s = self._alone()
         start = self._clock()
         self._program = self.plan.build()
         built = self._clock()
         self.block(1)
         compiled = self._clock()
-        step_time_s, steps = self._warm_up()
-        return Prepared(
-            build_time_s=built - start,
-            compile_time_s=compiled - built,
-            warmup_time_s=self._clock() - compiled,
-            warmup_steps=steps,
-            step_time_s=step_time_s,
-        )
+        prepared = Prepared(built - start, compiled - built, alone_step_time_s=alone_step_time_s)
+        return settled(prepared, self.block, self._clock) if settle else prepared
 
     def block(self, steps: int) -> Block:
         """Time ``steps`` steps, waiting for the device once, after the last."""
@@ -96,22 +106,43 @@ class Measurement:
         loss = program.wait(program.step())
         return Block(self._clock() - start, loss, program.peak_memory_bytes())
 
-    def _warm_up(self) -> tuple[float, int]:
-        """The fastest step time seen, in seconds, and the number of steps that it took to settle."""
+    def _alone(self) -> float | None:
+        """What this host takes for its share of a step: the fastest of those that fit into a second or so."""
+        if self.plan.build_alone is None:
+            return None
+        self._program = self.plan.build_alone()
+        self.block(1)
         begin = self._clock()
-        steps_per_block, steps, unchanged = 1, 0, 0
-        fastest_s = float("inf")
-        while unchanged < SETTLED_BLOCKS and self._clock() - begin < MOST_WARMUP_S:
-            block_time_s = self.block(steps_per_block).time_s
-            steps += steps_per_block
-            step_time_s = block_time_s / steps_per_block
-            unchanged = unchanged + 1 if step_time_s >= fastest_s * (1 - SETTLED) else 0
-            fastest_s = min(fastest_s, step_time_s)
-            if block_time_s < WARMUP_BLOCK_S:
-                if steps_per_block >= MOST_STEPS_PER_BLOCK:
-                    raise UnmeasurableStep(
-                        f"{steps_per_block} steps took {block_time_s:g} s: there is no work to be timed"
-                    )
-                steps_per_block *= 2
-                unchanged = 0
-        return fastest_s, steps
+        times_s = [self.block(1).time_s for _ in range(ALONE_STEPS)]
+        while self._clock() - begin < ALONE_S:
+            times_s.append(self.block(1).time_s)
+        self._program = None  # its memory is needed for the step over all hosts
+        return min(times_s)
+
+
+def settled(
+    prepared: Prepared, block: Callable[[int], Block], clock: Callable[[], float] = time.perf_counter
+) -> Prepared:
+    """What is prepared, with warm-up by blocks of so many steps until their times have settled.
+
+    Raises what ``block`` raises, and UnmeasurableStep for a step that takes no time.
+    """
+    begin = clock()
+    steps_per_block, steps, unchanged = 1, 0, 0
+    fastest_s = float("inf")
+    while unchanged < SETTLED_BLOCKS and clock() - begin < MOST_WARMUP_S:
+        block_time_s = block(steps_per_block).time_s
+        steps += steps_per_block
+        step_time_s = block_time_s / steps_per_block
+        unchanged = unchanged + 1 if step_time_s >= fastest_s * (1 - SETTLED) else 0
+        fastest_s = min(fastest_s, step_time_s)
+        if block_time_s < WARMUP_BLOCK_S:
+            if steps_per_block >= MOST_STEPS_PER_BLOCK:
+                raise UnmeasurableStep(
+                    f"{steps_per_block} steps took {block_time_s:g} s: there is no work to be timed"
+                )
+            steps_per_block *= 2
+            unchanged = 0
+    return dataclasses.replace(
+        prepared, warmup_time_s=clock() - begin, warmup_steps=steps, step_time_s=fastest_s
+    )

@@ -42,6 +42,8 @@ def summary(workload: Workload, runs: Sequence[Steps]) -> dict[str, float]:
         "compile_time_s": statistics.median(run.compile_time_s for run in runs),
         "warmup_time_s": statistics.median(run.warmup_time_s for run in runs),
     }
+    if all(run.hosts_step_time_s for run in runs):
+        numbers |= of_hosts(runs)
     memory = [run.peak_memory_bytes for run in runs if run.peak_memory_bytes is not None]
     if memory:
         numbers["peak_memory_bytes"] = max(memory)
@@ -49,6 +51,14 @@ def summary(workload: Workload, runs: Sequence[Steps]) -> dict[str, float]:
     if losses:
         numbers["final_loss"] = losses[-1]
     return numbers
+
+
+def of_hosts(runs: Sequence[Steps]) -> dict[str, float]:
+    """The step time of the slowest host, and how much longer that is than the fastest's, as a share."""
+    slowest_s, fastest_s = (
+        statistics.geometric_mean(extreme(run.hosts_step_time_s) for run in runs) for extreme in (max, min)
+    )
+    return {"slowest_host_step_time_s": slowest_s, "host_spread": slowest_s / fastest_s - 1}
 
 
 def with_cost(numbers: Mapping[str, float | None], price: Price) -> dict[str, float | None]:

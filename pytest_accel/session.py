@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, metrics, price_book, scaling, settings, why
+from pytest_accel import codec, hardware, metrics, price_book, scaling, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
+from pytest_accel.meeting import NotMet
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
 from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
 from pytest_accel.reports.files import ReportError
@@ -23,6 +24,7 @@ from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
 from pytest_accel.stores.json_files import JsonStore
+from pytest_accel.together import coordinator, launched_as, over_hosts
 
 ALL_SKIPPED = (
     "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
@@ -47,18 +49,26 @@ class Session:
         try:
             self._price = _price(self._settings)
             written.check(self._reports)
-            self.accelerator = _accelerator(config, self._settings)
+            kind = settings.kind(config)
+            launch = None if config.getoption("collectonly") else launched_as(self._settings, kind)
+            here = _accelerator(config, self._settings)
+            self.accelerator = over_hosts(here, launch, self._settings.identity)
             self._store = JsonStore(
                 settings.baselines_folder(config, self._settings), self.accelerator.identity
             )
             self._alone = _store_of_one_device(config, self._settings, self.accelerator)
             self.other = _other_environment(config, self._settings)
-            if self.other is None:
-                self._store.check_readable()
-            if self._settings.recording:
-                self._store.check_writable()
-        except (hardware.AbsentAccelerator, StoreError, ReportError, ValueError) as error:
+            if launch is None or launch.index == 0:
+                self._check_store()
+            self.coordinator = coordinator(launch, self._settings, here, list(self._benchmarks))
+        except (hardware.AbsentAccelerator, StoreError, ReportError, NotMet, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
+
+    def _check_store(self) -> None:
+        if self.other is None:
+            self._store.check_readable()
+        if self._settings.recording:
+            self._store.check_writable()
 
     @property
     def topology(self) -> str | None:
@@ -88,6 +98,11 @@ class Session:
             result = self._scaled(result)
         if self._price is not None:
             result = _priced(result, self._price)
+        self.coordinator.over(result=codec.encode(result), ended=None)
+        self.keep(item, result)
+
+    def keep(self, item: pytest.Item, result: Result) -> None:
+        """The same with a result that the first of several hosts has come to."""
         self._results[item.nodeid] = result
         benchmark_bridge.export(item, result)
         item.user_properties += junit.properties(result)
@@ -135,7 +150,7 @@ class Session:
         outcomes = {result.verdict.outcome for result in self._results.values()}
         if outcomes == {Outcome.SKIPPED} and self._settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
-        if not session.config.getoption("collectonly"):
+        if self.coordinator.decides and not session.config.getoption("collectonly"):
             for complaint in self._unwritten():
                 self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
@@ -143,9 +158,14 @@ class Session:
         terminal.write(terminalreporter, list(self._results.values()))
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
+        if not self.coordinator.decides:
+            return
         results, strict = list(self._results.values()), self._settings.strict
         for line in github.error_commands(results, self._places, strict=strict):
             terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        self.coordinator.close()
 
     def _scaled(self, result: Result) -> Result:
         """With what a device contributes, and what one alone was accepted with on such hardware."""

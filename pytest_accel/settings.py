@@ -48,6 +48,7 @@ class Settings:
     record_missing: bool
     against: str | None
     topology: str | None
+    coordinator: str | None
     in_process: bool
     json: str | None
     html: str | None

@@ -52,8 +52,17 @@ class StepCase:
         return ()
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
-        """Nothing that the numbers do not say."""
-        return ()
+        """Which of several hosts is the slowest."""
+        steps = runs[-1].steps
+        if not steps.hosts_step_time_s:
+            return ()
+        by_time = sorted(range(len(steps.hosts_step_time_s)), key=steps.hosts_step_time_s.__getitem__)
+        slowest, fastest = by_time[-1], by_time[0]
+        slowest_s, fastest_s = (steps.hosts_step_time_s[index] for index in (slowest, fastest))
+        return (
+            f"host {slowest} of {len(by_time)} is the slowest: {slowest_s:.4g} s for its share of a step, "
+            f"{slowest_s / fastest_s - 1:+.1%} against host {fastest}",
+        )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """How far step time has come since the first accepted entry, where there is more than one."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from pytest_accel.records import DataSource, Kind, Lowered, Program, Training, Workload
+    from pytest_accel.records import DataSource, Hosts, Kind, Lowered, Program, Training, Workload
 
 NAMES = ("tensorflow", "jax")
 
@@ -24,8 +24,12 @@ _EXTRAS = {
 class Framework(Protocol):
     """What a framework can do. The functions run in a child process, ``start`` before all others."""
 
-    def start(self, kind: Kind, devices: int = 1) -> None:
-        """Make the accelerator ready; RuntimeError if the framework cannot work on so many of that kind."""
+    def start(self, kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
+        """Make the accelerator ready, of all ``hosts`` together if there are several.
+
+        ``devices`` are those of all of them. RuntimeError if the framework cannot work on so many of that
+        kind.
+        """
 
     def provenance(self) -> dict[str, str]:
         """Versions of the framework and of what it stands on, as far as known."""
@@ -37,6 +41,10 @@ class Framework(Protocol):
         Raises ValueError if it does not fit the framework or the devices, or for data that is not what it
         should be.
         """
+        ...
+
+    def build_alone(self, workload: Workload) -> Program:
+        """This host's share of a step on synthetic data, without the other hosts of ``start``."""
         ...
 
     def lower(self, workload: Workload, topology: str) -> Lowered:

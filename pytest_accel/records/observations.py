@@ -29,6 +29,9 @@ class Steps:
     the process to the measuring call, ``build_time_s`` to make model and data, ``compile_time_s`` for the
     first step, ``warmup_time_s`` until step times settled. ``peak_memory_bytes`` is that of the device, of
     the process on a CPU. ``losses`` holds one loss a block where the step gives one.
+
+    Of several hosts, times and memory are the largest of any. ``hosts_step_time_s`` then says how long each
+    host takes for its share of a step without the others, or for a step of its own.
     """
 
     step_times_s: tuple[float, ...]
@@ -40,6 +43,7 @@ class Steps:
     warmup_steps: int
     peak_memory_bytes: int | None = None
     losses: tuple[float, ...] = ()
+    hosts_step_time_s: tuple[float, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
 
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,6 +42,10 @@ _MARK = "PYTEST_ACCEL_RUN"
 """An environment variable that every process of a run inherits, and by which those left over are found."""
 
 
+def _nothing_else() -> None:
+    pass
+
+
 @contextlib.contextmanager
 def started(
     environment: Environment,
@@ -49,10 +53,12 @@ def started(
     variables: Mapping[str, str],
     folder: Path,
     timeout_s: float,
+    check: Callable[[], None] = _nothing_else,
 ) -> Iterator[Child]:
     """Start pytest with ``arguments`` in an environment and a folder; at the end nothing is left of it.
 
-    ``variables`` are added to those inherited. What the process writes goes to a temporary file. Raises
+    ``variables`` are added to those inherited. What the process writes goes to a temporary file. ``check`` is
+    called while the process is waited for, and raises InvalidRun if that is of no use any more. Raises
     InvalidRun if there is nothing to start.
     """
     mark = {_MARK: uuid.uuid4().hex}
@@ -75,7 +81,7 @@ def started(
         finally:
             os.close(their_incoming)
             os.close(their_outgoing)
-        child = Child(process, line, output, timeout_s)
+        child = Child(process, line, output, timeout_s, check)
         try:
             yield child
             line.close()
@@ -113,12 +119,18 @@ class Child:
     """A process at the other end of ``line``. ``doing`` says in messages what it is at."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], line: channel.Channel, output: IO[bytes], timeout_s: float
+        self,
+        process: subprocess.Popen[bytes],
+        line: channel.Channel,
+        output: IO[bytes],
+        timeout_s: float,
+        check: Callable[[], None],
     ) -> None:
         self._process = process
         self._line = line
         self._output = output
         self._timeout_s = timeout_s
+        self._check = check
         self._deadline = time.monotonic() + timeout_s
         self.doing = "starting"
 
@@ -207,6 +219,7 @@ class Child:
     def _await(self) -> None:
         """Wait for a message or the end of the line. Raises InvalidRun as ``receive`` does."""
         while not self._line.waiting(_GLANCE_S):
+            self._check()
             if time.monotonic() > self._deadline:
                 raise self._hung()
             if not self.alive and not self._line.waiting(0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -75,8 +76,15 @@ def steps_of(
         warmup_steps=prepared.warmup_steps,
         peak_memory_bytes=blocks[-1].peak_memory_bytes,
         losses=tuple(block.loss for block in blocks if block.loss is not None),
+        hosts_step_time_s=prepared.hosts_alone_s or _of_each_host(blocks, steps_per_block),
         conditions=hardware.merge(conditions),
     )
+
+
+def _of_each_host(blocks: Sequence[Block], steps_per_block: int) -> tuple[float, ...]:
+    """Its median step time. What steps wait for each other is in there, where they do."""
+    times_s = zip(*(block.hosts_time_s for block in blocks), strict=True)
+    return tuple(statistics.median(of_host) / steps_per_block for of_host in times_s)
 
 
 def _steps_per_block(step_time_s: float, size: Size) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_accel import codec
-from pytest_accel.measure import Block, Prepared
+from pytest_accel.measure import Block, Prepared, settled
 from pytest_accel.samplers.remote_test import RemoteTest
 
 
@@ -27,14 +27,19 @@ class RemoteSteps:
     def begin_to_prepare(self) -> None:
         """Let the child build, compile and warm up, without waiting for that."""
         self._test.send(
-            "prepare", doing="building, compiling or warming up", every_package=self._every_package
+            "prepare",
+            doing="building, compiling or warming up",
+            every_package=self._every_package,
+            settle=not self._test.on_several_hosts,
         )
 
     def prepared(self) -> Prepared:
         """What the preparation came to."""
         answer = self._test.until("prepared")
         self.provenance = answer["provenance"]
-        return codec.decode(Prepared, answer["prepared"])
+        prepared = codec.decode(Prepared, answer["prepared"])
+        # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
+        return settled(prepared, self.block) if self._test.on_several_hosts else prepared
 
     def block(self, steps: int) -> Block:
         self._test.send("block", doing="training steps", steps=steps)

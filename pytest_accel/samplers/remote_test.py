@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from pytest_accel import channel, codec
+from pytest_accel.coordinator import Coordinator
 from pytest_accel.records import Accelerator, Observation, Workload
 from pytest_accel.samplers import InvalidRun, Unmeasured, injection
+from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment
 
@@ -75,8 +77,10 @@ class RemoteTest:
         child: Child,
         environment: Environment,
         variables: Mapping[str, str],
+        coordinator: Coordinator,
     ) -> None:
         self._item = item
+        self._coordinator = coordinator
         self._child = child
         self._environment = environment
         self._variables = variables
@@ -87,6 +91,10 @@ class RemoteTest:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def on_several_hosts(self) -> bool:
+        return self._coordinator.hosts is not None
 
     def begin(self, accelerator: Accelerator, options: Mapping[str, Any]) -> None:
         """Let the child collect the test and run it up to its measuring call, without waiting for that."""
@@ -104,6 +112,7 @@ class RemoteTest:
             test=self._item.nodeid.partition("::")[2],
             accelerator=codec.encode(accelerator),
             options=dict(options),
+            hosts=codec.encode(self._coordinator.hosts),
             spawned_at=self._spawned_at,
         )
 
@@ -118,7 +127,8 @@ class RemoteTest:
         )
 
     def send(self, kind: str, *, doing: str, **fields: Any) -> None:
-        """Give an order."""
+        """Give an order, to the children of all hosts."""
+        self._coordinator.tell("order", order=kind, doing=doing, fields=fields)
         self._child.send(kind, doing=doing, **fields)
 
     def finish(self, observation: Observation) -> None:
@@ -132,7 +142,7 @@ class RemoteTest:
         if self._child.alive and not self._done:
             with contextlib.suppress(InvalidRun, TestEnded, Unmeasured):
                 self._child.send("stop", doing="running the rest of the test", reason=reason)
-                self.until("done")
+                self._next("done")
             self.reports = [
                 PhaseReport(phase.report, phase.raised and phase.report.when == "teardown")
                 for phase in self.reports
@@ -145,7 +155,11 @@ class RemoteTest:
                 raise TestEnded(phase)
 
     def until(self, kind: str) -> channel.Message:
-        """The next message of this kind; reports that come before it are kept."""
+        """The next message of this kind, from the children of all hosts; reports before it are kept."""
+        own = self._next(kind)
+        return merged([own, *self._coordinator.answers()])
+
+    def _next(self, kind: str) -> channel.Message:
         child = self._child
         while (message := child.receive())["kind"] != kind:
             match message["kind"]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_accel.coordinator import Coordinator, Solo
 from pytest_accel.records import Accelerator, Conditions, Epoch
 from pytest_accel.samplers import command
 from pytest_accel.samplers.child import started
@@ -33,7 +34,7 @@ class Task:
     ids that are our own. ``devices`` limits the accelerator to so many. ``every_package``: see RemoteSteps.
     Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended, and is shown by
     ``progress``, given a title and the epochs. For a ``topology`` the step is compiled only, and
-    ``programs`` is where to keep what the compiler said.
+    ``programs`` is where to keep what the compiler said. ``coordinator`` knows of the other hosts.
     """
 
     item: pytest.Item
@@ -47,6 +48,7 @@ class Task:
     topology: str | None = None
     programs: Path | None = None
     progress: Callable[[str, int], Progress] = _unseen
+    coordinator: Coordinator = field(default_factory=Solo)
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
         """What goes on now beside this session and these tests of it."""
@@ -62,5 +64,9 @@ class Task:
             else compile_only_variables(self.topology)
         )
         folder = self.item.config.invocation_params.dir
-        with started(environment, arguments, variables, folder, self.timeout_s) as child:
-            yield RemoteTest(self.item, child, environment, variables)
+        together = self.coordinator
+        with (
+            together.running(self.item.nodeid),
+            started(environment, arguments, variables, folder, self.timeout_s, together.check) as child,
+        ):
+            yield RemoteTest(self.item, child, environment, variables, together)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -16,7 +17,7 @@ from pytest_accel.frameworks.jax.devices import start
 from pytest_accel.frameworks.jax.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "lower", "lower_step", "provenance", "start", "train"]
+__all__ = ["build", "build_alone", "lower", "lower_step", "provenance", "start", "train"]
 
 WORKLOADS = ("resnet50",)
 
@@ -36,6 +37,15 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     if "dataset" in workload.parameters:
         return Program(real_data.step(workload, data, mesh), _wait, peak_memory_bytes)
     return Program(image_classification.synthetic_steps(workload, mesh), _wait, peak_memory_bytes)
+
+
+def build_alone(workload: Workload) -> Program:
+    """This host's share of a step on synthetic data, on the devices of this host."""
+    share = dataclasses.replace(
+        workload, examples_per_step=workload.examples_per_step // jax.process_count()
+    )
+    step = image_classification.synthetic_steps(share, devices.local_mesh())
+    return Program(step, _wait, lambda: None)
 
 
 def train(workload: Workload, seed: int, data: DataSource = None) -> Training:

@@ -19,9 +19,9 @@ Batch: TypeAlias = tuple[jax.Array, jax.Array]
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(datasets.Dataset):
-    """A dataset as NumPy arrays: ``train``, given the epoch, and ``evaluation`` give global batches.
+    """A dataset as NumPy arrays: ``train``, given the epoch, and ``evaluation`` give batches of this host.
 
-    These are split over the devices of ``mesh``.
+    These are split over the devices of ``mesh``, with those of the other hosts, if there are any.
     """
 
     mesh: Mesh
@@ -38,11 +38,18 @@ class Dataset(datasets.Dataset):
         """Sent without waiting, so that the host makes the next one ready while the devices are at work."""
         place = NamedSharding(self.mesh, SPLIT)
         for images, labels in batches:
-            yield jax.device_put(images, place), jax.device_put(labels.astype(np.int32), place)
+            yield _placed(images, place), _placed(labels.astype(np.int32), place)
 
 
 def in_memory(images: np.ndarray, labels: np.ndarray, batch: int, dtype: np.dtype) -> Iterator[HostBatch]:
-    """Batches of these examples in this order; they must fill them."""
-    for first in range(0, len(labels), batch):
-        part = slice(first, first + batch)
+    """This host's part of global batches of these examples in this order; they must fill them."""
+    share = batch // jax.process_count()
+    for first in range(jax.process_index() * share, len(labels), batch):
+        part = slice(first, first + share)
         yield images[part].astype(dtype), labels[part]
+
+
+def _placed(part: np.ndarray, place: NamedSharding) -> jax.Array:
+    if jax.process_count() == 1:
+        return jax.device_put(part, place)
+    return jax.make_array_from_process_local_data(place, part)

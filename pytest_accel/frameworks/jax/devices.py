@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
 from pytest_accel.frameworks.jax.training import DEVICES
-from pytest_accel.records import Kind
+from pytest_accel.records import Hosts, Kind
 
 _BUILDS = {Kind.CPU: "jax", Kind.GPU: "jax-gpu", Kind.TPU: "jax-tpu"}
 
 
-def start(kind: Kind, devices: int = 1) -> None:
+def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     """Make the accelerator ready, before anything else uses JAX. May be called again.
 
-    Raises RuntimeError if JAX cannot work on so many devices of that kind, with what it does see.
+    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if JAX cannot work on so many devices of that kind, with what it does see.
     """
     if kind is Kind.CPU:  # Else JAX would start a GPU or TPU as well where there is one, and hold it.
         jax.config.update("jax_platforms", "cpu")
         with contextlib.suppress(RuntimeError):  # It has started: what there is is looked at below.
-            jax.config.update("jax_num_cpu_devices", devices)
+            jax.config.update("jax_num_cpu_devices", devices // (hosts.count if hosts else 1))
+    if hosts is not None:
+        _join(hosts)
     try:
         found = jax.devices(kind.value)
     except RuntimeError as error:
@@ -37,12 +40,27 @@ def start(kind: Kind, devices: int = 1) -> None:
             "used: look at CUDA_VISIBLE_DEVICES, XLA_FLAGS and JAX_NUM_CPU_DEVICES, or use JAX only inside "
             "the test."
         )
-    jax.config.update("jax_default_device", found[0])
+    jax.config.update("jax_default_device", jax.local_devices(backend=kind.value)[0])
+
+
+@functools.cache  # Processes meet once.
+def _join(hosts: Hosts) -> None:
+    jax.distributed.initialize(
+        hosts.addresses[0],
+        hosts.count,
+        hosts.index,
+        cluster_detection_method="deactivate",  # which under Slurm would leave a process one device
+    )
 
 
 def mesh() -> Mesh:
-    """All devices of the kind in use, along one axis."""
+    """All devices of the kind in use, of all hosts, along one axis."""
     return Mesh(np.array(jax.devices(kind_in_use().value)), (DEVICES,))
+
+
+def local_mesh() -> Mesh:
+    """Those of this host."""
+    return Mesh(np.array(jax.local_devices(backend=kind_in_use().value)), (DEVICES,))
 
 
 def kind_in_use() -> Kind:

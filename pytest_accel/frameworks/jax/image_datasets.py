@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import jax
 from jax.sharding import Mesh
 
 from pytest_accel import frameworks
@@ -58,10 +59,11 @@ def _read_by_tensorflow(workload: Workload, seed: int, source: DataSource, mesh:
     tensorflow.start(Kind.CPU)
     image_datasets.make_reproducible(workload, seed)
     read = image_datasets.dataset(workload, seed, source)
+    part = jax.process_index(), jax.process_count()
     return Dataset(
         name=read.name,
-        train=lambda epoch: read.on_host(functools.partial(read.train, epoch)),
-        evaluation=lambda: read.on_host(read.evaluation),
+        train=lambda epoch: read.on_host(functools.partial(read.train, epoch), *part),
+        evaluation=lambda: read.on_host(read.evaluation, *part),
         train_examples=read.train_examples,
         evaluation_examples=read.evaluation_examples,
         steps_per_epoch=read.steps_per_epoch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 from typing import Any
@@ -14,7 +15,7 @@ from pytest_accel.frameworks.tensorflow.ahead_of_time import lower, lower_step
 from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strategy
 from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "lower", "lower_step", "provenance", "start", "train"]
+__all__ = ["build", "build_alone", "lower", "lower_step", "provenance", "start", "train"]
 
 WORKLOADS = ("resnet50",)
 
@@ -34,10 +35,20 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     return Program(compiled_step(workload), _wait, peak_memory_bytes)
 
 
-def compiled_step(workload: Workload) -> tf.types.experimental.PolymorphicFunction:
+def build_alone(workload: Workload) -> Program:
+    """This host's share of a step on synthetic data, on the devices of this host."""
+    here = devices.local_strategy()
+    hosts = strategy().num_replicas_in_sync // here.num_replicas_in_sync
+    share = dataclasses.replace(workload, examples_per_step=workload.examples_per_step // hosts)
+    return Program(compiled_step(share, here), _wait, lambda: None)
+
+
+def compiled_step(
+    workload: Workload, spread: tf.distribute.Strategy | None = None
+) -> tf.types.experimental.PolymorphicFunction:
     """One step over all replicas as one graph. It gives the mean loss over the global batch."""
     _check_known(workload)
-    spread = strategy()
+    spread = spread or strategy()
     replicas = spread.num_replicas_in_sync
     with spread.scope():
         trainer = image_classification.trainer(workload, replicas)

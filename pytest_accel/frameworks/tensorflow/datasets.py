@@ -39,9 +39,11 @@ class Dataset(datasets.Dataset):
         """Batches of ``train`` or ``evaluation`` on the devices. Raises what ``explain`` gives."""
         return self._explained(lambda: _on_devices(batches))
 
-    def on_host(self, batches: Callable[[Share], tf.data.Dataset]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The same as global batches of arrays, for another framework."""
-        return self._explained(lambda: batches(Share()).as_numpy_iterator())
+    def on_host(
+        self, batches: Callable[[Share], tf.data.Dataset], index: int, hosts: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same as arrays, for another framework: the part of host ``index`` of so many."""
+        return self._explained(lambda: batches(Share(hosts, index, hosts)).as_numpy_iterator())
 
     def _explained(self, batches: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         try:

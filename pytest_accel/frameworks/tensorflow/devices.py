@@ -9,13 +9,13 @@ import textwrap
 
 import tensorflow as tf
 
-from pytest_accel.records import Kind
+from pytest_accel.records import Hosts, Kind
 
 
-def start(kind: Kind, devices: int = 1) -> None:
+def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     """Make the accelerator ready, before anything else uses TensorFlow. May be called again.
 
-    Raises RuntimeError if TensorFlow cannot work on so many devices of that kind, with what it does see.
+    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if TensorFlow cannot work on so many devices of that kind, with what it does see.
     """
     if kind is Kind.TPU:
         tpu_strategy()
@@ -23,8 +23,10 @@ def start(kind: Kind, devices: int = 1) -> None:
         _use_gpus()
     else:
         _hide_gpus()
-        if devices > 1:
+        if hosts is None and devices > 1:
             _divide_cpu(devices)
+    if hosts is not None:
+        _over_hosts.join(hosts)
     found = strategy().num_replicas_in_sync
     if found != devices:
         raise RuntimeError(
@@ -43,10 +45,16 @@ def kind_in_use() -> Kind:
 
 def strategy() -> tf.distribute.Strategy:
     """How a step is spread over the devices: a replica on each TPU core, GPU, or logical device of a CPU."""
+    return _over_hosts.strategy or local_strategy()
+
+
+def local_strategy() -> tf.distribute.Strategy:
+    """The same over the devices of this host."""
     kind = kind_in_use()
     if kind is Kind.TPU:
         return tpu_strategy()
-    devices = tuple(device.name for device in tf.config.list_logical_devices(kind.upper()))
+    names = [device.name for device in tf.config.list_logical_devices(kind.upper())]
+    devices = tuple(name for name in names if _over_hosts.here in name)
     return _mirrored(devices) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
@@ -76,6 +84,31 @@ def tpu_strategy() -> tf.distribute.TPUStrategy:
             f"hold the TPU, or run with --accel=cpu. It says: {_first_line(error)}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+class _OverHosts:
+    """The strategy over several hosts, whose processes meet once. ``here`` is in the names of own devices."""
+
+    strategy: tf.distribute.MultiWorkerMirroredStrategy | None = None
+    here = ""
+
+    def join(self, hosts: Hosts) -> None:
+        if self.strategy is None:
+            self.strategy = _multi_worker(hosts)
+            self.here = f"/task:{hosts.index}/"
+
+
+_over_hosts = _OverHosts()
+
+
+def _multi_worker(hosts: Hosts) -> tf.distribute.MultiWorkerMirroredStrategy:
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(hosts.addresses)}),
+        task_type="worker",
+        task_id=hosts.index,
+        rpc_layer="grpc",
+    )
+    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
 @functools.cache  # Variables, data and steps have to come from one and the same.

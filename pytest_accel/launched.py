@@ -1,0 +1,142 @@
+"""How this session was launched: alone, or as one of several hosts, from the variables of the launcher.
+
+The launchers are those that people start training with: TensorFlow's ``TF_CONFIG``, JAX' own variables, Cloud
+TPU, and Slurm's ``srun``. A Kubernetes Job or JobSet sets JAX' variables in its manifest
+(docs/several-hosts.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+JAX_PORT = 8476
+"""Where processes of JAX meet on Cloud TPU and where people let them meet elsewhere."""
+
+SLURM_PORTS = (2**16 - 2**12, 2**12)
+"""The first of the ports that a Slurm job may get, by its number, and how many there are: as JAX chooses."""
+
+
+class BadLaunch(ValueError):
+    """Variables that contradict each other or say too little; the message names them."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """This is host ``index`` of ``count``. The first is called ``first``.
+
+    The processes of host i meet at ``port + i``, unless its entry in ``addresses`` says otherwise. ``by`` names
+    the launcher.
+    """
+
+    by: str
+    index: int
+    count: int
+    first: str
+    port: int
+    addresses: tuple[str, ...] = ()
+
+
+def launched(environment: Mapping[str, str]) -> Launched | None:
+    """As which of several hosts this session was started; None if it is alone.
+
+    Raises BadLaunch.
+    """
+    for told in (_tf_config, _jax, _cloud_tpu, _slurm):
+        found = told(environment)
+        if found is not None:
+            if not 0 <= found.index < found.count:
+                raise BadLaunch(
+                    f"{found.by} says that this is host {found.index} of {found.count}, which are counted "
+                    "from 0: correct it"
+                )
+            return found if found.count > 1 else None
+    return None
+
+
+def _tf_config(environment: Mapping[str, str]) -> Launched | None:
+    """``{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}``.
+
+    A chief comes before the workers.
+    """
+    text = environment.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        chief, workers = cluster.get("chief", []), cluster.get("worker", [])
+        addresses = tuple(str(address) for address in (*chief, *workers))
+        if not addresses:
+            return None
+        index = int(task["index"]) + (len(chief) if task["type"] == "worker" else 0)
+        known = task["type"] in ("chief", "worker")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadLaunch(
+            'TF_CONFIG is not as TensorFlow wants it, {"cluster": {"worker": ["HOST:PORT", ...]}, "task": '
+            f'{{"type": "worker", "index": 0}}}}: {error!r}'
+        ) from None
+    if not known:
+        raise BadLaunch(
+            f"TF_CONFIG makes this a {task['type']!r}: start the tests on the chief and the workers only"
+        )
+    first, port = host_and_port(addresses[0], "TF_CONFIG")
+    return Launched("TF_CONFIG", index, len(addresses), first, port, addresses)
+
+
+def _jax(environment: Mapping[str, str]) -> Launched | None:
+    """The index of a Kubernetes Job's pod serves where JAX_PROCESS_ID is not set."""
+    address = environment.get("JAX_COORDINATOR_ADDRESS")
+    if not address:
+        return None
+    count = _number(environment, "JAX_NUM_PROCESSES")
+    index = _number(environment, "JAX_PROCESS_ID", "JOB_COMPLETION_INDEX")
+    first, port = host_and_port(address, "JAX_COORDINATOR_ADDRESS")
+    return Launched("JAX_PROCESS_ID", index, count, first, port)
+
+
+def _cloud_tpu(environment: Mapping[str, str]) -> Launched | None:
+    """Variables of a TPU slice, as GKE and the TPU's own machines set them."""
+    names = [name.strip() for name in environment.get("TPU_WORKER_HOSTNAMES", "").split(",") if name.strip()]
+    if len(names) < 2:
+        return None
+    index = _number(environment, "TPU_WORKER_ID")
+    return Launched("TPU_WORKER_ID", index, len(names), names[0], JAX_PORT)
+
+
+def _slurm(environment: Mapping[str, str]) -> Launched | None:
+    """Inside of ``srun``. The script of ``sbatch`` also has SLURM_NTASKS, and runs once."""
+    if "SLURM_STEP_NODELIST" not in environment or "SLURM_STEP_NUM_TASKS" not in environment:
+        return None
+    count, index = _number(environment, "SLURM_STEP_NUM_TASKS"), _number(environment, "SLURM_PROCID")
+    base, number = SLURM_PORTS
+    port = base + _number(environment, "SLURM_JOB_ID") % (number - count)
+    return Launched("SLURM_PROCID", index, count, first_node(environment["SLURM_STEP_NODELIST"]), port)
+
+
+def first_node(nodes: str) -> str:
+    """Of a list as Slurm writes it, such as ``gpu[07-09,12],cpu1``."""
+    name, bracket, numbers = nodes.partition(",")[0].partition("[")
+    if not bracket:
+        return name
+    return name + numbers.partition("]")[0].partition("-")[0]
+
+
+def host_and_port(address: str, source: str) -> tuple[str, int]:
+    """Of HOST:PORT, with brackets around an IPv6 host. Raises BadLaunch that names the ``source``."""
+    host, colon, port = address.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and colon and port.isascii() and port.isdecimal() and 1 < int(port) < 2**16):
+        raise BadLaunch(f"{source}={address}: give HOST:PORT, such as host0:{JAX_PORT}")
+    return host, int(port)
+
+
+def _number(environment: Mapping[str, str], *names: str) -> int:
+    """The first of these variables that is set."""
+    name, text = next(((name, environment[name]) for name in names if name in environment), (names[0], ""))
+    if not (text.isascii() and text.isdecimal()):
+        raise BadLaunch(
+            f"{name} is {text!r}: set it to a whole number" if text else f"{' or '.join(names)} is not set"
+        )
+    return int(text)

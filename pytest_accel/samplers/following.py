@@ -1,0 +1,83 @@
+"""What a host other than the first does with a benchmark: as the first says, in a child of its own."""
+
+from __future__ import annotations
+
+from pytest_accel.coordinator import Abandoned, HostLost, Message, Other
+from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest, TestEnded
+from pytest_accel.samplers.task import Task
+
+ANSWERS = {
+    "prepare": "prepared",
+    "block": "block",
+    "begin": "begun",
+    "epoch": "epoch",
+    "finish": "done",
+    "stop": "done",
+}
+"""What the child answers to an order."""
+
+
+class Following:
+    """Follows the first host through all runs of ``task``. ``reports`` are those of the last run here."""
+
+    def __init__(self, task: Task, coordinator: Other) -> None:
+        self._task = task
+        self._first = coordinator
+        self.reports: list[PhaseReport] = []
+        self.output = ""
+
+    def to_the_end(self) -> Message:
+        """What the first host says when it is done with the benchmark. Raises HostLost."""
+        while True:
+            message = self._first.next()
+            match message["kind"]:
+                case "begin":
+                    self._run(message["test"])
+                case "over":
+                    return message
+                case _:
+                    pass  # orders for a run that has failed here already
+
+    def _run(self, test: str) -> None:
+        self.reports, self.output = [], ""
+        try:
+            if test != self._task.item.nodeid:
+                raise InvalidRun(f"this host is at {self._task.item.nodeid}, and the first at {test}")
+            with self._task.started() as remote:
+                try:
+                    self._obey(remote)
+                finally:
+                    self.reports = remote.reports
+        except HostLost:
+            raise
+        except Abandoned:
+            pass  # the first host says why at the end
+        except InvalidRun as invalid:
+            self._failed(str(invalid), invalid.output)
+        except Unmeasured as unmeasured:
+            self._failed(str(unmeasured))
+        except TestEnded as ended:
+            report = ended.phase.report
+            self._failed(f"the test {report.outcome} in {report.when}", report.longreprtext)
+        self._first.say("closed")
+
+    def _obey(self, remote: RemoteTest) -> None:
+        remote.begin(self._task.accelerator, self._task.options)
+        self._first.say("answer", answer=remote.until("plan"))
+        while True:
+            message = self._first.next()
+            if message["kind"] != "order":
+                raise Abandoned("the first host gave this run up")
+            order = message["order"]
+            remote.send(order, doing=message["doing"], **message["fields"])
+            answer = remote.until(ANSWERS[order])
+            if ANSWERS[order] == "done":
+                remote.check_reports()
+            self._first.say("answer", answer=answer)
+            if ANSWERS[order] == "done":
+                return
+
+    def _failed(self, reason: str, output: str = "") -> None:
+        self.output = output
+        self._first.say("failed", reason=reason, output=output)

@@ -1,0 +1,79 @@
+"""Whether a session works with those of other hosts: how it was launched, on what hardware, with whom."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from pytest_accel import meeting
+from pytest_accel.coordinator import First, Other, Solo
+from pytest_accel.hardware.identity import slug
+from pytest_accel.launched import BadLaunch, Launched, host_and_port, launched
+from pytest_accel.records import Accelerator, Kind
+from pytest_accel.settings import Settings
+
+
+def launched_as(settings: Settings, kind: Kind) -> Launched | None:
+    """As which of several hosts this session was launched; None if it is alone. Raises ValueError."""
+    if settings.topology is not None:
+        return None  # the compiler works alone, wherever that is
+    if kind is Kind.TPU and settings.framework == "tensorflow":
+        return None  # TensorFlow reaches all hosts of a slice from one of them
+    found = launched(os.environ)
+    if found is None:
+        if settings.coordinator is not None:
+            raise BadLaunch(
+                f"--accel-coordinator={settings.coordinator} is for several hosts, and no launcher says which "
+                "of them this is: set TF_CONFIG, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
+                "JAX_PROCESS_ID, or start with srun"
+            )
+        return None
+    alone = "--accel-against" if settings.against is not None else "--accel-in-process"
+    if settings.against is not None or settings.in_process:
+        raise BadLaunch(
+            f"{alone} works on one host, and {found.by} says that this is host {found.index} of "
+            f"{found.count}: drop {alone}, or unset {found.by}"
+        )
+    return found
+
+
+def over_hosts(here: Accelerator, launch: Launched | None, identity: str | None) -> Accelerator:
+    """The hardware of all hosts, each of which has what is ``here``; a TPU's is that of its slice already."""
+    if launch is None or here.kind is Kind.TPU:
+        return here
+    return dataclasses.replace(
+        here,
+        identity=identity or slug(f"{here.identity} {launch.count} hosts"),
+        devices=here.devices * launch.count,
+        hosts=launch.count,
+    )
+
+
+def coordinator(
+    launch: Launched | None, settings: Settings, here: Accelerator, tests: Sequence[str]
+) -> Solo | First | Other:
+    """Meet the other hosts, if there are any. Raises ValueError and NotMet.
+
+    ``tests`` are the ids of the selected benchmarks in their order.
+    """
+    if launch is None:
+        return Solo()
+    address = (launch.first, launch.port - 1)
+    if settings.coordinator is not None:
+        address = host_and_port(settings.coordinator, "--accel-coordinator")
+    facts = {
+        "pytest-accel": _version(),
+        "hosts": launch.count,
+        "--accel": str(here.kind),
+        "hardware": f"{here.devices} x {here.model}",
+        "--accel-framework": settings.framework,
+        "tests": list(tests),
+    }
+    return meeting.met(launch, facts, address, min(meeting.MEETING_S, settings.timeout))
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    return metadata.version("pytest-accel")
