@@ -1,7 +1,7 @@
 """Several hosts agree: the first decides and tells the others, who do the same at the same time.
 
-Each host has a pytest session. The first session's orders to its child process go to all hosts, where a session
-hands them to its own child; what the children answer comes back to the first. A host that is gone, or whose
+Each host has a pytest session. The first session's orders to its child process go to all hosts, where a
+session hands them to its own child; what the children answer comes back to the first. A host that is gone, or whose
 test failed, is noticed while waiting for anything, so that nobody waits in a collective for what cannot come:
 whoever waits ends its child.
 """
@@ -25,6 +25,9 @@ SILENCE_S = 20.0
 
 GLANCE_S = 0.2
 """How often to look who is gone, while waiting for what one of them says."""
+
+GRACE_S = 10.0
+"""A test that ends early on one host, such as by a skip, may do so later on others."""
 
 Message = channel.Message
 
@@ -87,7 +90,7 @@ class Line:
                 message = self._connection.receive()
                 self._heard_at = time.monotonic()
                 if message["kind"] != "alive":
-                    self._said.append(message)
+                    self._said.append({**message, "at": time.monotonic()})
         except (channel.Closed, channel.Garbled):
             self._closed = True
 
@@ -161,7 +164,9 @@ class First:
     def check(self) -> None:
         for line in self._lines:
             message = line.peek()
-            if message is not None:
+            ended = message is not None and message["kind"] == "ended"
+            # The test may be about to end in the same way here, which then is no failure.
+            if message is not None and not (ended and time.monotonic() < message["at"] + GRACE_S):
                 _raise_if_failed(line, message)
 
     @contextlib.contextmanager
@@ -260,7 +265,7 @@ class Other:
 
 
 def _raise_if_failed(line: Line, message: Message) -> None:
-    if message["kind"] == "failed":
+    if message["kind"] in ("failed", "ended"):
         raise InvalidRun(f"on {line.name}: {message['reason']}", message["output"])
 
 

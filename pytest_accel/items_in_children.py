@@ -78,7 +78,9 @@ class ItemsInChildren:
                 if ended is not None and ended.report.when != "teardown":
                     _raise(ended)
                 if ended is None:
-                    pytest.fail(f"on the first host the test ended by itself:\n{over['ended']}", pytrace=False)
+                    pytest.fail(
+                        f"on the first host the test ended by itself:\n{over['ended']}", pytrace=False
+                    )
                 return
             result = codec.decode(Result, over["result"])
         finally:

@@ -10,7 +10,8 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_accel import channel
@@ -42,45 +43,78 @@ def met(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -
 
 
 def _first(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> First:
-    lines: dict[int, tuple[channel.Channel, str]] = {}
-    hosts: dict[int, str] = {0: here.first}
-    refusal: str | None = None
-    deadline = time.monotonic() + wait_s
-    with _listening(address) as listener:
-        while len(lines) < here.count - 1:
-            listener.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                connection, (peer, *_) = listener.accept()
-            except TimeoutError:
-                missing = ", ".join(str(i) for i in range(1, here.count) if i not in lines)
-                refusal = (
+    callers: dict[int, _Caller] = {}
+    try:
+        with _listening(address) as listener:
+            for caller in _callers(listener, time.monotonic() + wait_s):
+                _check_index(caller, callers, here)
+                callers[caller.index] = caller
+                if len(callers) == here.count - 1:
+                    break
+            else:
+                missing = ", ".join(str(index) for index in range(1, here.count) if index not in callers)
+                raise NotMet(
                     f"host {missing} of {here.count} (counted from 0) did not come within {wait_s:g} s: "
                     f"start the same command on every host; the first listens at {_shown(address)}"
                 )
-                break
-            line = _line(connection)
-            hello = _greeting(line, deadline)
-            if hello is None:
-                line.close()  # a port scanner, a health check
-                continue
-            index, name = hello["index"], f"host {hello['index']} ({hello['name']})"
-            if index in lines or not 0 < index < here.count:
-                refusal = f"{name} came where another is host {index} already: give each its own number"
-                lines[-1] = (line, name)
-                break
-            lines[index], hosts[index] = (line, name), str(peer)
-            refusal = refusal or _difference(facts, hello["facts"], name)
-    if refusal is not None:
-        for line, _ in lines.values():
-            with contextlib.suppress(channel.Closed):
-                line.send("refused", reason=refusal)
-            line.close()
-        raise NotMet(refusal)
-    addresses = here.addresses or tuple(_address(hosts[i], here.port + i) for i in range(here.count))
-    for line, _ in lines.values():
+        for index in sorted(callers):
+            _check_same(facts, callers[index])
+    except NotMet as problem:
+        for caller in callers.values():
+            caller.say("refused", reason=str(problem))
+            caller.line.close()
+        raise
+    seen = [here.first, *(callers[index].address for index in sorted(callers))]
+    addresses = here.addresses or tuple(_shown((host, here.port + index)) for index, host in enumerate(seen))
+    for caller in callers.values():
+        caller.say("welcome", addresses=list(addresses))
+    return First(
+        Hosts(0, addresses), [Line(callers[index].line, callers[index].name) for index in sorted(callers)]
+    )
+
+
+@dataclass(frozen=True)
+class _Caller:
+    """A host that called the first."""
+
+    index: int
+    name: str
+    address: str
+    facts: Facts
+    line: channel.Channel
+
+    def say(self, kind: str, **fields: Any) -> None:
         with contextlib.suppress(channel.Closed):  # who is gone is noticed at the first benchmark
-            line.send("welcome", addresses=list(addresses))
-    return First(Hosts(0, addresses), [Line(*lines[index]) for index in sorted(lines)])
+            self.line.send(kind, **fields)
+
+
+def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
+    """Who calls until then and is one of us."""
+    while (left_s := deadline - time.monotonic()) > 0:
+        listener.settimeout(left_s)
+        try:
+            connection, (address, *_) = listener.accept()
+        except TimeoutError:
+            return
+        line = _line(connection)
+        hello = _greeting(line, deadline)
+        if hello is None:
+            line.close()  # a port scanner, a health check
+            continue
+        index = hello["index"]
+        yield _Caller(index, f"host {index} ({hello['name']})", str(address), hello["facts"], line)
+
+
+def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: Launched) -> None:
+    if caller.index not in callers and 0 < caller.index < here.count:
+        return
+    problem = (
+        f"{caller.name} came, and another has that number: give each of the {here.count} hosts its own, from "
+        f"0 ({here.by})"
+    )
+    caller.say("refused", reason=problem)
+    caller.line.close()
+    raise NotMet(problem)
 
 
 def _other(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> Other:
@@ -104,23 +138,22 @@ def _other(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float
     return Other(hosts, Line(line, f"the first host ({here.first})"))
 
 
-def _difference(ours: Facts, theirs: Facts, name: str) -> str | None:
-    """In what another host is about to do something else, None if in nothing."""
+def _check_same(ours: Facts, caller: _Caller) -> None:
+    """Raises NotMet for a host that is about to do something else."""
     for fact, here in ours.items():
-        there = theirs.get(fact)
-        if there == here:
-            continue
-        if fact != "tests":
-            return f"{name} has {fact} {there}, and the first host {here}: let all hosts have the same"
-        only_there, only_here = _only(there, here), _only(here, there)
-        parts = [f"only there: {only_there}"] * bool(only_there) + [f"only on the first: {only_here}"] * bool(
-            only_here
+        there = caller.facts.get(fact)
+        if fact != "tests" and there != here:
+            raise NotMet(
+                f"{caller.name} has {fact} {there}, and the first host {here}: let all hosts have the same"
+            )
+    here, there = list(ours["tests"]), list(caller.facts.get("tests", ()))
+    if here != there:
+        only = {"only there": _only(there, here), "only on the first": _only(here, there)}
+        how = "; ".join(f"{where}: {tests}" for where, tests in only.items() if tests) or "in another order"
+        raise NotMet(
+            f"{caller.name} selected other benchmarks than the first host ({how}): start the same command, "
+            "in the same version of the project, on every host"
         )
-        return (
-            f"{name} selected other benchmarks than the first host ({'; '.join(parts) or 'another order'}): "
-            "start the same command, in the same version of the project, on every host"
-        )
-    return None
 
 
 def _only(these: Sequence[str], those: Sequence[str]) -> str:
@@ -176,11 +209,6 @@ def _greeting(line: channel.Channel, deadline: float) -> dict[str, Any] | None:
     return hello if ours and isinstance(hello.get("facts"), dict) else None
 
 
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _shown(address: tuple[str, int]) -> str:
-    return _address(*address)
-
-
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -142,8 +142,8 @@ OPTIONS = (
     Option("topology", "compile only, for a TPU type that need not be here: v2-8, v3-8, v4-8, v5litepod-4, "
            "v5p-8, v6e-4 or a larger slice; with --accel=tpu",
            _text, None, "NAME"),
-    Option("coordinator", "several hosts: where the first listens for the others (default: the port before the "
-           "one at which the launcher lets the framework meet)",
+    Option("coordinator", "several hosts: where the first listens for the others (default: the port before "
+           "that at which the launcher lets the framework meet)",
            _text, None, "HOST:PORT"),
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),

@@ -24,8 +24,8 @@ def launched_as(settings: Settings, kind: Kind) -> Launched | None:
     if found is None:
         if settings.coordinator is not None:
             raise BadLaunch(
-                f"--accel-coordinator={settings.coordinator} is for several hosts, and no launcher says which "
-                "of them this is: set TF_CONFIG, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
+                f"--accel-coordinator={settings.coordinator} is for several hosts, and no launcher says "
+                "which of them this is: set TF_CONFIG, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
                 "JAX_PROCESS_ID, or start with srun"
             )
         return None

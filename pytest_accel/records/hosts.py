@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hosts:
-    """``addresses`` are those at which the frameworks' processes meet, HOST:PORT each, the first host's first.
-
-    ``index`` is that of this host.
+    """``addresses``, HOST:PORT each, are where the frameworks' processes meet; ``index`` is this host's.
     """
 
     index: int

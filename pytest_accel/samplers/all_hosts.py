@@ -1,4 +1,4 @@
-"""What the children of all hosts answer, as one answer: synchronous training is as fast as its slowest host."""
+"""What the children of all hosts answer, as one: synchronous training is as fast as its slowest host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def merged(answers: Sequence[Message]) -> Message:
     first = answers[0]
     for index, answer in enumerate(answers):
         if answer["kind"] != first["kind"]:
-            raise InvalidRun(f"host {index} is at {answer['kind']!r}, and the first host at {first['kind']!r}")
+            raise InvalidRun(f"host {index} is at {answer['kind']!r}, the first at {first['kind']!r}")
     return {**first, **_MERGED[first["kind"]](answers)}
 
 

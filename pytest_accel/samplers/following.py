@@ -54,12 +54,16 @@ class Following:
         except Abandoned:
             pass  # the first host says why at the end
         except InvalidRun as invalid:
+            self.output = invalid.output
             self._failed(str(invalid), invalid.output)
         except Unmeasured as unmeasured:
-            self._failed(str(unmeasured))
+            self._failed(str(unmeasured), kind="ended")
         except TestEnded as ended:
             report = ended.phase.report
-            self._failed(f"the test {report.outcome} in {report.when}", report.longreprtext)
+            said = report.longreprtext.strip().rpartition("\n")[2]
+            self._failed(
+                f"the test {report.outcome} in {report.when}: {said}", report.longreprtext, kind="ended"
+            )
         self._first.say("closed")
 
     def _obey(self, remote: RemoteTest) -> None:
@@ -78,6 +82,5 @@ class Following:
             if ANSWERS[order] == "done":
                 return
 
-    def _failed(self, reason: str, output: str = "") -> None:
-        self.output = output
-        self._first.say("failed", reason=reason, output=output)
+    def _failed(self, reason: str, output: str = "", *, kind: str = "failed") -> None:
+        self._first.say(kind, reason=reason, output=output)

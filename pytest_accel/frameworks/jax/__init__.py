@@ -41,9 +41,7 @@ def build(workload: Workload, data: DataSource = None) -> Program:
 
 def build_alone(workload: Workload) -> Program:
     """This host's share of a step on synthetic data, on the devices of this host."""
-    share = dataclasses.replace(
-        workload, examples_per_step=workload.examples_per_step // jax.process_count()
-    )
+    share = dataclasses.replace(workload, examples_per_step=workload.examples_per_step // jax.process_count())
     step = image_classification.synthetic_steps(share, devices.local_mesh())
     return Program(step, _wait, lambda: None)
 
