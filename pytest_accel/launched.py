@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-JAX_PORT = 8476
-"""Where processes of JAX meet on Cloud TPU and where people let them meet elsewhere."""
+TPU_PORT = 8482
+"""Where processes of JAX meet on a TPU slice, by JAX' own choice."""
 
 SLURM_PORTS = (2**16 - 2**12, 2**12)
 """The first of the ports that a Slurm job may get, by its number, and how many there are: as JAX chooses."""
@@ -102,7 +102,7 @@ def _cloud_tpu(environment: Mapping[str, str]) -> Launched | None:
     if len(names) < 2:
         return None
     index = _number(environment, "TPU_WORKER_ID")
-    return Launched("TPU_WORKER_ID", index, len(names), names[0], JAX_PORT)
+    return Launched("TPU_WORKER_ID", index, len(names), names[0], TPU_PORT)
 
 
 def _slurm(environment: Mapping[str, str]) -> Launched | None:
@@ -128,7 +128,7 @@ def host_and_port(address: str, source: str) -> tuple[str, int]:
     host, colon, port = address.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and colon and port.isascii() and port.isdecimal() and 1 < int(port) < 2**16):
-        raise BadLaunch(f"{source}={address}: give HOST:PORT, such as host0:{JAX_PORT}")
+        raise BadLaunch(f"{source}={address}: give HOST:PORT, such as host0:8476")
     return host, int(port)
 
 

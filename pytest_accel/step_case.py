@@ -61,7 +61,7 @@ class StepCase:
         slowest_s, fastest_s = (steps.hosts_step_time_s[index] for index in (slowest, fastest))
         return (
             f"host {slowest} of {len(by_time)} is the slowest: {slowest_s:.4g} s for its share of a step, "
-            f"{slowest_s / fastest_s - 1:+.1%} against host {fastest}",
+            f"{100 * (slowest_s / fastest_s - 1):+.1f} % against host {fastest}",
         )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:

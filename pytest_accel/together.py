@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pytest_accel import meeting
 from pytest_accel.coordinator import First, Other, Solo
+from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
 from pytest_accel.launched import BadLaunch, Launched, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
@@ -20,7 +21,8 @@ def launched_as(settings: Settings, kind: Kind) -> Launched | None:
         return None  # the compiler works alone, wherever that is
     if kind is Kind.TPU and settings.framework == "tensorflow":
         return None  # TensorFlow reaches all hosts of a slice from one of them
-    found = launched(os.environ)
+    told = {**(tpu_metadata.worker() if kind is Kind.TPU else {}), **os.environ}
+    found = launched(told)
     if found is None:
         if settings.coordinator is not None:
             raise BadLaunch(
@@ -40,7 +42,7 @@ def launched_as(settings: Settings, kind: Kind) -> Launched | None:
 
 def over_hosts(here: Accelerator, launch: Launched | None, identity: str | None) -> Accelerator:
     """The hardware of all hosts, each of which has what is ``here``; a TPU's is that of its slice already."""
-    if launch is None or here.kind is Kind.TPU:
+    if launch is None or here.hosts == launch.count:
         return here
     return dataclasses.replace(
         here,

@@ -25,6 +25,11 @@ def present() -> bool:
     """Whether this machine has a TPU's device nodes, or TPU_NAME names one."""
     if os.environ.get("TPU_NAME"):
         return True
+    return local()
+
+
+def local() -> bool:
+    """Whether the TPU's chips are in this machine."""
     # A digit must follow: /dev/accel/ is the folder of other vendors' accelerators.
     if any(DEV.glob("accel[0-9]*")):
         return True

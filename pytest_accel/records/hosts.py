@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hosts:
-    """``addresses``, HOST:PORT each, are where the frameworks' processes meet; ``index`` is this host's.
-    """
+    """``addresses``, HOST:PORT each, are where the frameworks' processes meet; ``index`` is this host's."""
 
     index: int
     addresses: tuple[str, ...]

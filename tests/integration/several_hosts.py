@@ -64,7 +64,9 @@ class SeveralHosts:
         return session
 
     def variables(self, index: int, launcher: str = "jax") -> dict[str, str]:
-        """What the launcher tells a host."""
+        """What the launcher tells a host; "none" is no launcher."""
+        if launcher == "none":
+            return {}
         if launcher == "tensorflow":
             workers = [f"127.0.0.1:{self.port + one}" for one in range(self.count)]
             config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
