@@ -1,9 +1,9 @@
 """Several hosts agree: the first decides and tells the others, who do the same at the same time.
 
 Each host has a pytest session. The first session's orders to its child process go to all hosts, where a
-session hands them to its own child; what the children answer comes back to the first. A host that is gone, or whose
-test failed, is noticed while waiting for anything, so that nobody waits in a collective for what cannot come:
-whoever waits ends its child.
+session hands them to its own child; what the children answer comes back to the first. A host that is gone,
+or whose test failed, is noticed while waiting for anything, so that nobody waits in a collective for what
+cannot come: whoever waits ends its child.
 """
 
 from __future__ import annotations

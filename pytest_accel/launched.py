@@ -26,8 +26,8 @@ class BadLaunch(ValueError):
 class Launched:
     """This is host ``index`` of ``count``. The first is called ``first``.
 
-    The process of host i listens at ``port + i``, unless ``addresses`` says otherwise. ``by`` names the variable
-    that numbers the hosts.
+    The process of host i listens at ``port + i``, unless ``addresses`` says otherwise. ``by`` names the
+    variable that numbers the hosts.
     """
 
     by: str
