@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from pytest_accel import channel, codec, compiling, options, provenance
-from pytest_accel.calls import Learned, Measured
 from pytest_accel.fixture import BACKEND, accel, accelerator
 from pytest_accel.learning import Learning
 from pytest_accel.measure import CLOCK, Measurement
+from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan
 
 __all__ = ["accel", "accelerator"]

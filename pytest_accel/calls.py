@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import pytest
 
-from pytest_accel import curve_metrics, frameworks, metrics, settings, user_step, workloads
+from pytest_accel import frameworks, settings, user_step, workloads
 from pytest_accel.frameworks import Framework, values
+from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import (
     Accelerator,
-    Curve,
     DataSource,
     Hosts,
     Kind,
     Lowered,
     Plan,
-    Steps,
     TrainingPlan,
     Workload,
 )
@@ -37,50 +35,6 @@ MOST_EXAMPLES_PER_STEP = 10**15
 
 MOST_SEEDS = 1000
 """Each is a whole training."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a measuring call returns: the numbers of this run, for the test's own assertions.
-
-    ``throughput`` is in examples / s, ``loss`` that of the last step where there is one.
-    """
-
-    throughput: float
-    step_time_s: float
-    loss: float | None
-    metrics: Mapping[str, float]
-
-    @classmethod
-    def of(cls, workload: Workload, steps: Steps) -> Measured:
-        """The numbers of one run of this workload."""
-        numbers = metrics.summary(workload, [steps])
-        return cls(numbers["throughput"], numbers["step_time_s"], numbers.get("final_loss"), numbers)
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What a convergence call returns: the numbers of this seed, for the test's own assertions.
-
-    ``epochs_to_target`` is None where the target was not reached.
-    """
-
-    best_top1: float
-    final_top1: float
-    epochs_to_target: int | None
-    curve: Curve
-    metrics: Mapping[str, float]
-
-    @classmethod
-    def of(cls, curve: Curve, target: float) -> Learned:
-        """The numbers of one curve."""
-        return cls(
-            curve_metrics.best_top1(curve),
-            curve_metrics.final_top1(curve),
-            curve_metrics.epochs_to_target(curve, target),
-            curve,
-            curve_metrics.summary([curve], target),
-        )
 
 
 class Backend(Protocol):

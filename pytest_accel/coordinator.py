@@ -174,10 +174,12 @@ class First:
         self.tell("begin", test=test)
         try:
             yield
-        except BaseException:
+        except BaseException as problem:
+            # Where the test ended by itself it may be about to do so on other hosts.
+            patient = not isinstance(problem, InvalidRun)
             for line in self._lines:
                 with contextlib.suppress(HostLost):
-                    line.send("abort")
+                    line.send("abort", patient=patient)
             for line in self._lines:
                 with contextlib.suppress(HostLost):
                     self._until_closed(line)
@@ -234,7 +236,9 @@ class Other:
 
     def check(self) -> None:
         message = self._line.peek()
-        if message is not None and message["kind"] in ("abort", "over"):
+        if message is None or message["kind"] != "abort":
+            return
+        if not (message["patient"] and time.monotonic() < message["at"] + GRACE_S):
             raise Abandoned("the first host gave this run up")
 
     def running(self, test: str) -> contextlib.AbstractContextManager[None]:

@@ -63,7 +63,7 @@ class ItemsInChildren:
             return
         finally:
             _keep(item, sampler)
-        self._session.settle(item, result)
+        self._session.settle(item, result, sampler.output)
 
     def _follow(self, item: pytest.Item, first: Other) -> None:
         """Do as the first host says, and come to its result."""
@@ -83,6 +83,7 @@ class ItemsInChildren:
                     )
                 return
             result = codec.decode(Result, over["result"])
+            following.output = following.output or over["output"]
         finally:
             _keep(item, following)
         self._session.keep(item, result)

@@ -92,13 +92,16 @@ class Session:
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
 
-    def settle(self, item: pytest.Item, result: Result) -> None:
-        """Keep the result of a benchmark, and fail its test if the outcome says so."""
+    def settle(self, item: pytest.Item, result: Result, output: str = "") -> None:
+        """Keep the result of a benchmark, and fail its test if the outcome says so.
+
+        ``output`` is for other hosts: what the process said that failed.
+        """
         if self.accelerator.devices > 1:
             result = self._scaled(result)
         if self._price is not None:
             result = _priced(result, self._price)
-        self.coordinator.over(result=codec.encode(result), ended=None)
+        self.coordinator.over(result=codec.encode(result), ended=None, output=output)
         self.keep(item, result)
 
     def keep(self, item: pytest.Item, result: Result) -> None:

@@ -92,5 +92,5 @@ def test_every_option_and_marker_argument_is_in_the_help(pytester):
 
 def test_actions_and_files_have_no_ini_key():
     without = {option.name for option in OPTIONS if option.ini is None}
-    actions = {"update_baselines", "record_missing", "against", "topology", "in_process"}
+    actions = {"update_baselines", "record_missing", "against", "topology", "in_process", "coordinator"}
     assert without == actions | {"json", "html", "markdown"}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LONG_ENOUGH_S = 120
+LONG_ENOUGH_S = 300
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ KILLED_IN = os.environ.get("KILLED_IN")  # an epoch in which the process dies, o
 
 
 class Framework:
-    def start(self, kind, devices):
+    def start(self, kind, devices, hosts):
         pass
 
     def provenance(self):

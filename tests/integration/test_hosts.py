@@ -112,6 +112,16 @@ def test_what_fails_on_one_host_fails_on_all_with_its_name(project, hosts, sourc
     assert not stored(hosts)
 
 
+def test_every_host_shows_where_the_test_failed_on_one(project, hosts):
+    hosts.count = 3
+    project.benchmark(FAILS_ON_ONE)
+
+    for host in hosts.run(step_times_s=[0.25, 0.25, 0.25]):
+        assert host.code == 1
+        assert 'raise RuntimeError("no disk left")' in host.text
+        assert host.text.count("1 failed") >= 1
+
+
 def test_a_test_that_skips_itself_on_all_hosts_is_skipped(project, hosts):
     project.benchmark("""
 import pytest

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from pytest_accel.frameworks import learning
@@ -57,11 +58,19 @@ class Learner:
 
     def state(self) -> list[np.ndarray]:
         # Copies, since a step takes the place of the arrays in memory.
-        return [np.array(leaf) for leaf in jax.tree.leaves(self.trainer.state)]
+        return [np.array(_whole(leaf)) for leaf in jax.tree.leaves(self.trainer.state)]
 
     def set_state(self, state: Sequence[np.ndarray]) -> None:
         structure = jax.tree.structure(self.trainer.state)
         self.trainer.state = steps.placed(self.trainer.mesh, jax.tree.unflatten(structure, state))
+
+
+def _whole(leaf: jax.Array) -> np.ndarray:
+    """An array with what only other hosts have of it."""
+    if leaf.is_fully_addressable or leaf.is_fully_replicated:
+        return np.asarray(leaf)
+    whole: np.ndarray = multihost_utils.process_allgather(leaf, tiled=True)
+    return whole
 
 
 def right(network: Network, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

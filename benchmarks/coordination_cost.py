@@ -1,0 +1,169 @@
+"""What it costs to let several hosts take orders: a bare loop of the same step around each measurement.
+
+    python benchmarks/coordination_cost.py [--framework=jax] [--runs=7]
+
+Two processes on this machine train a small network together, by the framework's own collectives over
+loopback. In each of them a bare loop takes blocks of steps before and after the measuring call. The ratio
+printed is that of the median block of both to the median block of pytest-accel, the median of the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PORT = 8930
+
+SESSION = """
+import json
+import os
+import statistics
+import time
+
+BLOCKS, STEPS = 30, {steps}
+
+{make_step}
+
+def blocks_s(step):
+    times_s = []
+    for _ in range(BLOCKS):
+        start = time.perf_counter()
+        for _ in range(STEPS - 1):
+            step()
+        float(step())
+        times_s.append((time.perf_counter() - start) / STEPS)
+    return times_s
+
+
+def test_cost(accel):
+    step = make_step()
+    blocks_s(step)
+    before_s = blocks_s(step)
+    ours_s = accel.measure(step, examples_per_step=256).metrics["median_step_time_s"]
+    bare_s = statistics.median(before_s + blocks_s(step))
+    if {first}:
+        with open("ratios.txt", "a") as file:
+            file.write(json.dumps(bare_s / ours_s) + "\\n")
+"""
+
+STEPS = {
+    "tensorflow": """
+def make_step():
+    import tensorflow as tf
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    with strategy.scope():
+        images = tf.Variable(tf.random.stateless_normal((128, 784), (0, 0)), trainable=False)
+        weights = [tf.Variable(tf.random.stateless_normal(shape, (0, 1)) * 0.03)
+                   for shape in ((784, 1024), (1024, 1024), (1024, 10))]
+
+    def replica():
+        with tf.GradientTape() as tape:
+            x = images.read_value()
+            for w in weights:
+                x = tf.nn.relu(x @ w)
+            loss = tf.reduce_mean(x * x)
+        gradients = tf.distribute.get_replica_context().all_reduce("SUM", tape.gradient(loss, weights))
+        for w, g in zip(weights, gradients):
+            w.assign_sub(0.01 * g)
+        return loss
+
+    return tf.function(lambda: strategy.reduce("MEAN", strategy.run(replica), axis=None))
+""",
+    "jax": """
+def make_step():
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+
+    jax.distributed.initialize(
+        os.environ["JAX_COORDINATOR_ADDRESS"],
+        int(os.environ["JAX_NUM_PROCESSES"]),
+        int(os.environ["JAX_PROCESS_ID"]),
+    )
+    mesh = Mesh(np.array(jax.devices()), ("hosts",))
+    shapes = ((784, 1024), (1024, 1024), (1024, 10))
+    rng = np.random.default_rng(0)
+    everywhere = NamedSharding(mesh, P())
+    weights = [jax.device_put((rng.normal(size=s) * 0.03).astype("f4"), everywhere) for s in shapes]
+    images = jax.make_array_from_process_local_data(
+        NamedSharding(mesh, P("hosts")), rng.normal(size=(128, 784)).astype("f4"))
+
+    def loss(weights, x):
+        for w in weights:
+            x = jax.nn.relu(x @ w)
+        return jnp.mean(x * x)
+
+    @jax.jit
+    def train(weights, x):
+        value, gradients = jax.value_and_grad(loss)(weights, x)
+        return [w - 0.01 * g for w, g in zip(weights, gradients)], value
+
+    state = [weights]
+
+    def step():
+        state[0], value = train(state[0], images)
+        return value
+
+    return step
+""",
+}
+
+FIRST = {
+    "tensorflow": 'json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 0',
+    "jax": 'os.environ["JAX_PROCESS_ID"] == "0"',
+}
+
+
+def main() -> None:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
+    parser.add_argument("--framework", choices=tuple(STEPS), default="jax")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=16, help="in a block of the bare loop")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ratios = measured(Path(folder), options.framework, options.runs, options.steps)
+    print(
+        f"{options.framework}, 2 processes, {len(ratios)} runs: bare / ours {statistics.median(ratios):.4f}"
+    )
+    print("each run:", " ".join(f"{ratio:.4f}" for ratio in sorted(ratios)))
+
+
+def measured(folder: Path, framework: str, runs: int, steps: int) -> list[float]:
+    """The ratio of every run."""
+    source = SESSION.format(make_step=STEPS[framework], first=FIRST[framework], steps=steps)
+    (folder / "test_cost.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-q", "--accel=cpu", "--no-accel-strict", "--accel-budget=20"]
+    sessions = [
+        subprocess.Popen([*command, f"--accel-runs={runs}"], cwd=folder, env=variables(framework, index))
+        for index in range(2)
+    ]
+    codes = [session.wait() for session in sessions]
+    if any(codes):
+        raise SystemExit("the sessions failed")
+    return [json.loads(line) for line in (folder / "ratios.txt").read_text().splitlines()]
+
+
+def variables(framework: str, index: int) -> dict[str, str]:
+    if framework == "tensorflow":
+        workers = [f"127.0.0.1:{PORT + one}" for one in range(2)]
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        return {**os.environ, "TF_CONFIG": json.dumps(task)}
+    return {
+        **os.environ,
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{PORT}",
+        "JAX_NUM_PROCESSES": "2",
+        "JAX_PROCESS_ID": str(index),
+    }
+
+
+if __name__ == "__main__":
+    main()
