@@ -26,7 +26,7 @@ import os
 import statistics
 import time
 
-BLOCKS, STEPS = 30, {steps}
+BLOCKS, STEPS = 15, {steps}
 
 {make_step}
 
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("--framework", choices=tuple(STEPS), default="jax")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=16, help="in a block of the bare loop")
+    parser.add_argument("--steps", type=int, default=8, help="in a block of the bare loop")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ratios = measured(Path(folder), options.framework, options.runs, options.steps)

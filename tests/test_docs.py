@@ -55,7 +55,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     """By its marker; the command itself sets up a virtual environment and runs these tests."""
     readme = (ROOT / "README.md").read_text()
     command = re.search(r"^<!-- tests -->\n```sh\n(.+)\n```$", readme, re.MULTILINE)[1]
-    assert command.endswith("/pytest")
+    assert command.endswith("/pytest -n 2 --dist loadfile")
     assert "<!-- tests -->" in (ROOT / ".ci/run").read_text()
 
 
