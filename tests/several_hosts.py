@@ -32,7 +32,7 @@ class SeveralHosts:
     def __init__(self, folder: Path, count: int = 2) -> None:
         self.folder = folder
         self.count = count
-        self.port = _free_ports(count + 1) + 1
+        self.port = free_ports(count + 1) + 1
         self.sessions: list[subprocess.Popen[str]] = []
 
     def start(
@@ -97,7 +97,7 @@ class SeveralHosts:
                 session.wait()
 
 
-def _free_ports(count: int) -> int:
+def free_ports(count: int) -> int:
     """The first of so many ports in a row that nobody uses now."""
     while True:
         with socket.socket() as probe:

@@ -1,0 +1,137 @@
+"""Hosts that meet: real sockets of this machine, a thread a host."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from several_hosts import free_ports
+
+from pytest_accel.launched import Launched
+from pytest_accel.meeting import NotMet, met
+
+
+FACTS = {"pytest-accel": "0.1.0", "hardware": "8 x H100", "tests": ["a.py::one", "a.py::two"]}
+LONG_ENOUGH_S = 30.0
+
+
+@pytest.fixture
+def address():
+    return ("127.0.0.1", free_ports(1))
+
+
+def launch(index, count=2, addresses=()):
+    return Launched("JAX_PROCESS_ID", index, count, "127.0.0.1", 8476, addresses)
+
+
+@contextlib.contextmanager
+def meeting_of(address, hosts, wait_s=LONG_ENOUGH_S):
+    """What each host comes to, given its launch and its facts: its coordinator, or what NotMet says."""
+
+    def one(host):
+        here, facts = host
+        try:
+            return stack.enter_context(contextlib.closing(met(here, facts, address, wait_s)))
+        except NotMet as problem:
+            return str(problem)
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(len(hosts)) as pool:
+        yield list(pool.map(one, hosts))
+
+
+def test_hosts_learn_each_others_addresses(address):
+    with meeting_of(address, [(launch(index, 3), FACTS) for index in range(3)]) as found:
+        for index, coordinator in enumerate(found):
+            assert coordinator.hosts.index == index
+            assert coordinator.hosts.addresses == ("127.0.0.1:8476", "127.0.0.1:8477", "127.0.0.1:8478")
+        assert [coordinator.decides for coordinator in found] == [True, False, False]
+
+
+def test_addresses_that_the_launcher_gave_are_kept(address):
+    given = ("a:2222", "b:2222")
+
+    with meeting_of(address, [(launch(index, addresses=given), FACTS) for index in range(2)]) as found:
+        assert {coordinator.hosts.addresses for coordinator in found} == {given}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"pytest-accel": "0.2.0"}, "has pytest-accel 0.2.0, and the first host 0.1.0"),
+        ({"hardware": "4 x H100"}, "has hardware 4 x H100, and the first host 8 x H100"),
+        (
+            {"tests": ["a.py::one"]},
+            "selected other benchmarks than the first host (only on the first: a.py::two)",
+        ),
+        (
+            {"tests": ["a.py::one", *(f"b.py::{number}" for number in range(5))]},
+            "(only there: b.py::0, b.py::1, b.py::2 and 2 more; only on the first: a.py::two)",
+        ),
+        (
+            {"tests": ["a.py::two", "a.py::one"]},
+            "selected other benchmarks than the first host (in another order)",
+        ),
+    ],
+)
+def test_hosts_that_are_about_to_differ_are_told_in_what(address, other, said):
+    with meeting_of(address, [(launch(0), FACTS), (launch(1), {**FACTS, **other})]) as found:
+        for problem in found:
+            assert said in problem
+            assert problem.startswith("host 1 (")
+
+
+def test_who_calls_and_is_no_host_is_left_alone(address):
+    """A health check that opens and closes, and a browser."""
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
+        for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
+            with connected(address) as stranger:
+                stranger.sendall(said)
+        second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
+
+        assert second.hosts.index == 1
+        second.close()
+        first.result().close()
+
+
+def connected(address):
+    while True:
+        try:
+            return socket.create_connection(address, timeout=LONG_ENOUGH_S)
+        except ConnectionRefusedError:
+            pass
+
+
+def test_a_port_that_is_taken_is_named(address):
+    with (
+        socket.create_server(address),
+        pytest.raises(NotMet, match=f"cannot listen at port {address[1]}") as no,
+    ):
+        met(launch(0), FACTS, address, 1.0)
+
+    assert "--accel-coordinator=HOST:PORT on every host" in str(no.value)
+
+
+def test_another_program_at_the_address_is_told_from_the_first_host(address):
+    with socket.create_server(address) as server, ThreadPoolExecutor(1) as pool:
+
+        def hang_up():
+            connection, _ = server.accept()
+            connection.close()
+
+        pool.submit(hang_up)
+        with pytest.raises(NotMet, match="hung up: look at its own output, and whether the address"):
+            met(launch(1), FACTS, address, LONG_ENOUGH_S)
+
+
+def test_a_first_host_that_does_not_answer(address):
+    with socket.create_server(address), pytest.raises(NotMet, match=r"did not answer within 0\.2 s"):
+        met(launch(1), FACTS, address, 0.2)
+
+
+def test_who_is_missing_is_named(address):
+    with meeting_of(address, [(launch(0, 4), FACTS), (launch(2, 4), FACTS)], wait_s=1.0) as found:
+        for problem in found:
+            assert "host 1, 3 of 4 (counted from 0) did not come within 1 s" in problem
