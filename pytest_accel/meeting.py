@@ -23,6 +23,8 @@ MEETING_S = 300.0
 """How long hosts wait for each other: containers of one job start minutes apart."""
 
 RETRY_S = 0.2
+ANSWER_S = 5.0
+"""The first host has the last word: another waits for it a little longer than that waits for the others."""
 
 Facts = Mapping[str, Any]
 """What has to be the same on all hosts, in words. ``tests`` is a list of the selected benchmarks."""
@@ -118,13 +120,12 @@ def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: Launched
 
 
 def _other(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> Other:
-    deadline = time.monotonic() + wait_s
-    line = _called(address, deadline, wait_s)
+    line = _called(address, wait_s)
     try:
         line.send("hello", index=here.index, name=socket.gethostname(), facts=dict(facts))
-        while not line.waiting(max(0.0, deadline - time.monotonic())):
+        if not line.waiting(wait_s + ANSWER_S):
             line.close()
-            raise NotMet(f"the first host at {_shown(address)} did not answer within {wait_s:g} s")
+            raise NotMet(f"the first host at {_shown(address)} did not answer within {wait_s + ANSWER_S:g} s")
         answer = line.receive()
     except (channel.Closed, channel.Garbled):
         raise NotMet(
@@ -176,7 +177,8 @@ def _listening(address: tuple[str, int]) -> socket.socket:
         ) from None
 
 
-def _called(address: tuple[str, int], deadline: float, wait_s: float) -> channel.Channel:
+def _called(address: tuple[str, int], wait_s: float) -> channel.Channel:
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             return _line(socket.create_connection(address, timeout=max(0.1, deadline - time.monotonic())))

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from several_hosts import free_ports
 
+from pytest_accel import meeting
 from pytest_accel.launched import Launched
 from pytest_accel.meeting import NotMet, met
-
 
 FACTS = {"pytest-accel": "0.1.0", "hardware": "8 x H100", "tests": ["a.py::one", "a.py::two"]}
 LONG_ENOUGH_S = 30.0
@@ -126,8 +126,9 @@ def test_another_program_at_the_address_is_told_from_the_first_host(address):
             met(launch(1), FACTS, address, LONG_ENOUGH_S)
 
 
-def test_a_first_host_that_does_not_answer(address):
-    with socket.create_server(address), pytest.raises(NotMet, match=r"did not answer within 0\.2 s"):
+def test_a_first_host_that_does_not_answer(address, monkeypatch):
+    monkeypatch.setattr(meeting, "ANSWER_S", 0.1)
+    with socket.create_server(address), pytest.raises(NotMet, match=r"did not answer within 0\.3 s"):
         met(launch(1), FACTS, address, 0.2)
 
 
