@@ -71,7 +71,7 @@ def make_step():
             loss = tf.reduce_mean(x * x)
         gradients = tf.distribute.get_replica_context().all_reduce("SUM", tape.gradient(loss, weights))
         for w, g in zip(weights, gradients):
-            w.assign_sub(0.01 * g)
+            tf.raw_ops.ResourceApplyGradientDescent(var=w.handle, alpha=0.01, delta=g)
         return loss
 
     return tf.function(lambda: strategy.reduce("MEAN", strategy.run(replica), axis=None))

@@ -102,6 +102,8 @@ class Agent:
                 case "block":
                     block = measurement.block(order["steps"])
                     self._channel.send("block", block=codec.encode(block))
+                case "pause":
+                    self._channel.send("paused")
                 case "stop":
                     pytest.fail(order["reason"], pytrace=False)
                 case "finish" if self.options["accel_topology"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_accel import comparable, engine, hardware, provenance
@@ -57,13 +57,24 @@ class Case(Protocol):
 
 
 class Gate:
-    """Judges the benchmark ``nodeid`` by what ``store`` holds, or stores what it came to."""
+    """Judges the benchmark ``nodeid`` by what ``store`` holds, or stores what it came to.
 
-    def __init__(self, nodeid: str, accelerator: Accelerator, store: JsonStore, settings: Settings) -> None:
+    ``told`` hears what the runs so far would come to, while more are needed.
+    """
+
+    def __init__(
+        self,
+        nodeid: str,
+        accelerator: Accelerator,
+        store: JsonStore,
+        settings: Settings,
+        told: Callable[[Verdict], None],
+    ) -> None:
         self._nodeid = nodeid
         self._accelerator = accelerator
         self._store = store
         self._settings = settings
+        self._told = told
 
     def size(self, workload: Workload) -> Size:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
@@ -105,9 +116,16 @@ class Gate:
             return self._without_baseline(case, runs)
         if _differing(case, baseline, runs):
             return self._incomparable(case, runs, baseline)
-        verdict, runs = engine.decide(
-            runs, sampler, lambda seen, more: case.judge(baseline, seen, more=more), case.affordable
-        )
+
+        def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
+            answer = case.judge(baseline, seen, more=more)
+            if isinstance(answer, NeedMore):
+                so_far = case.judge(baseline, seen, more=False)
+                assert isinstance(so_far, Verdict)
+                self._told(so_far)
+            return answer
+
+        verdict, runs = engine.decide(runs, sampler, judge, case.affordable)
         return self._finished(case, explained(verdict, runs), runs, baseline, case.drift(baseline, runs))
 
     def _case(self, run: Run) -> Case:

@@ -14,7 +14,7 @@ from pytest_accel import codec, options
 from pytest_accel.coordinator import Other
 from pytest_accel.fixture import uses_accel
 from pytest_accel.records import Outcome, Result, Verdict
-from pytest_accel.reports import progress
+from pytest_accel.reports.progress import Screen
 from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.following import Following
 from pytest_accel.samplers.fresh_runs import FreshRuns
@@ -67,7 +67,7 @@ class ItemsInChildren:
 
     def _follow(self, item: pytest.Item, first: Other) -> None:
         """Do as the first host says, and come to its result."""
-        following = Following(self._task(item), first)
+        following = Following(self._task(item, Screen(item.config, item.name)), first)
         try:
             over = following.to_the_end()
         except InvalidRun as lost:
@@ -90,9 +90,10 @@ class ItemsInChildren:
 
     def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | Interleaved, Callable[[], Result]]:
         """Where runs of this test come from, and what draws them and comes to a result."""
-        task = self._task(item)
+        screen = Screen(item.config, item.name)
+        task = self._task(item, screen)
         if self._session.other is None:
-            gate = self._session.gate(item)
+            gate = self._session.gate(item, screen.compared)
             runs = FreshRuns(task, gate.size)
             return runs, functools.partial(gate.result, runs)
         against = self._session.against(item)
@@ -101,7 +102,7 @@ class ItemsInChildren:
         )
         return pairs, functools.partial(against.result, pairs)
 
-    def _task(self, item: pytest.Item) -> Task:
+    def _task(self, item: pytest.Item, screen: Screen) -> Task:
         alone = self._session.coordinator.hosts is None
         return Task(
             item,
@@ -115,7 +116,7 @@ class ItemsInChildren:
             checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
             topology=self._session.topology,
             programs=_cached(item.config, "accel-programs"),
-            progress=functools.partial(progress.shown, item.config),
+            screen=screen,
             coordinator=self._session.coordinator,
         )
 

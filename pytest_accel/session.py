@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -82,8 +82,9 @@ class Session:
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
 
-    def gate(self, item: pytest.Item) -> Gate:
-        return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item))
+    def gate(self, item: pytest.Item, told: Callable[[Verdict], None] = lambda _verdict: None) -> Gate:
+        """``told`` hears what the runs so far would come to, while more are needed."""
+        return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item), told)
 
     def against(self, item: pytest.Item) -> Against:
         assert self.other is not None

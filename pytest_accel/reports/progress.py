@@ -1,44 +1,85 @@
-"""How far training is, for a person who watches a terminal: a bar of epochs, with top-1 as it comes in."""
+"""How far a benchmark is, for a person who watches a terminal: a bar that is gone when it is done.
+
+Nothing of it is in a log, or where there is no rich (Keras brings it).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accel.records import Epoch
+from pytest_accel.records import Epoch, Verdict
+from pytest_accel.reports.units import percent, quantity
+from pytest_accel.samplers.observe import BlockSeen, Size
+from pytest_accel.samplers.task import EpochTold, StepsTold
 
-Told = Callable[[int, Epoch], None]
-"""Takes the number of an epoch, from 1, and what it came to."""
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
-@contextlib.contextmanager
-def shown(config: pytest.Config, title: str, epochs: int) -> Iterator[Told]:
-    """Show a bar while training goes on; nothing where no terminal or no rich is (Keras brings it)."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if not getattr(reporter, "isatty", False) or importlib.util.find_spec("rich") is None:
-        yield lambda _number, _epoch: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+class Screen:
+    """What a person sees of one benchmark. ``name`` is what it is called there."""
+
+    def __init__(self, config: pytest.Config, name: str) -> None:
+        self._config = config
+        self._name = name
+        self._interval = ""
+
+    def compared(self, verdict: Verdict) -> None:
+        """Take note of what the runs so far would come to."""
+        if verdict.comparisons:
+            low, high = verdict.comparisons[0].interval
+            self._interval = f"{percent(low)} % to {percent(high)} %"
+
+    @contextlib.contextmanager
+    def training(self, seed: int, epochs: int) -> Iterator[EpochTold]:
+        """A bar of epochs, with top-1 as it comes in."""
+        with self._bar(f"{self._name}, seed {seed}", epochs) as update:
+
+            def told(number: int, epoch: Epoch) -> None:
+                update(number, f"top-1 {100 * epoch.top1:.1f} %, loss {epoch.loss:.3g}")
+
+            yield told
+
+    @contextlib.contextmanager
+    def steps(self, run: int, size: Size) -> Iterator[StepsTold]:
+        """A bar of blocks, with the fastest step, the interval so far and what is left of the budget."""
+        with self._bar(f"{self._name}, run {run}", size.blocks) as update:
+
+            def told(seen: BlockSeen) -> None:
+                step = f"{quantity('step_time_s', seen.fastest_step_time_s)} a step"
+                left = f"at most {max(0.0, size.seconds - seen.spent_s):.0f} s more"
+                update(seen.number, ", ".join(part for part in (step, self._interval, left) if part))
+
+            yield told
+
+    @contextlib.contextmanager
+    def _bar(self, title: str, total: int) -> Iterator[Any]:
+        """What takes the number that is done, and words about it."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        capture = self._config.pluginmanager.getplugin("capturemanager")
+        if not getattr(reporter, "isatty", False) or importlib.util.find_spec("rich") is None:
+            yield lambda _number, _words: None
+            return
+        with contextlib.ExitStack() as stack:
+            if capture is not None:
+                stack.enter_context(capture.global_and_fixture_disabled())
+            bar = stack.enter_context(_progress())
+            task = bar.add_task(title, total=total, words="")
+            yield lambda number, words: bar.update(task, completed=number, words=words)
+
+
+def _progress() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[seen]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
     )
-    with contextlib.ExitStack() as stack:
-        if capture is not None:
-            stack.enter_context(capture.global_and_fixture_disabled())
-        bar = stack.enter_context(Progress(*columns, transient=True))
-        task = bar.add_task(title, total=epochs, seen="")
-
-        def told(number: int, epoch: Epoch) -> None:
-            seen = f"top-1 {100 * epoch.top1:.1f} %, loss {epoch.loss:.3g}"
-            bar.update(task, completed=number, seen=seen)
-
-        yield told
+    return Progress(*columns, transient=True)

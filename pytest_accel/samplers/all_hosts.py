@@ -84,7 +84,7 @@ def _epoch(answers: Sequence[Message]) -> Mapping[str, Any]:
     return {"epoch": {**answers[0]["epoch"], **slowest}}
 
 
-def _done(answers: Sequence[Message]) -> Mapping[str, Any]:
+def _said(answers: Sequence[Message]) -> Mapping[str, Any]:
     return {}
 
 
@@ -103,5 +103,6 @@ _MERGED: Mapping[str, Callable[[Sequence[Message]], Mapping[str, Any]]] = {
     "block": _block,
     "begun": _begun,
     "epoch": _epoch,
-    "done": _done,
+    "paused": _said,
+    "done": _said,
 }

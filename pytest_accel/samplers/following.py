@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from pytest_accel.coordinator import Abandoned, HostLost, Message, Other
 from pytest_accel.samplers import InvalidRun, Unmeasured
 from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest, TestEnded
@@ -10,6 +12,7 @@ from pytest_accel.samplers.task import Task
 ANSWERS = {
     "prepare": "prepared",
     "block": "block",
+    "pause": "paused",
     "begin": "begun",
     "epoch": "epoch",
     "finish": "done",
@@ -69,18 +72,25 @@ class Following:
     def _obey(self, remote: RemoteTest) -> None:
         remote.begin(self._task.accelerator, self._task.options)
         self._first.say("answer", answer=remote.until("plan"))
-        while True:
-            message = self._first.next()
-            if message["kind"] != "order":
-                raise Abandoned("the first host gave this run up")
-            order = message["order"]
-            remote.send(order, doing=message["doing"], **message["fields"])
-            answer = remote.until(ANSWERS[order])
-            if ANSWERS[order] == "done":
+        ordered: deque[Message] = deque()
+        answered = "plan"
+        while answered != "done":
+            if not ordered or (len(ordered) < 2 and ordered[-1]["fields"].get("ahead")):
+                ordered.append(self._passed_on(remote))
+                continue
+            answered = ANSWERS[ordered.popleft()["order"]]
+            answer = remote.until(answered)
+            if answered == "done":
                 remote.check_reports()
             self._first.say("answer", answer=answer)
-            if ANSWERS[order] == "done":
-                return
+
+    def _passed_on(self, remote: RemoteTest) -> Message:
+        """The first host's next order, which the child has been given."""
+        message = self._first.next()
+        if message["kind"] != "order":
+            raise Abandoned("the first host gave this run up")
+        remote.send(message["order"], doing=message["doing"], **message["fields"])
+        return message
 
     def _failed(self, reason: str, output: str = "", *, kind: str = "failed") -> None:
         self._first.say(kind, reason=reason, output=output)

@@ -81,12 +81,17 @@ class FreshRuns:
 
     def _stepped(self, test: RemoteTest, plan: Announced) -> tuple[Steps, Mapping[str, str]]:
         steps = RemoteSteps(test, every_package=self._task.every_package)
-        seen = observe(
-            steps,
-            self._size(plan.workload),
-            startup_time_s=plan.startup_time_s,
-            watch=lambda: self._task.watch_beside(test),
-        )
+        size = self._size(plan.workload)
+        with self._task.screen.steps(self._runs + 1, size) as told:
+            seen = observe(
+                steps,
+                size,
+                startup_time_s=plan.startup_time_s,
+                watch=lambda: self._task.watch_beside(test),
+                told=told,
+            )
+        steps.pause()
+        self._runs += 1
         return seen, steps.provenance
 
     def _trained(
@@ -95,7 +100,6 @@ class FreshRuns:
         self.least = len(asked.seeds)
         seed = nth_seed(asked.seeds, self._runs)
         training = RemoteTraining(test)
-        title = f"{self._task.item.name}, seed {seed}"
         with (
             checkpoints(
                 self._task.checkpoints,
@@ -105,7 +109,7 @@ class FreshRuns:
                 self._environment.name,
                 seed,
             ) as folder,
-            self._task.progress(title, asked.epochs) as told,
+            self._task.screen.training(seed, asked.epochs) as told,
         ):
             curve = train(
                 training,

@@ -33,6 +33,15 @@ class Size:
     steps_per_block: int | None = None
 
 
+@dataclass(frozen=True)
+class BlockSeen:
+    """How far a run is: the number of its last block, from 1, the fastest step, and what blocks took."""
+
+    number: int
+    fastest_step_time_s: float
+    spent_s: float
+
+
 class Subject(Protocol):
     """What can be observed: a measurement in this process, or one in a child."""
 
@@ -41,8 +50,17 @@ class Subject(Protocol):
     def block(self, steps: int) -> Block: ...
 
 
-def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Callable[[], Conditions]) -> Steps:
+def observe(
+    subject: Subject,
+    size: Size,
+    *,
+    startup_time_s: float,
+    watch: Callable[[], Conditions],
+    told: Callable[[BlockSeen], None] = lambda _seen: None,
+) -> Steps:
     """Prepare and time ``subject``; ``watch`` tells what else goes on, before and after every block.
+
+    ``told`` hears of every block.
 
     Raises InvalidRun for a loss that is not finite and for a time that is not positive.
     """
@@ -55,6 +73,8 @@ def observe(subject: Subject, size: Size, *, startup_time_s: float, watch: Calla
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
         spent_s += blocks[-1].time_s
         conditions.append(watch())
+        fastest_s = min(block.time_s for block in blocks) / steps_per_block
+        told(BlockSeen(len(blocks), fastest_s, spent_s))
     return steps_of(prepared, blocks, steps_per_block, startup_time_s, conditions)
 
 

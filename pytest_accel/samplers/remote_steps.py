@@ -18,6 +18,7 @@ class RemoteSteps:
     def __init__(self, test: RemoteTest, *, every_package: bool) -> None:
         self._test = test
         self._every_package = every_package
+        self._ordered = 0
         self.provenance: Mapping[str, str] = {}
 
     def prepare(self) -> Prepared:
@@ -39,8 +40,36 @@ class RemoteSteps:
         self.provenance = answer["provenance"]
         prepared = codec.decode(Prepared, answer["prepared"])
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
-        return settled(prepared, self.block) if self._test.on_several_hosts else prepared
+        return settled(prepared, self._block) if self._test.on_several_hosts else prepared
 
     def block(self, steps: int) -> Block:
-        self._test.send("block", doing="training steps", steps=steps)
-        return codec.decode(Block, self._test.until("block")["block"])
+        """One block. On several hosts another of the same size is ordered before this one ends.
+
+        So none of them idles while an answer and an order travel, or begins later than the others.
+        """
+        if not self._test.on_several_hosts:
+            return self._block(steps)
+        while self._ordered < 2:
+            self._order(steps, ahead=True)
+        return self._answered()
+
+    def pause(self) -> None:
+        """Let what was ordered ahead come to its end."""
+        if self._ordered:
+            self._test.send("pause", doing="training steps", ahead=False)
+            while self._ordered:
+                self._answered()
+            self._test.until("paused")
+
+    def _block(self, steps: int) -> Block:
+        self._order(steps, ahead=False)
+        return self._answered()
+
+    def _order(self, steps: int, *, ahead: bool) -> None:
+        self._test.send("block", doing="training steps", steps=steps, ahead=ahead)
+        self._ordered += 1
+
+    def _answered(self) -> Block:
+        block = codec.decode(Block, self._test.until("block")["block"])
+        self._ordered -= 1
+        return block

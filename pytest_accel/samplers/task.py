@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -16,14 +16,31 @@ from pytest_accel.records import Accelerator, Conditions, Epoch
 from pytest_accel.samplers import command
 from pytest_accel.samplers.child import started
 from pytest_accel.samplers.environments import HERE, Environment, compile_only_variables
+from pytest_accel.samplers.observe import BlockSeen, Size
 from pytest_accel.samplers.remote_test import RemoteTest
 
-Progress = contextlib.AbstractContextManager[Callable[[int, Epoch], None]]
-"""Shows a person how far training is: told of each epoch, by its number, while it is open."""
+EpochTold = Callable[[int, Epoch], None]
+"""Takes the number of an epoch, from 1, and what it came to."""
+
+StepsTold = Callable[[BlockSeen], None]
 
 
-def _unseen(title: str, epochs: int) -> Progress:
-    return contextlib.nullcontext(lambda _number, _epoch: None)
+class Screen(Protocol):
+    """Shows a person how far a run is, which is told while what these give is open."""
+
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]: ...
+
+    def steps(self, run: int, size: Size) -> contextlib.AbstractContextManager[StepsTold]: ...
+
+
+class Unseen:
+    """Shows nothing."""
+
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]:
+        return contextlib.nullcontext(lambda _number, _epoch: None)
+
+    def steps(self, run: int, size: Size) -> contextlib.AbstractContextManager[StepsTold]:
+        return contextlib.nullcontext(lambda _seen: None)
 
 
 @dataclass(frozen=True)
@@ -32,8 +49,8 @@ class Task:
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
     ids that are our own. ``devices`` limits the accelerator to so many. ``every_package``: see RemoteSteps.
-    Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended, and is shown by
-    ``progress``, given a title and the epochs. For a ``topology`` the step is compiled only, and
+    Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended. How far a run
+    is goes to ``screen``. For a ``topology`` the step is compiled only, and
     ``programs`` is where to keep what the compiler said. ``coordinator`` knows of the other hosts.
     """
 
@@ -47,7 +64,7 @@ class Task:
     checkpoints: Path | None = None
     topology: str | None = None
     programs: Path | None = None
-    progress: Callable[[str, int], Progress] = _unseen
+    screen: Screen = field(default_factory=Unseen)
     coordinator: Coordinator = field(default_factory=Solo)
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
