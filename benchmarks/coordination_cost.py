@@ -3,8 +3,8 @@
     python benchmarks/coordination_cost.py [--framework=jax] [--runs=7]
 
 Two processes on this machine train a small network together, by the framework's own collectives over
-loopback. In each of them a bare loop takes blocks of steps before and after the measuring call. The ratio
-printed is that of the median block of both to the median block of pytest-accel, the median of the runs.
+loopback. In each of them a bare loop takes blocks of as many steps before and after the measuring call. The
+ratio printed is that of the median block of both to the median block of pytest-accel, the median of the runs.
 """
 
 from __future__ import annotations
@@ -26,27 +26,30 @@ import os
 import statistics
 import time
 
-BLOCKS, STEPS = 15, {steps}
+from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, long_enough
+
+BLOCKS = 15
 
 {make_step}
 
-def blocks_s(step):
+def blocks_s(step, steps):
     times_s = []
     for _ in range(BLOCKS):
         start = time.perf_counter()
-        for _ in range(STEPS - 1):
+        for _ in range(steps - 1):
             step()
         float(step())
-        times_s.append((time.perf_counter() - start) / STEPS)
+        times_s.append((time.perf_counter() - start) / steps)
     return times_s
 
 
 def test_cost(accel):
     step = make_step()
-    blocks_s(step)
-    before_s = blocks_s(step)
+    blocks_s(step, 4)
+    steps = long_enough(min(blocks_s(step, 4)), LEAST_BLOCK_OF_HOSTS_S)
+    before_s = blocks_s(step, steps)
     ours_s = accel.measure(step, examples_per_step=256).metrics["median_step_time_s"]
-    bare_s = statistics.median(before_s + blocks_s(step))
+    bare_s = statistics.median(before_s + blocks_s(step, steps))
     if {first}:
         with open("ratios.txt", "a") as file:
             file.write(json.dumps(bare_s / ours_s) + "\\n")
@@ -127,19 +130,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("--framework", choices=tuple(STEPS), default="jax")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=8, help="in a block of the bare loop")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ratios = measured(Path(folder), options.framework, options.runs, options.steps)
+        ratios = measured(Path(folder), options.framework, options.runs)
     print(
         f"{options.framework}, 2 processes, {len(ratios)} runs: bare / ours {statistics.median(ratios):.4f}"
     )
     print("each run:", " ".join(f"{ratio:.4f}" for ratio in sorted(ratios)))
 
 
-def measured(folder: Path, framework: str, runs: int, steps: int) -> list[float]:
+def measured(folder: Path, framework: str, runs: int) -> list[float]:
     """The ratio of every run."""
-    source = SESSION.format(make_step=STEPS[framework], first=FIRST[framework], steps=steps)
+    source = SESSION.format(make_step=STEPS[framework], first=FIRST[framework])
     (folder / "test_cost.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-q", "--accel=cpu", "--no-accel-strict", "--accel-budget=20"]
     sessions = [

@@ -128,9 +128,23 @@ def _wait_tensorflow(tf: ModuleType, found: list[Any]) -> None:
     tensors = [leaf for leaf in tf.nest.flatten(found, expand_composites=True) if tf.is_tensor(leaf)]
     if not tensors and (sys.modules.get("jax") or sys.modules.get("torch")):
         return  # Asking TensorFlow would start it, and it would take memory from the framework in use.
-    tf.test.experimental.sync_devices()
+    _sync_own_devices(tf)
     if tensors:  # That waits for GPUs only. A TPU runs one program after another, so one value tells.
         min(tensors, key=lambda tensor: math.prod(tensor.shape)).numpy()
+
+
+def _sync_own_devices(tf: ModuleType) -> None:
+    """Of several workers only the devices of this one: TensorFlow's own function asks all, and fails."""
+    own = tf.constant(0).device.rpartition("/device:")[0]
+    job = own.partition("/task:")[0]
+    names = [device.name for device in tf.config.list_logical_devices()]
+    if all(name.startswith(own) or not name.startswith(job) for name in names):
+        tf.test.experimental.sync_devices()
+        return
+    for name in names:
+        if name.startswith(own):
+            with tf.device(name):
+                tf.raw_ops.SyncDevice()
 
 
 def _wait_jax(jax: ModuleType, found: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.checkpoints import checkpoints
 from pytest_accel.samplers.compile_only import compiled
 from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.observe import Size, observe
+from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, Size, observe
 from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
 from pytest_accel.samplers.remote_training import RemoteTraining
@@ -82,6 +83,8 @@ class FreshRuns:
     def _stepped(self, test: RemoteTest, plan: Announced) -> tuple[Steps, Mapping[str, str]]:
         steps = RemoteSteps(test, every_package=self._task.every_package)
         size = self._size(plan.workload)
+        if test.on_several_hosts:
+            size = dataclasses.replace(size, least_block_s=LEAST_BLOCK_OF_HOSTS_S)
         with self._task.screen.steps(self._runs + 1, size) as told:
             seen = observe(
                 steps,

@@ -24,13 +24,21 @@ LEAST_BLOCK_S = 0.1
 """A block is at least this long, so that waiting for the device once weighs nothing."""
 
 
+LEAST_BLOCK_OF_HOSTS_S = 0.5
+"""On several hosts the orders for a block travel while the one before is trained, and take cores from it."""
+
+
 @dataclass(frozen=True)
 class Size:
-    """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen."""
+    """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen.
+
+    Chosen are so many that a block takes ``least_block_s`` or more.
+    """
 
     blocks: int
     seconds: float
     steps_per_block: int | None = None
+    least_block_s: float = LEAST_BLOCK_S
 
 
 @dataclass(frozen=True)
@@ -113,15 +121,15 @@ def _steps_per_block(step_time_s: float, size: Size) -> int:
     Else a power of two, so that it seldom differs between sessions, and that makes a block long enough.
     """
     asked = size.steps_per_block
-    longest_s = max(size.seconds / LEAST_BLOCKS, 2 * LEAST_BLOCK_S)
+    longest_s = max(size.seconds / LEAST_BLOCKS, 2 * size.least_block_s)
     if asked is not None and asked * step_time_s <= longest_s:
         return asked
-    return long_enough(step_time_s)
+    return long_enough(step_time_s, size.least_block_s)
 
 
-def long_enough(step_time_s: float) -> int:
+def long_enough(step_time_s: float, least_block_s: float = LEAST_BLOCK_S) -> int:
     """Steps a block, a power of two."""
-    return int(2 ** max(0, math.ceil(math.log2(LEAST_BLOCK_S / step_time_s))))
+    return int(2 ** max(0, math.ceil(math.log2(least_block_s / step_time_s))))
 
 
 def checked_block(subject: Subject, steps: int, number: int) -> Block:

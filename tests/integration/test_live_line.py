@@ -1,0 +1,62 @@
+"""What a person sees while a benchmark runs: on a real terminal only, and nothing of it afterwards."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+
+def on_a_terminal(project, *arguments, columns=120):
+    """All that a session writes to its terminal, control sequences included."""
+    ours, theirs = pty.openpty()
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *arguments],
+        cwd=project.path,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "STEP_TIMES_S": "0.25 0.27"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 2**16)
+        except OSError:
+            break  # the other end is closed
+        if not part:
+            break
+        written += part
+    os.close(ours)
+    assert session.wait() in (0, 1), written.decode()
+    return written.decode()
+
+
+def test_a_terminal_shows_blocks_the_fastest_step_and_the_time_left(project):
+    seen = on_a_terminal(project, "--accel-update-baselines", "--accel-budget=60")
+
+    assert "test_step, run 1" in seen
+    assert " 80/120 " in seen
+    assert "250 ms a step" in seen
+    assert re.search(r"at most \d+ s more", seen)
+
+
+def test_later_runs_show_the_interval_so_far(project):
+    project.record("--accel-runs=3", step_times_s="0.25 0.26 0.255")
+
+    seen = on_a_terminal(project, "--accel-runs=1", "--accel-tolerance=3%")
+
+    assert "test_step, run 2" in seen
+    assert re.search(r"a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most", seen)
+
+
+def test_a_log_has_nothing_of_it(project):
+    result = project.run("--accel-update-baselines", subprocess=True)
+
+    assert result.ret == 0
+    assert "at most" not in result.stdout.str()
+    assert "run 1" not in result.stdout.str()
+    assert "\x1b" not in result.stdout.str()
