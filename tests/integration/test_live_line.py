@@ -39,7 +39,7 @@ def test_a_terminal_shows_blocks_the_fastest_step_and_the_time_left(project):
     seen = on_a_terminal(project, "--accel-update-baselines", "--accel-budget=60")
 
     assert "test_step, run 1" in seen
-    assert " 80/120 " in seen
+    assert "80/120" in seen
     assert "250 ms a step" in seen
     assert re.search(r"at most \d+ s more", seen)
 
