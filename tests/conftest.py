@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -19,6 +20,9 @@ import pytest
 from pytest_accel.frameworks.values import FRAMEWORKS
 
 pytest_plugins = ("pytester",)
+
+for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    os.environ.pop(name, None)  # sessions that tests start are none of its workers: pytest-benchmark looks
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell leaves it to what it starts in the background, and sessions that tests interrupt inherit it.
