@@ -161,12 +161,19 @@ def test_history_has_every_change_and_the_drift(run):
     assert printed.splitlines()[-1].split()[:9] == [
         "2026-03-01T12:00:00+00:00", "step", "time", "99", "ms", "-10.0", "%", "-1.0", "%",
     ]  # fmt: skip
+    assert [" new " in line for line in printed.splitlines()[-3:]] == [False, True, True]
 
 
 def test_history_for_programs(run):
     (history,) = answer(run("history", NODEID, "--hardware=gpu-a100", "--json"))
     first, second, third = history["accepted"]
-    assert first["metrics"]["step_time_s"] == {"value": 0.1, "against_last": None, "against_first": None}
+    assert first["metrics"]["step_time_s"] == {
+        "value": 0.1,
+        "against_last": None,
+        "against_first": None,
+        "change_point": False,
+    }
+    assert second["metrics"]["step_time_s"]["change_point"]
     assert second["metrics"]["step_time_s"]["against_last"] == pytest.approx(0.1)
     assert third["metrics"]["step_time_s"]["against_first"] == pytest.approx(-0.01)
     assert third["changes"] == ["tensorflow 2.20.0 -> 2.21.0"]

@@ -1,19 +1,36 @@
-"""``pytest-accel history``: all that was ever accepted of a benchmark, and how far that has drifted."""
+"""``pytest-accel history``: all that was accepted of a benchmark, where it changed and how far it drifted."""
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_accel import provenance
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics, said
-from pytest_accel.records import Baseline
+from pytest_accel.records import Baseline, Kind
 from pytest_accel.reports.units import label, one_line, percent, quantity
+from pytest_accel.rules import variance
+from pytest_accel.rules.change_points import change_points
 from pytest_accel.stores.everything import Stored
 
-COLUMNS = ("accepted", "metric", "value", "against the last", "against the first", "changed since the last")
+TIMES = ("step_time_s", "time_to_target_s")
+"""Metrics that vary as runs do."""
+
+EXACT = ("flops", "bytes_accessed")
+"""Those that a compiler knows: any change is one."""
+
+COLUMNS = (
+    "accepted",
+    "metric",
+    "value",
+    "against the last",
+    "against the first",
+    "level",
+    "changed since the last",
+)
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -44,9 +61,10 @@ def _table(one: Stored) -> str:
             quantity(metric, value["value"]),
             _percent(value["against_last"]),
             _percent(value["against_first"]),
+            "new" if value["change_point"] else "",
             one_line(", ".join(entry["changes"])) if metric == next(iter(entry["metrics"])) else "",
         )
-        for entry in _entries(one.baseline)
+        for entry in _entries(one)
         for metric, value in entry["metrics"].items()
     ]
     return f"{heading(one)}\n{tabulate(rows, COLUMNS, disable_numparse=True)}"
@@ -57,14 +75,15 @@ def _data(one: Stored) -> dict[str, Any]:
         "hardware": one.hardware,
         "file": str(one.path),
         "benchmark": one.baseline.benchmark,
-        "accepted": list(_entries(one.baseline)),
+        "accepted": list(_entries(one)),
     }
 
 
-def _entries(baseline: Baseline) -> Iterator[dict[str, Any]]:
+def _entries(one: Stored) -> Iterator[dict[str, Any]]:
     """Each accepted entry, oldest first, with its main metrics; changes are relative, 0.05 is 5 % more."""
     first = last = None
-    for entry in baseline.accepted:
+    new_levels = _new_levels(one.baseline, _kind(one.hardware))
+    for index, entry in enumerate(one.baseline.accepted):
         first = first or entry
         yield {
             "accepted": entry.time,
@@ -73,12 +92,33 @@ def _entries(baseline: Baseline) -> Iterator[dict[str, Any]]:
                     "value": entry.summary[name],
                     "against_last": _change(last.summary.get(name), entry.summary[name]) if last else None,
                     "against_first": _change(first.summary.get(name), entry.summary[name]) if last else None,
+                    "change_point": (name, index) in new_levels,
                 }
                 for name in main_metrics(entry.summary)
             },
             "changes": list(provenance.changes(last.provenance, entry.provenance)) if last else [],
         }
         last = entry
+
+
+def _new_levels(baseline: Baseline, kind: Kind) -> set[tuple[str, int]]:
+    """The metrics that changed for more than noise, with the indices of the entries where they did."""
+    between_sessions = variance.FLOOR_SD[kind] * math.hypot(1, variance.SHARED)
+    noise = dict.fromkeys(TIMES, between_sessions) | dict.fromkeys(EXACT, 0.0)
+    found = set()
+    for name, sd in noise.items():
+        seen = [
+            (i, entry.summary[name]) for i, entry in enumerate(baseline.accepted) if name in entry.summary
+        ]
+        if all(value > 0 for _, value in seen):
+            points = change_points([value for _, value in seen], sd)
+            found |= {(name, seen[point][0]) for point in points}
+    return found
+
+
+def _kind(hardware: str) -> Kind:
+    """By the name of a baseline folder; what somebody named otherwise is taken to vary as CPUs do."""
+    return next((kind for kind in Kind if hardware.startswith(f"{kind}-")), Kind.CPU)
 
 
 def _change(before: float | None, now: float) -> float | None:
