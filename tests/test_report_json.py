@@ -158,6 +158,7 @@ def test_the_report_is_the_schema_that_is_documented():
                         "warmup_steps": 10,
                         "peak_memory_bytes": 812_000_000,
                         "losses": [2.3, 2.2],
+                        "hosts_step_time_s": [],
                         "conditions": {
                             "load_average": 0.4,
                             "throttle_reasons": ["power"],

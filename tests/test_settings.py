@@ -65,6 +65,6 @@ def test_the_default_tolerance_is_that_of_the_kind(against, kind, tolerance):
         accel="auto", framework="tensorflow", identity=None, baselines="baselines", tolerance=None,
         strict=False, runs=1, budget=60.0, timeout=1800.0, price=None, data=None, update_baselines=False,
         record_missing=False, against=against, topology=None, in_process=False, json=None, devices=None,
-        html=None, markdown=None,
+        html=None, markdown=None, coordinator=None,
     )  # fmt: skip
     assert given_nothing.tolerance_for(kind) == tolerance
