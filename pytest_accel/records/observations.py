@@ -43,8 +43,8 @@ class Steps:
     warmup_steps: int
     peak_memory_bytes: int | None = None
     losses: tuple[float, ...] = ()
-    hosts_step_time_s: tuple[float, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
+    hosts_step_time_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
