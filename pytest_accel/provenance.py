@@ -86,7 +86,7 @@ def provenance(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         "nvidia-driver": _nvidia_driver(),
         "os": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        **{package: _version(package) for package in packages},
+        **{package: version(package) for package in packages},
         **{variable: os.environ.get(variable) for variable in VARIABLES},
     }
     return {name: value for name, value in sorted(facts.items()) if value}
@@ -144,7 +144,8 @@ def _shown(name: str, facts: Mapping[str, str]) -> str:
     return facts.get(name, "(unset)" if name.isupper() else "(absent)")
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Of an installed package, whichever distribution it came with; None if it is not installed."""
     for distribution in _DISTRIBUTIONS.get(package, (package,)):
         try:
             return metadata.version(distribution)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from pytest_accel import meeting
+from pytest_accel import meeting, provenance
 from pytest_accel.coordinator import First, Other, Solo
 from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
@@ -65,7 +65,7 @@ def coordinator(
     if settings.coordinator is not None:
         address = host_and_port(settings.coordinator, "--accel-coordinator")
     facts = {
-        "pytest-accel": _version(),
+        "pytest-accel": provenance.version("pytest-accel"),
         "hosts": launch.count,
         "--accel": str(here.kind),
         "hardware": f"{here.devices} x {here.model}",
@@ -73,9 +73,3 @@ def coordinator(
         "tests": list(tests),
     }
     return meeting.met(launch, facts, address, min(meeting.MEETING_S, settings.timeout))
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    return metadata.version("pytest-accel")

@@ -6,7 +6,6 @@ Pods of GKE have the same in variables.
 from __future__ import annotations
 
 import os
-import urllib.request
 
 from pytest_accel.hardware import tpu
 
@@ -30,6 +29,8 @@ def worker() -> dict[str, str]:
 
 
 def _attribute(name: str) -> str:
+    import urllib.request  # takes longer than all else here, and is needed on few machines
+
     server = os.environ.get("GCE_METADATA_IP", "metadata.google.internal")
     request = urllib.request.Request(
         f"http://{server}/computeMetadata/v1/instance/attributes/{name}",

@@ -14,11 +14,12 @@ import pytest
 
 from pytest_accel.records import Epoch, Verdict
 from pytest_accel.reports.units import percent, quantity
-from pytest_accel.samplers.observe import BlockSeen, Size
-from pytest_accel.samplers.task import EpochTold, StepsTold
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from pytest_accel.samplers.observe import BlockSeen, Size
+    from pytest_accel.samplers.task import EpochTold, StepsTold
 
 
 class Screen:
