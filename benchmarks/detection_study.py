@@ -5,7 +5,8 @@
 
 ``noise`` shows how much the recordings in benchmarks/data vary. ``replay`` compares their sessions, by this
 project's rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are
-asked for. ``pairs`` draws comparisons of two environments. Without a name, all run, in about two minutes.
+asked for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a
+name, all run, in about three minutes.
 Rates are in percent, with 95 % intervals.
 """
 
@@ -81,6 +82,22 @@ def model(options: argparse.Namespace) -> None:
     print(contract_table(promised))
 
 
+def blocks(options: argparse.Namespace) -> None:
+    promised = []
+    print("\n# blocks: runs cut short, in all places, at a tolerance of 10 %\n")
+    for recording in recordings.load():
+        for count in (5, 10, 20):
+            made = [
+                trial
+                for cut in recordings.cut(recording, count)
+                for trial in trials(
+                    cut, options.baseline_runs, options.benchmarks, most=20, seed=options.seed
+                )
+            ]
+            promised += contract_rows(f"{recording.name}, {count} blocks", made, (0.10,))
+    print(contract_table(promised))
+
+
 def pairs(options: argparse.Namespace) -> None:
     print("\n# pairs: two environments in turns, at the default tolerance of a CPU\n")
     print(f"{options.compared} trials a line\n")
@@ -91,6 +108,7 @@ STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
     "noise": noise,
     "replay": replay,
     "model": model,
+    "blocks": blocks,
     "pairs": pairs,
 }
 

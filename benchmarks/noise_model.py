@@ -11,7 +11,7 @@ from recordings import Recording, Times
 from replay import RUNS, Trial
 
 from pytest_accel.records import Kind
-from pytest_accel.rules.variance import FLOOR_SD, SHARED
+from pytest_accel.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED
 
 STEP_TIME_S = 0.25
 
@@ -45,12 +45,13 @@ def noises(recordings: Sequence[Recording]) -> dict[str, Noise]:
 
 
 def drawn(noise: Noise, baseline_runs: int, benchmarks: int, *, count: int, seed: int) -> list[Trial]:
-    """So many independent trials; a run is one block, as only its fastest counts."""
+    """So many independent trials; the blocks of a run are alike, as only its fastest counts."""
     rng = np.random.default_rng(seed)
 
     def session(runs: int) -> Times:
         common = noise.shared * rng.standard_normal()
-        return STEP_TIME_S * np.exp(common + noise.own * rng.standard_normal((runs, 1)))
+        runs_alike = STEP_TIME_S * np.exp(common + noise.own * rng.standard_normal((runs, 1)))
+        return np.repeat(runs_alike, FULL_BLOCKS, axis=1)
 
     return [
         Trial(session(baseline_runs), session(RUNS), [session(baseline_runs) for _ in range(benchmarks - 1)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,6 +50,15 @@ def _read(file: Path) -> Recording:
         },
         sittings=tuple(session["sitting"] for session in sessions),
     )
+
+
+def cut(recording: Recording, blocks: int) -> list[Recording]:
+    """The recording as if its runs had had so many blocks: once from each place that they fit in."""
+    times = recording.step_times_s
+    return [
+        replace(recording, step_times_s=times[:, start : start + blocks])
+        for start in range(0, times.shape[1] - blocks + 1, blocks)
+    ]
 
 
 def consecutive(recording: Recording, count: int) -> Iterator[tuple[int, ...]]:

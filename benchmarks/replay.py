@@ -60,7 +60,9 @@ def trials(recording: Recording, baseline_runs: int, benchmarks: int, *, most: i
 def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Kind.CPU) -> Outcome:
     """What this project says: after one run, and after each further one that the rule asks for."""
     before, now = steps(trial.before), steps((1 + slowdown) * trial.now)
-    decide = policy([before, *map(steps, trial.others)], tolerance, kind)
+    decide = policy(
+        [before, *map(steps, trial.others)], tolerance, kind, step_time.fewest_blocks(now, before)
+    )
     for look in range(1, RUNS + 1):
         answer = step_time.judge(now[:look], before, decide, more=look < RUNS)
         if isinstance(answer, Verdict):
@@ -68,9 +70,9 @@ def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Ki
     raise AssertionError("without more runs the rule comes to a verdict")
 
 
-def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind) -> Policy:
+def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int) -> Policy:
     """That of a session on hardware for which these baselines are stored."""
-    between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored])
+    between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored], blocks)
     return Policy(
         tolerance=tolerance,
         min_runs=1,

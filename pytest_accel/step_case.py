@@ -39,9 +39,8 @@ class StepCase:
     ) -> Verdict | NeedMore:
         assert same_hardware, "step times of two machines are not compared"
         now = [run.steps for run in runs]
-        return step_time.judge(
-            now, engine.of_equal_length(_steps(baseline), now), self._policy(baseline), more=more
-        )
+        reference = engine.of_equal_length(_steps(baseline), now)
+        return step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What is wrong with these runs whatever the baseline is; what is invalid does not come so far."""
@@ -77,13 +76,13 @@ class StepCase:
             f"baselines, {100 * first:+z.1f} % against the first",
         )
 
-    def _policy(self, baseline: Baseline) -> Policy:
+    def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
         groups = [
             [metrics.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps)]
             for one in (baseline, *(other for other in self._stored if other != baseline))
             for entry in one.accepted
         ]
-        between = variance.between_run(self._kind, groups)
+        between = variance.between_run(self._kind, groups, step_time.fewest_blocks(now, reference))
         return Policy(
             tolerance=self._settings.tolerance_for(self._kind),
             min_runs=self._settings.runs,

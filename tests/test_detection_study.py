@@ -99,8 +99,21 @@ def test_a_trial_has_no_session_twice():
 def test_what_is_planted_is_judged(slowdown, expected):
     from replay import Trial, our_outcome
 
-    same = np.full((3, 5), 0.25)
+    same = np.full((3, 40), 0.25)
     assert our_outcome(Trial(same, same, [same]), 0.1, slowdown) == expected
+
+
+@pytest.mark.parametrize("blocks", [5, 10])
+@pytest.mark.parametrize("name", ["long_runs", "noisy", "quiet"])
+def test_runs_of_few_blocks_fail_no_unchanged_program(name, blocks):
+    from recordings import cut, load
+    from replay import our_outcome, trials
+
+    (recording,) = (one for one in load() if one.name == name)
+    made = [trial for part in cut(recording, blocks) for trial in trials(part, 3, 1, most=20, seed=0)]
+    outcomes = {str(our_outcome(trial, 0.1, 0.0)) for trial in made}
+    assert len(made) >= 20
+    assert outcomes <= {"passed", "inconclusive"}
 
 
 def test_every_other_rule_finds_a_plain_slowdown_and_no_rule_finds_one_in_the_same_times():

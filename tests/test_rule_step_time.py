@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pytest_accel.records import Kind, NeedMore, Outcome, Steps, Verdict
 from pytest_accel.rules.policy import Policy
 from pytest_accel.rules.step_time import judge
-from pytest_accel.rules.variance import between_run
+from pytest_accel.rules.variance import FULL_BLOCKS, between_run
 from pytest_accel.settings import TOLERANCES
 
 SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
@@ -43,11 +43,11 @@ POLICIES = st.builds(
 )
 
 
-def runs(times: Iterable[float]) -> list[Steps]:
+def runs(times: Iterable[float], blocks: int = FULL_BLOCKS) -> list[Steps]:
     """One run for each time; its other blocks were slower."""
     return [
         Steps(
-            step_times_s=(1.5 * time, time, 1.1 * time),
+            step_times_s=(1.5 * time, time, *[1.1 * time] * (blocks - 2)),
             steps_per_block=4,
             startup_time_s=1.0,
             build_time_s=1.0,
@@ -142,6 +142,17 @@ class TestWhatItSays:
             " (a standard deviation of 2 % between runs is assumed: "
             "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
         )
+
+    @pytest.mark.parametrize("now", [0.103, 0.2])
+    def test_runs_of_few_blocks_are_named_with_the_way_to_have_more(self, now):
+        found = judge(runs([now], blocks=20), runs([0.1]), policy(assumed=True), more=False)
+        assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
+        assert found.reason.endswith(
+            " (a standard deviation of 2 % between runs is assumed, since the shortest has only 20 blocks of "
+            "steps: a larger --accel-budget gives it more)"
+        )
+        if found.outcome is Outcome.INCONCLUSIVE:
+            assert "; longer runs, here and in the baseline, narrow it (40 blocks or more) (a" in found.reason
 
     @pytest.mark.parametrize("now", [0.05, 0.1])
     def test_an_assumed_spread_is_not_mentioned_where_nothing_is_wrong(self, now):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_accel.records import Kind
-from pytest_accel.rules.variance import FLOOR_SD, SHARED, between_run
+from pytest_accel.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED, between_run
 
 SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
 GROUPS = st.lists(st.lists(st.floats(0.1, 10), max_size=5), max_size=5)
@@ -48,6 +48,13 @@ def test_noisy_runs_raise_the_floor_and_are_not_called_assumed():
     noisy = between_run(Kind.GPU, [runs_with_sd(0.03, 3)])
     assert noisy.sd == pytest.approx(0.03)
     assert not noisy.assumed
+
+
+def test_the_fewer_blocks_a_run_has_the_more_it_is_taken_to_vary_though_recorded_runs_were_quiet():
+    quiet = [runs_with_sd(0.001, 5)] * 10
+    sds = [between_run(Kind.CPU, quiet, blocks).sd for blocks in (5, 10, 20, FULL_BLOCKS, 3 * FULL_BLOCKS)]
+    assert sds == pytest.approx([8 * sds[3], 4 * sds[3], 2 * sds[3], FLOOR_SD[Kind.CPU], FLOOR_SD[Kind.CPU]])
+    assert between_run(Kind.CPU, quiet, 5).assumed
 
 
 @settings(max_examples=50, deadline=None)

@@ -14,7 +14,7 @@ from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 from pytest_accel.rules import wording
 from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
 from pytest_accel.rules.policy import Policy
-from pytest_accel.rules.variance import SHARED
+from pytest_accel.rules.variance import FULL_BLOCKS, SHARED
 from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 
 
@@ -45,7 +45,13 @@ def judge(
     # that a neighbour disturbed fails nothing.
     if more and outcome in CHANGED and len(now) < policy.max_runs:
         return NeedMore(f"after {_runs(now)} {size}: the other planned runs have to confirm it")
-    return Verdict(outcome, _reason(outcome, ratio, now, policy, spread), (comparison,))
+    blocks = fewest_blocks(now, reference)
+    return Verdict(outcome, _reason(outcome, ratio, now, policy, spread, blocks), (comparison,))
+
+
+def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
+    """Those of the shortest run."""
+    return min(len(run.step_times_s) for run in (*now, *reference))
 
 
 def _could_decide(
@@ -68,7 +74,9 @@ def _could_decide(
     return could_pass or could_regress
 
 
-def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
+def _reason(
+    outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int
+) -> str:
     tolerance = f"{100 * policy.tolerance:g} %"
     change = f"{100 * abs(ratio.change):.1f} %"
     size = wording.size(ratio)
@@ -83,17 +91,19 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
     if outcome is Outcome.REGRESSED:
         return (
             f"step time is {change} longer than the baseline {interval}, "
-            f"above the tolerance of {tolerance}{_assumption(policy)}"
+            f"above the tolerance of {tolerance}{_assumption(policy, blocks)}"
         )
     return (
         f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
         f"slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; "
-        f"{_way_out(now, policy, spread)}{_assumption(policy)}"
+        f"{_way_out(now, policy, spread, blocks)}{_assumption(policy, blocks)}"
     )
 
 
-def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
-    """What to do about an inconclusive comparison: more runs, unless what sessions differ by is too much."""
+def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int) -> str:
+    """What to do about an inconclusive comparison: longer runs, or more, unless sessions differ too much."""
+    if blocks < FULL_BLOCKS:
+        return f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
     limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), spread.dof)
     if limit.half_width(CONFIDENCE) < math.log1p(policy.tolerance):
         return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
@@ -103,11 +113,17 @@ def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread) -> str:
     )
 
 
-def _assumption(policy: Policy) -> str:
+def _assumption(policy: Policy, blocks: int) -> str:
     if not policy.assumed:
         return ""
+    assumed = f" (a standard deviation of {100 * policy.between_run_sd:.3g} % between runs"
+    if blocks < FULL_BLOCKS:
+        return (
+            f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "
+            "--accel-budget gives it more)"
+        )
     return (
-        f" (a standard deviation of {100 * policy.between_run_sd:g} % between runs is assumed: "
+        f"{assumed} is assumed: "
         "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
     )
 
