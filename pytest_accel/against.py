@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_accel import curve_case, curve_metrics, engine, metrics, provenance
 from pytest_accel.gate import explained, unmeasured
@@ -20,12 +20,23 @@ MOST_PAIRS = 20
 
 
 class Against:
-    """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``."""
+    """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
-    def __init__(self, nodeid: str, accelerator: Accelerator, settings: Settings, name: str) -> None:
+    ``told`` hears what the pairs so far would come to, while more are needed.
+    """
+
+    def __init__(
+        self,
+        nodeid: str,
+        accelerator: Accelerator,
+        settings: Settings,
+        name: str,
+        told: Callable[[Verdict], None],
+    ) -> None:
         self._nodeid = nodeid
         self._name = name
         self._settings = settings
+        self._told = told
         least = max(LEAST_PAIRS, settings.runs)
         kind = accelerator.kind
         self._policy = PairPolicy(
@@ -55,12 +66,7 @@ class Against:
         """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             pairs = engine.collect(sampler, self._policy.min_pairs)
-            verdict, pairs = engine.decide(
-                pairs,
-                sampler,
-                self._judge,
-                self._affordable,
-            )
+            verdict, pairs = engine.decide(pairs, sampler, self._judge, self._affordable, self._told)
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
         except OtherWork as differing:

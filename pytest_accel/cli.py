@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_accel.commands import Answer, compare, doctor, export, history, listing, prune, show
+from pytest_accel.provenance import version
 from pytest_accel.reports.json_report import finite
 
 USAGE_ERROR = 2
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pytest-accel", description="Work with baselines and results of pytest-accel."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-accel')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="answer in JSON, for programs")

@@ -26,11 +26,13 @@ def decide(
     sampler: Sampler[Seen],
     judge: Callable[[Sequence[Seen], bool], Verdict | NeedMore],
     affordable: Callable[[Sequence[Seen]], bool],
+    told: Callable[[Verdict], None] = lambda _so_far: None,
 ) -> tuple[Verdict, list[Seen]]:
     """Judge what was seen, and take more from ``sampler`` while that may decide and is ``affordable``.
 
-    ``judge`` is told whether more may be asked for; without that it must come to a verdict. Returns the
-    verdict and all that is behind it. Raises what the sampler raises.
+    ``judge`` is told whether more may be asked for; without that it must come to a verdict. ``told`` hears
+    what it would come to while more is needed. Returns the verdict and all that is behind it. Raises what
+    the sampler raises.
     """
     seen = list(seen)
     while True:
@@ -38,7 +40,9 @@ def decide(
         answer = judge(seen, more)
         if isinstance(answer, Verdict):
             return answer, seen
-        assert more, "without more runs a rule must come to a verdict"
+        so_far = judge(seen, False)
+        assert isinstance(so_far, Verdict), "without more runs a rule must come to a verdict"
+        told(so_far)
         seen.append(sampler.next())
 
 

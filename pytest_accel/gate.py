@@ -118,14 +118,9 @@ class Gate:
             return self._incomparable(case, runs, baseline)
 
         def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
-            answer = case.judge(baseline, seen, more=more)
-            if isinstance(answer, NeedMore):
-                so_far = case.judge(baseline, seen, more=False)
-                assert isinstance(so_far, Verdict)
-                self._told(so_far)
-            return answer
+            return case.judge(baseline, seen, more=more)
 
-        verdict, runs = engine.decide(runs, sampler, judge, case.affordable)
+        verdict, runs = engine.decide(runs, sampler, judge, case.affordable, self._told)
         return self._finished(case, explained(verdict, runs), runs, baseline, case.drift(baseline, runs))
 
     def _case(self, run: Run) -> Case:

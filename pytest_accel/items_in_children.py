@@ -96,7 +96,7 @@ class ItemsInChildren:
             gate = self._session.gate(item, screen.compared)
             runs = FreshRuns(task, gate.size)
             return runs, functools.partial(gate.result, runs)
-        against = self._session.against(item)
+        against = self._session.against(item, screen.compared)
         pairs = Interleaved(
             task, self._session.other, seconds=against.seconds, enough=against.enough, order=random.Random()
         )

@@ -86,9 +86,10 @@ class Session:
         """``told`` hears what the runs so far would come to, while more are needed."""
         return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item), told)
 
-    def against(self, item: pytest.Item) -> Against:
+    def against(self, item: pytest.Item, told: Callable[[Verdict], None]) -> Against:
+        """``told`` is as in :meth:`gate`."""
         assert self.other is not None
-        return Against(item.nodeid, self.accelerator, self.settings_of(item), self.other.name)
+        return Against(item.nodeid, self.accelerator, self.settings_of(item), self.other.name, told)
 
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)

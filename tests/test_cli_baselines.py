@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -177,6 +178,21 @@ def test_history_for_programs(run):
     assert second["metrics"]["step_time_s"]["against_last"] == pytest.approx(0.1)
     assert third["metrics"]["step_time_s"]["against_first"] == pytest.approx(-0.01)
     assert third["changes"] == ["tensorflow 2.20.0 -> 2.21.0"]
+
+
+def test_the_command_has_a_version(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(["--version"])
+    assert re.fullmatch(r"pytest-accel \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+def test_a_folder_of_hostile_name_comes_out_as_text(run, folder):
+    (folder / "cpu-2").rename(folder / "odd\x1b[31m \u202ename")
+    for command in (("list",), ("show", NODEID), ("history", NODEID)):
+        code, printed, _ = run(*command)
+        assert code == 0
+        assert "odd\\x1b[31m \\u202ename" in printed
+    assert "odd\\x1b[31m" in run("show", NODEID, "--hardware=none")[2]
 
 
 def test_hostile_names_come_out_as_text(run, folder):

@@ -31,10 +31,10 @@ class Sampler:
         return run(1.0, 1.0)
 
 
-def decide(judge, most=3):
+def decide(judge, most=3, told=lambda _so_far: None):
     sampler = Sampler()
     first = engine.collect(sampler, 1)
-    verdict, seen = engine.decide(first, sampler, judge, lambda seen: len(seen) < most)
+    verdict, seen = engine.decide(first, sampler, judge, lambda seen: len(seen) < most, told)
     assert len(seen) == sampler.taken
     return verdict, len(seen)
 
@@ -48,7 +48,20 @@ def test_a_rule_that_decides_takes_no_further_run():
 
 
 def test_runs_are_added_until_the_rule_decides():
-    assert decide(lambda seen, more: PASSED if len(seen) == 2 else NeedMore("undecided")) == (PASSED, 2)
+    def judge(seen, more):
+        return NeedMore("undecided") if more and len(seen) < 2 else PASSED
+
+    assert decide(judge) == (PASSED, 2)
+
+
+def test_it_tells_what_the_runs_so_far_would_come_to():
+    told = []
+
+    def judge(seen, more):
+        return NeedMore("undecided") if more else Verdict(Outcome.PASSED, f"after {len(seen)}")
+
+    assert decide(judge, told=told.append)[0].reason == "after 3"
+    assert [verdict.reason for verdict in told] == ["after 1", "after 2"]
 
 
 def test_the_rule_must_decide_after_the_most_runs():

@@ -160,6 +160,14 @@ def test_tensorboard_reads_curves_and_step_times(export, tmp_path):
     assert len(list((tmp_path / "logs").rglob("events.out.*"))) == 4
 
 
+def test_tensorboard_never_gets_a_second_export_of_a_run_into_its_folder(export, tmp_path, capsys):
+    export("tensorboard", f"--output={tmp_path / 'logs'}")
+    written = sorted((tmp_path / "logs").rglob("*"))
+    said = refused(capsys, "tensorboard", tmp_path / "report.json", f"--output={tmp_path / 'logs'}")
+    assert "has events of an earlier export: name another folder, or remove it" in said
+    assert sorted((tmp_path / "logs").rglob("*")) == written
+
+
 @pytest.mark.parametrize("form", ["bencher", "openmetrics"])
 def test_a_report_without_measurements_is_no_error(export, form):
     text = export(form, results=(UNMEASURED,))

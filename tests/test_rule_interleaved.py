@@ -118,9 +118,17 @@ def test_pairs_that_scatter_more_than_their_rounds_explain_widen_the_interval():
 @pytest.mark.parametrize("in_turns", [True, False])
 def test_the_declared_variation_between_pairs_is_the_least(in_turns):
     policy = dataclasses.replace(POLICY, in_turns_sd=0.03, run_sd=0.03 / math.sqrt(2))
-    low, high = decided(0.0, 0.0, 0.0, policy=policy, in_turns=in_turns).comparisons[0].interval
+    verdict = decided(0.0, 0.0, 0.0, policy=policy, in_turns=in_turns, rounds=40)
+    low, high = verdict.comparisons[0].interval
     assert math.log1p(high) == pytest.approx(1.95996 * 0.03 / math.sqrt(3), rel=1e-3)
     assert math.log1p(low) == pytest.approx(-math.log1p(high))
+
+
+def test_whole_processes_of_few_blocks_are_taken_to_vary_more():
+    full, few = (
+        decided(0.0, 0.0, 0.0, in_turns=False, rounds=rounds).comparisons[0].interval for rounds in (40, 10)
+    )
+    assert math.log1p(few[1]) == pytest.approx(4 * math.log1p(full[1]))
 
 
 def test_whole_processes_in_turn_compare_by_their_fastest_blocks():

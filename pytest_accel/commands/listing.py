@@ -40,7 +40,7 @@ def _row(one: Stored) -> tuple[str, ...]:
     latest = baseline.in_force
     metrics = main_metrics(latest.summary)[:1]
     return (
-        one.hardware,
+        one_line(one.hardware),
         one_line(baseline.workload.framework),
         one_line(baseline.benchmark),
         latest.time[:10],

@@ -24,7 +24,7 @@ def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:
     """
     stored, faults = everything(options.baselines)
     if options.hardware is not None and options.hardware not in {one.hardware for one in stored}:
-        there = ", ".join(sorted({one.hardware for one in stored})) or "none"
+        there = one_line(", ".join(sorted({one.hardware for one in stored}))) or "none"
         raise ValueError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")
     of_hardware = [one for one in stored if options.hardware in (None, one.hardware)]
     exactly = [one for one in of_hardware if one.baseline.benchmark == options.benchmark]
@@ -59,4 +59,4 @@ def shown(metric: str, value: float) -> str:
 
 
 def heading(stored: Stored) -> str:
-    return f"{one_line(stored.baseline.benchmark)} on {stored.hardware}"
+    return f"{one_line(stored.baseline.benchmark)} on {one_line(stored.hardware)}"

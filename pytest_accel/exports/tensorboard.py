@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,24 +12,35 @@ from pytest_accel.stores.paths import baseline_path
 
 
 def write(report: Report, folder: Path) -> None:
-    """A folder for each run, named by test and seed or number. Raises OSError."""
+    """A folder for each run, named by test and seed or number.
+
+    Raises OSError, also for a run whose folder has event files: TensorBoard would draw both as one.
+    """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+    runs = {home: points for home, run in _runs(report, folder) if (points := list(_points(run)))}
+    for home in runs:
+        if any(home.glob("events.out.tfevents.*")):
+            raise FileExistsError(
+                errno.EEXIST, f"{home} has events of an earlier export: name another folder, or remove it"
+            )
+    for home, points in runs.items():
+        home.mkdir(parents=True, exist_ok=True)
+        writer = EventFileWriter(str(home))
+        for step, time_s, values in points:
+            scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+            writer.add_event(Event(wall_time=time_s, step=step, summary=Summary(value=scalars)))
+        writer.close()
+
+
+def _runs(report: Report, folder: Path) -> Iterator[tuple[Path, Observation]]:
+    """Each run with a folder of its own."""
     for benchmark in report.benchmarks:
         home = folder / baseline_path(benchmark.nodeid).with_suffix("")
         for number, run in enumerate(benchmark.runs):
-            name = f"seed-{run.seed}" if isinstance(run, Curve) else f"run-{number}"
-            points = list(_points(run))
-            if not points:
-                continue
-            (home / name).mkdir(parents=True, exist_ok=True)
-            writer = EventFileWriter(str(home / name))
-            for step, time_s, values in points:
-                scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-                writer.add_event(Event(wall_time=time_s, step=step, summary=Summary(value=scalars)))
-            writer.close()
+            yield home / (f"seed-{run.seed}" if isinstance(run, Curve) else f"run-{number}"), run
 
 
 def _points(run: Observation) -> Iterator[tuple[int, float, dict[str, float]]]:

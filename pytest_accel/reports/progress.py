@@ -18,7 +18,7 @@ from pytest_accel.reports.units import percent, quantity
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from pytest_accel.samplers.observe import BlockSeen, Size
+    from pytest_accel.samplers.observe import BlockSeen
     from pytest_accel.samplers.task import EpochTold, StepsTold
 
 
@@ -47,19 +47,19 @@ class Screen:
             yield told
 
     @contextlib.contextmanager
-    def steps(self, run: int, size: Size) -> Iterator[StepsTold]:
+    def steps(self, what: str, blocks: int | None, seconds: float) -> Iterator[StepsTold]:
         """A bar of blocks, with the fastest step, the interval so far and what is left of the budget."""
-        with self._bar(f"{self._name}, run {run}", size.blocks) as update:
+        with self._bar(f"{self._name}, {what}", blocks) as update:
 
             def told(seen: BlockSeen) -> None:
                 step = f"{quantity('step_time_s', seen.fastest_step_time_s)} a step"
-                left = f"at most {max(0.0, size.seconds - seen.spent_s):.0f} s more"
+                left = f"at most {max(0.0, seconds - seen.spent_s):.0f} s more"
                 update(seen.number, ", ".join(part for part in (step, self._interval, left) if part))
 
             yield told
 
     @contextlib.contextmanager
-    def _bar(self, title: str, total: int) -> Iterator[Any]:
+    def _bar(self, title: str, total: int | None) -> Iterator[Any]:
         """What takes the number that is done, and words about it."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         capture = self._config.pluginmanager.getplugin("capturemanager")

@@ -16,6 +16,7 @@ from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
 from pytest_accel.rules import wording
 from pytest_accel.rules.decision import CHANGED, comparison_of
 from pytest_accel.rules.policy import PairPolicy
+from pytest_accel.rules.variance import of_few_blocks
 from pytest_accel.stats import LogRatio, trimmed_mean
 
 IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
@@ -82,7 +83,8 @@ def precise(here_s: Sequence[float], other_s: Sequence[float], policy: PairPolic
 def _change(pair: Pair, policy: PairPolicy) -> _Change:
     now, other = pair.now.steps, pair.other.steps
     if not pair.in_turns:
-        return _Change(math.log(run_step_time_s(now) / run_step_time_s(other)), 2 * policy.run_sd**2)
+        run_sd = of_few_blocks(policy.run_sd, min(len(now.step_times_s), len(other.step_times_s)))
+        return _Change(math.log(run_step_time_s(now) / run_step_time_s(other)), 2 * run_sd**2)
     rounds = _of_rounds(now.step_times_s, other.step_times_s)
     return _Change(rounds.estimate, rounds.variance + policy.in_turns_sd**2)
 

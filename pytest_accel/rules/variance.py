@@ -57,6 +57,11 @@ class BetweenRun:
     assumed: bool
 
 
+def of_few_blocks(sd: float, blocks: int) -> float:
+    """What ``sd``, the standard deviation of runs of FULL_BLOCKS, is for runs of so many."""
+    return sd * max(1.0, FULL_BLOCKS / blocks)
+
+
 def between_run(kind: Kind, groups: Sequence[Sequence[float]], blocks: int = FULL_BLOCKS) -> BetweenRun:
     """Pool what the benchmarks of one hardware identity tell about the variation between runs.
 
@@ -65,7 +70,7 @@ def between_run(kind: Kind, groups: Sequence[Sequence[float]], blocks: int = FUL
     ValueError for a step time that is not positive.
     """
     variance, dof = pooled_log_variance(groups)
-    measured, floor = math.sqrt(variance), FLOOR_SD[kind] * max(1.0, FULL_BLOCKS / blocks)
+    measured, floor = math.sqrt(variance), of_few_blocks(FLOOR_SD[kind], blocks)
     return BetweenRun(
         sd=max(floor, measured),
         dof=FLOOR_DOF,

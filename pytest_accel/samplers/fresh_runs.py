@@ -85,7 +85,7 @@ class FreshRuns:
         size = self._size(plan.workload)
         if test.on_several_hosts:
             size = dataclasses.replace(size, least_block_s=LEAST_BLOCK_OF_HOSTS_S)
-        with self._task.screen.steps(self._runs + 1, size) as told:
+        with self._task.screen.steps(f"run {self._runs + 1}", size.blocks, size.seconds) as told:
             seen = observe(
                 steps,
                 size,

@@ -17,10 +17,10 @@ from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.samplers import OtherWork
 from pytest_accel.samplers.blame import blamed_on
 from pytest_accel.samplers.environments import Environment
-from pytest_accel.samplers.observe import checked_block, long_enough, steps_of
+from pytest_accel.samplers.observe import BlockSeen, checked_block, long_enough, steps_of
 from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, RemoteTest
-from pytest_accel.samplers.task import Task
+from pytest_accel.samplers.task import StepsTold, Task
 
 MOST_SHARED_MEMORY = 0.45
 """Of a GPU's memory: two processes that need more than this each do not fit beside each other."""
@@ -65,16 +65,19 @@ class InTurns:
         self._seconds = seconds
         self._enough = enough
         self._order = order
+        self._pairs = 0
 
     def pair(self, here: Side, other: Side) -> Pair:
         """Raises NotInTurns, OtherWork, and what RemoteTest raises."""
         sides = (here, other)
+        self._pairs += 1
         planned = self._planned(sides)
         check_same_work(planned[here.environment].workload, planned[other.environment].workload)
         conditions = [self._task.watch_beside(here.test, other.test)]
         prepared = self._prepared(sides)
         steps_per_block = self._steps_per_block(sides, prepared)
-        blocks = self._rounds(sides, steps_per_block)
+        with self._task.screen.steps(f"pair {self._pairs}", None, self._seconds) as told:
+            blocks = self._rounds(sides, steps_per_block, told)
         conditions.append(self._task.watch_beside(here.test, other.test))
         runs = []
         for side in sides:
@@ -124,7 +127,9 @@ class InTurns:
                 looks_s.append(checked_block(side.steps, steps, 1).time_s)
         return long_enough(min(looks_s) / steps)
 
-    def _rounds(self, sides: tuple[Side, Side], steps_per_block: int) -> dict[Environment, list[Block]]:
+    def _rounds(
+        self, sides: tuple[Side, Side], steps_per_block: int, told: StepsTold
+    ) -> dict[Environment, list[Block]]:
         """Blocks of both sides, as many of one as of the other."""
         blocks: dict[Environment, list[Block]] = {side.environment: [] for side in sides}
         here, other = blocks.values()
@@ -138,6 +143,7 @@ class InTurns:
                     block = checked_block(side.steps, steps_per_block, number)
                 blocks[side.environment].append(block)
                 spent_s += block.time_s
+            told(BlockSeen(len(here), min(_times_s(here)) / steps_per_block, spent_s))
         return blocks
 
     def _check_fits(self, subject: RemoteSteps) -> None:

@@ -30,9 +30,8 @@ def everything(folder: Path) -> tuple[list[Stored], list[str]]:
     stored: list[Stored] = []
     faults: list[str] = []
     for home in _homes(folder):
-        store = JsonStore(folder, home.name)
         try:
-            for path, baseline in store.everything():
+            for path, baseline in JsonStore.at(home).everything():
                 if isinstance(baseline, Baseline):
                     stored.append(Stored(home.name, path, baseline))
                 else:

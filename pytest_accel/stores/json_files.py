@@ -32,8 +32,14 @@ class JsonStore:
     def __init__(self, folder: Path, identity: str, *, lock_timeout_s: float = 30.0) -> None:
         self.folder = folder
         self.home = folder / folder_name(identity)
-        self._lock_file = folder / ".locks" / f"{self.home.name}.lock"
         self._lock_timeout_s = lock_timeout_s
+
+    @classmethod
+    def at(cls, home: Path) -> JsonStore:
+        """Those in the folder ``home``, of whatever identity: its name need not be what it is called after."""
+        store = cls(home.parent, home.name)
+        store.home = home
+        return store
 
     def path(self, benchmark: str, framework: str) -> Path:
         """The file of a benchmark, whether it exists or not."""
@@ -51,7 +57,7 @@ class JsonStore:
         for home in sorted(self.folder.glob("[!.]*/")):
             if home != self.home:
                 with contextlib.suppress(BrokenBaseline, StoreError):
-                    baseline = JsonStore(self.folder, home.name).load(benchmark, framework)
+                    baseline = JsonStore.at(home).load(benchmark, framework)
                     if baseline is not None:
                         yield home.name, baseline
 
@@ -135,17 +141,18 @@ class JsonStore:
     def _locked(self) -> Iterator[None]:
         import filelock
 
-        lock = filelock.FileLock(self._lock_file, timeout=self._lock_timeout_s)
+        file = self.folder / ".locks" / f"{self.home.name}.lock"
+        lock = filelock.FileLock(file, timeout=self._lock_timeout_s)
         try:
-            _make_unlisted_folder(self._lock_file.parent)
+            _make_unlisted_folder(file.parent)
             lock.acquire()
         except filelock.Timeout:
             raise StoreError(
-                f"cannot lock {self._lock_file} within {self._lock_timeout_s:g} s: another session is "
+                f"cannot lock {file} within {self._lock_timeout_s:g} s: another session is "
                 "updating these baselines. Let it end, or end it, and run again; nothing was written."
             ) from None
         except OSError as error:
-            raise store_error("lock", self._lock_file, error) from error
+            raise store_error("lock", file, error) from error
         try:
             yield
         finally:

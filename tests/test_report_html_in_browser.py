@@ -1,0 +1,96 @@
+"""What a real browser makes of the page."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from page_samples import HOSTILE, LEARNED, REGRESSED, text
+
+from pytest_accel.records import Outcome, Price, Result, Verdict
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("needs Chromium (the Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path, pytestconfig):
+    """A page with all that there is, opened from its file; what it complains of and asks for."""
+    file = tmp_path / "report.html"
+    hostile = Result(
+        f"t.py::{HOSTILE}", Verdict(Outcome.INVALID, HOSTILE), REGRESSED.workload, REGRESSED.runs
+    )
+    published = pytestconfig.rootpath / "baselines/published"
+    file.write_text(text(REGRESSED, LEARNED, hostile, price=Price(12.2), folder=published))
+
+    def opened(**context):
+        page = browser.new_context(**context).new_page()
+        page.complaints, page.asked = [], []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(file.as_uri())
+        return page
+
+    return opened
+
+
+def drawn(root):
+    return root.locator(".plot[data-drawn] .main-svg").count() > 0
+
+
+def test_it_opens_without_complaint_and_asks_for_nothing_else(opened):
+    page = opened()
+    for benchmark in page.locator("details.benchmark").all():
+        if not benchmark.evaluate("element => element.open"):
+            benchmark.locator("> summary").click()
+    page.wait_for_function("document.querySelectorAll('.plot:not([data-drawn])').length === 0")
+    assert page.complaints == []
+    assert len(page.asked) == 1
+
+
+def test_the_worst_is_open_and_the_others_are_drawn_when_they_are_opened_by_keyboard(opened):
+    page = opened()
+    worst, second = page.locator("details.benchmark").all()[:2]
+    assert drawn(worst)
+    assert not drawn(second)
+    second.locator("> summary").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('details.benchmark[open]').length === 2")
+    page.wait_for_function("document.querySelectorAll('details.benchmark .plot[data-drawn]').length > 1")
+    assert drawn(second)
+
+
+def test_a_phone_scrolls_in_one_direction_only(opened):
+    page = opened(viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_dark_and_light_differ(opened):
+    grounds = [
+        opened(color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    ]
+    assert grounds == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
+
+
+def test_benchmarks_are_found_by_a_part_of_their_name(opened):
+    page = opened()
+    page.locator("#wanted").fill("DIGITS")
+    assert page.locator("details.benchmark:visible").count() == 1
+    page.locator("#wanted").fill("regressed")
+    assert page.locator("details.benchmark:visible").count() == 1
