@@ -7,15 +7,17 @@ frameworks' own collectives use.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_accel import channel
-from pytest_accel.coordinator import First, Line, Other
+from pytest_accel.coordinator import SILENCE_S, First, Line, Other
 from pytest_accel.launched import Launched
 from pytest_accel.records import Hosts
 
@@ -25,6 +27,9 @@ MEETING_S = 300.0
 RETRY_S = 0.2
 ANSWER_S = 5.0
 """The first host has the last word: another waits for it a little longer than that waits for the others."""
+
+STALLED_S = SILENCE_S
+"""A message that does not go on for so long has broken off."""
 
 Facts = Mapping[str, Any]
 """What has to be the same on all hosts, in words. ``tests`` is a list of the selected benchmarks."""
@@ -193,6 +198,10 @@ def _called(address: tuple[str, int], wait_s: float) -> channel.Channel:
 
 def _line(connection: socket.socket) -> channel.Channel:
     connection.settimeout(None)
+    # Who stops in the middle of a message would be waited for without end.
+    stalled = struct.pack("@ll", math.ceil(STALLED_S), 0)
+    for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, way, stalled)
     # A message is sent when it is there, not when the one before was acknowledged.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     outgoing = os.dup(connection.fileno())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from several_hosts import free_ports
 
 from pytest_accel import meeting
+from pytest_accel.coordinator import HostLost
 from pytest_accel.launched import Launched
 from pytest_accel.meeting import NotMet, met
 
@@ -94,6 +97,33 @@ def test_who_calls_and_is_no_host_is_left_alone(address):
         assert second.hosts.index == 1
         second.close()
         first.result().close()
+
+
+def test_who_stops_in_the_middle_of_a_message_is_left_alone(address, monkeypatch):
+    monkeypatch.setattr(meeting, "STALLED_S", 1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
+        with connected(address) as stranger:
+            stranger.sendall(b"\0\0\0\x10{")
+            second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
+
+        assert second.hosts.index == 1
+        second.close()
+        first.result().close()
+
+
+def test_a_host_that_stops_in_the_middle_of_a_message_is_lost(address, monkeypatch):
+    monkeypatch.setattr(meeting, "STALLED_S", 1)
+    with meeting_of(address, [(launch(0), FACTS), (launch(1), FACTS)]) as (first, second):
+        os.write(second._line._connection._outgoing.fileno(), b"\0\0\0\x10{")
+        with pytest.raises(HostLost, match="ended its session or was lost"):
+            watch(first)
+
+
+def watch(coordinator):
+    deadline = time.monotonic() + LONG_ENOUGH_S
+    while time.monotonic() < deadline:
+        coordinator.check()
 
 
 def connected(address):

@@ -36,7 +36,7 @@ class JsonStore:
 
     @classmethod
     def at(cls, home: Path) -> JsonStore:
-        """Those in the folder ``home``, of whatever identity: its name need not be what it is called after."""
+        """Those in the folder ``home``, whatever identity it is of: somebody may have renamed it."""
         store = cls(home.parent, home.name)
         store.home = home
         return store
