@@ -9,13 +9,13 @@ import subprocess
 import sys
 
 
-def on_a_terminal(project, *arguments, columns=120):
+def on_a_terminal(project, *arguments, columns=120, step_times_s="0.25 0.27"):
     """All that a session writes to its terminal, control sequences included."""
     ours, theirs = pty.openpty()
     session = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *arguments],
         cwd=project.path,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "STEP_TIMES_S": "0.25 0.27"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "STEP_TIMES_S": step_times_s},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -51,6 +51,14 @@ def test_later_runs_show_the_interval_so_far(project):
 
     assert "test_step, run 2" in seen
     assert re.search(r"a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most", seen)
+
+
+def test_two_environments_show_the_pair_and_the_interval_so_far(project):
+    against = (f"--accel-against={sys.executable}", "--accel-budget=6")
+    seen = on_a_terminal(project, *against, step_times_s="0.25 0.244")
+
+    assert "test_step, pair 1" in seen
+    assert re.search(r"pair 5.*250 ms a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most \d+ s more", seen)
 
 
 def test_a_log_has_nothing_of_it(project):
