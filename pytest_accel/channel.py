@@ -50,6 +50,10 @@ class Channel:
         except OSError:
             raise Closed from None
 
+    def fileno(self) -> int:
+        """For ``select``: ready where a message, or the end of the line, has come."""
+        return self._incoming.fileno()
+
     def waiting(self, timeout_s: float) -> bool:
         """Whether a message, or the end of the line, comes within this time."""
         return self._incoming.closed or self._incoming.poll(timeout_s)

@@ -11,97 +11,29 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from pytest_accel import channel
+from pytest_accel.host_line import HostLost, Line, Message
 from pytest_accel.records import Hosts
 from pytest_accel.samplers import InvalidRun
 
 HEARTBEAT_S = 2.0
-SILENCE_S = 20.0
-"""A host that was not heard of for so long is gone, also where its connection still stands."""
-
-GLANCE_S = 0.2
-"""How often to look who is gone, while waiting for what one of them says."""
-
 GRACE_S = 10.0
 """A test that ends early on one host, such as by a skip, may do so later on others."""
-
-Message = channel.Message
-
-
-class HostLost(InvalidRun):
-    """A host is gone; the message names it."""
 
 
 class Abandoned(InvalidRun):
     """The first host gave this run up."""
 
 
-class Line:
-    """The connection with the session on another host, called ``name``."""
-
-    def __init__(self, connection: channel.Channel, name: str) -> None:
-        self.name = name
-        self._connection = connection
-        self._sending = threading.Lock()
-        self._said: deque[Message] = deque()
-        self._heard_at = time.monotonic()
-        self._closed = False
-
-    def send(self, kind: str, **fields: Any) -> None:
-        """Raises HostLost."""
-        try:
-            with self._sending:
-                self._connection.send(kind, **fields)
-        except channel.Closed:
-            raise self._lost() from None
-
-    def peek(self) -> Message | None:
-        """What it said next, which stays; None if nothing came. Raises HostLost if nothing can come."""
-        self._take_in()
-        if self._said:
-            return self._said[0]
-        if self._closed:
-            raise self._lost()
-        silent_s = time.monotonic() - self._heard_at
-        if silent_s > SILENCE_S:
-            raise HostLost(f"{self.name} was not heard of for {silent_s:.0f} s: look what became of it")
-        return None
-
-    def wait(self) -> Message | None:
-        """The same, after a moment in which something may come."""
-        if not self._said and not self._closed:
-            self._connection.waiting(GLANCE_S)
-        return self.peek()
-
-    def take(self) -> Message:
-        """What ``peek`` has shown."""
-        return self._said.popleft()
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _take_in(self) -> None:
-        try:
-            while not self._closed and self._connection.waiting(0):
-                message = self._connection.receive()
-                self._heard_at = time.monotonic()
-                if message["kind"] != "alive":
-                    self._said.append({**message, "at": time.monotonic()})
-        except (channel.Closed, channel.Garbled):
-            self._closed = True
-
-    def _lost(self) -> HostLost:
-        return HostLost(f"{self.name} ended its session or was lost: look at its own output")
-
-
 class Coordinator(Protocol):
     """What a session needs, alone or with others. ``hosts`` is None for one that is alone."""
 
     hosts: Hosts | None
+
+    went_on: Sequence[str]
+    """The other hosts where the last run had not come to its own end when it did here."""
 
     @property
     def decides(self) -> bool:
@@ -130,6 +62,7 @@ class Solo:
     """The session of one host."""
 
     hosts: Hosts | None = None
+    went_on: Sequence[str] = ()
     decides = True
 
     def check(self) -> None:
@@ -158,6 +91,7 @@ class First:
 
     def __init__(self, hosts: Hosts, lines: Sequence[Line]) -> None:
         self.hosts: Hosts | None = hosts
+        self.went_on: Sequence[str] = ()
         self._lines = lines
         self._heart = _Heart(lines)
 
@@ -180,9 +114,7 @@ class First:
             for line in self._lines:
                 with contextlib.suppress(HostLost):
                     line.send("abort", patient=patient)
-            for line in self._lines:
-                with contextlib.suppress(HostLost):
-                    self._until_closed(line)
+            self.went_on = [line.name for line in self._lines if not self._ended_too(line)]
             raise
         for line in self._lines:
             self._until_closed(line)
@@ -216,12 +148,21 @@ class First:
         for line in self._lines:
             line.close()
 
-    def _until_closed(self, line: Line) -> None:
-        while True:
+    def _until_closed(self, line: Line) -> list[str]:
+        """What kinds of things it still said."""
+        said: list[str] = []
+        while not said or said[-1] != "closed":
             while line.wait() is None:
                 pass
-            if line.take()["kind"] == "closed":
-                return
+            said.append(line.take()["kind"])
+        return said
+
+    def _ended_too(self, line: Line) -> bool:
+        """Whether the test came to its own end there, too."""
+        try:
+            return "ended" in self._until_closed(line)
+        except HostLost:
+            return False
 
 
 class Other:
@@ -231,6 +172,7 @@ class Other:
 
     def __init__(self, hosts: Hosts, line: Line) -> None:
         self.hosts: Hosts | None = hosts
+        self.went_on: Sequence[str] = ()
         self._line = line
         self._heart = _Heart([line])
 

@@ -57,6 +57,10 @@ class ItemsInChildren:
         try:
             result = judged()
         except TestEnded as ended:
+            went_on = self._session.coordinator.went_on
+            if went_on and ended.phase.report.skipped:
+                reason = f"on the first host {ended}; not so on {', '.join(went_on)}: let all do the same"
+                self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
             self._session.coordinator.over(result=None, ended=ended.phase.report.longreprtext)
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
@@ -180,7 +184,8 @@ def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
         *((name, value) for name, value in child.user_properties),
         *report.user_properties,
     ]
-    if phase.raised:
+    # A test that is skipped on one of several hosts fails on all.
+    if phase.raised and not (child.skipped and report.failed):
         report.outcome, report.longrepr, report.when = child.outcome, child.longrepr, child.when
         if hasattr(child, "wasxfail"):
             vars(report)["wasxfail"] = child.wasxfail

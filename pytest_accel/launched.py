@@ -8,7 +8,7 @@ TPU, and Slurm's ``srun``. A Kubernetes Job or JobSet sets JAX' variables in its
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TPU_PORT = 8482
@@ -16,6 +16,13 @@ TPU_PORT = 8482
 
 SLURM_PORTS = (2**16 - 2**12, 2**12)
 """The first of the ports that a Slurm job may get, by its number, and how many there are: as JAX chooses."""
+
+
+HALVES = {
+    "JAX_NUM_PROCESSES": "JAX_COORDINATOR_ADDRESS",
+    "SLURM_STEP_NUM_TASKS": "SLURM_STEP_NODELIST",
+}
+"""How many hosts there are, and what else a launcher that says so has to set."""
 
 
 class BadLaunch(ValueError):
@@ -49,9 +56,15 @@ def launched(environment: Mapping[str, str]) -> Launched | None:
             if not 0 <= found.index < found.count:
                 raise BadLaunch(
                     f"{found.by} says that this is host {found.index} of {found.count}, which are counted "
-                    "from 0: correct it"
+                    "from 0: correct it, or how many there are"
                 )
             return found if found.count > 1 else None
+    for name, missing in HALVES.items():
+        if environment.get(name, "1") not in ("", "1"):
+            raise BadLaunch(
+                f"{name} says that this is one of {environment[name]} hosts, and {missing} is not set: set "
+                f"it as docs/several-hosts.md has it, or unset {name}"
+            )
     return None
 
 
@@ -90,7 +103,7 @@ def _jax(environment: Mapping[str, str]) -> Launched | None:
     address = environment.get("JAX_COORDINATOR_ADDRESS")
     if not address:
         return None
-    count = _number(environment, "JAX_NUM_PROCESSES")
+    count = _count(environment, "JAX_NUM_PROCESSES")
     index = _number(environment, "JAX_PROCESS_ID", "JOB_COMPLETION_INDEX")
     first, port = host_and_port(address, "JAX_COORDINATOR_ADDRESS")
     return Launched("JAX_PROCESS_ID", index, count, first, port)
@@ -109,9 +122,9 @@ def _slurm(environment: Mapping[str, str]) -> Launched | None:
     """Inside of ``srun``. The script of ``sbatch`` also has SLURM_NTASKS, and runs once."""
     if "SLURM_STEP_NODELIST" not in environment or "SLURM_STEP_NUM_TASKS" not in environment:
         return None
-    count, index = _number(environment, "SLURM_STEP_NUM_TASKS"), _number(environment, "SLURM_PROCID")
+    count, index = _count(environment, "SLURM_STEP_NUM_TASKS"), _number(environment, "SLURM_PROCID")
     base, number = SLURM_PORTS
-    port = base + _number(environment, "SLURM_JOB_ID") % (number - count)
+    port = base + _count(environment, "SLURM_JOB_ID") % (number - count)
     return Launched("SLURM_PROCID", index, count, first_node(environment["SLURM_STEP_NODELIST"]), port)
 
 
@@ -133,10 +146,17 @@ def host_and_port(address: str, source: str) -> tuple[str, int]:
 
 
 def _number(environment: Mapping[str, str], *names: str) -> int:
-    """The first of these variables that is set."""
+    """The number of this host, from the first of these variables that is set."""
+    return _whole(environment, names, "the number of this host, counted from 0")
+
+
+def _count(environment: Mapping[str, str], name: str) -> int:
+    return _whole(environment, (name,), "a whole number above 0")
+
+
+def _whole(environment: Mapping[str, str], names: Sequence[str], what: str) -> int:
     name, text = next(((name, environment[name]) for name in names if name in environment), (names[0], ""))
     if not (text.isascii() and text.isdecimal()):
-        raise BadLaunch(
-            f"{name} is {text!r}: set it to a whole number" if text else f"{' or '.join(names)} is not set"
-        )
+        fault = f"{name} is {text!r}" if text else f"{' or '.join(names)} is not set"
+        raise BadLaunch(f"{fault}: set it to {what}")
     return int(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import select
 import socket
 import struct
 import time
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_accel import channel
-from pytest_accel.coordinator import SILENCE_S, First, Line, Other
+from pytest_accel.coordinator import First, Other
+from pytest_accel.host_line import SILENCE_S, Line
 from pytest_accel.launched import Launched
 from pytest_accel.records import Hosts
 
@@ -62,7 +64,8 @@ def _first(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float
                 missing = ", ".join(str(index) for index in range(1, here.count) if index not in callers)
                 raise NotMet(
                     f"host {missing} of {here.count} (counted from 0) did not come within {wait_s:g} s: "
-                    f"start the same command on every host; the first listens at {_shown(address)}"
+                    f"start the same command on every host, and look whether it ended there before it could "
+                    f"call the first at {_shown(address)}"
                 )
         for index in sorted(callers):
             _check_same(facts, callers[index])
@@ -96,20 +99,25 @@ class _Caller:
 
 
 def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
-    """Who calls until then and is one of us."""
-    while (left_s := deadline - time.monotonic()) > 0:
-        listener.settimeout(left_s)
-        try:
-            connection, (address, *_) = listener.accept()
-        except TimeoutError:
-            return
-        line = _line(connection)
-        hello = _greeting(line, deadline)
-        if hello is None:
-            line.close()  # a port scanner, a health check
-            continue
-        index = hello["index"]
-        yield _Caller(index, f"host {index} ({hello['name']})", str(address), hello["facts"], line)
+    """Who calls until then and is one of us. Who says nothing keeps nobody waiting."""
+    silent: dict[channel.Channel, str] = {}
+    try:
+        while (left_s := deadline - time.monotonic()) > 0:
+            watched: list[Any] = [listener, *silent]
+            ready = select.select(watched, [], [], left_s)[0]
+            for line in [line for line in silent if line in ready]:
+                called_from, hello = silent.pop(line), _greeting(line)
+                if hello is None:
+                    line.close()  # a port scanner, a health check
+                    continue
+                index = hello["index"]
+                yield _Caller(index, f"host {index} ({hello['name']})", called_from, hello["facts"], line)
+            if listener in ready:
+                connection, (address, *_) = listener.accept()
+                silent[_line(connection)] = str(address)
+    finally:
+        for line in silent:
+            line.close()
 
 
 def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: Launched) -> None:
@@ -130,7 +138,11 @@ def _other(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float
         line.send("hello", index=here.index, name=socket.gethostname(), facts=dict(facts))
         if not line.waiting(wait_s + ANSWER_S):
             line.close()
-            raise NotMet(f"the first host at {_shown(address)} did not answer within {wait_s + ANSWER_S:g} s")
+            raise NotMet(
+                f"the first host at {_shown(address)} did not answer within {wait_s + ANSWER_S:g} s: look at "
+                "its own output, and whether another program has that port (--accel-coordinator=HOST:PORT on "
+                "every host chooses another)"
+            )
         answer = line.receive()
     except (channel.Closed, channel.Garbled):
         raise NotMet(
@@ -178,7 +190,7 @@ def _listening(address: tuple[str, int]) -> socket.socket:
     except OSError as error:
         raise NotMet(
             f"the first host cannot listen at port {port}: {error.strerror or error}; give another with "
-            "--accel-coordinator=HOST:PORT on every host"
+            "--accel-coordinator=HOST:PORT on every host, unless two of them were given the number 0"
         ) from None
 
 
@@ -208,11 +220,9 @@ def _line(connection: socket.socket) -> channel.Channel:
     return channel.Channel(connection.detach(), outgoing)
 
 
-def _greeting(line: channel.Channel, deadline: float) -> dict[str, Any] | None:
+def _greeting(line: channel.Channel) -> dict[str, Any] | None:
     """What somebody who called says, None if that is not one of us."""
     try:
-        if not line.waiting(min(10.0, max(0.0, deadline - time.monotonic()))):
-            return None
         hello = line.receive()
     except (channel.Closed, channel.Garbled):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -60,7 +61,9 @@ class Session:
             self.other = _other_environment(config, self._settings)
             if launch is None or launch.index == 0:
                 self._check_store()
-            self.coordinator = coordinator(launch, self._settings, here, list(self._benchmarks))
+            files = {item.nodeid: item.path for item in items if uses_accel(item)}
+            say = functools.partial(terminal.say_at_once, config)
+            self.coordinator = coordinator(launch, self._settings, here, files, say)
         except (hardware.AbsentAccelerator, StoreError, ReportError, NotMet, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
 

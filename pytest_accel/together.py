@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from pytest_accel import meeting, provenance
 from pytest_accel.coordinator import First, Other, Solo
@@ -13,6 +15,9 @@ from pytest_accel.hardware.identity import slug
 from pytest_accel.launched import BadLaunch, Launched, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.settings import Settings
+
+SAME_ON_ALL = ("update_baselines", "record_missing", "runs", "budget", "tolerance", "strict", "devices")
+"""Settings that decide what is done, or what it comes to."""
 
 
 def launched_as(settings: Settings, kind: Kind) -> Launched | None:
@@ -53,11 +58,16 @@ def over_hosts(here: Accelerator, launch: Launched | None, identity: str | None)
 
 
 def coordinator(
-    launch: Launched | None, settings: Settings, here: Accelerator, tests: Sequence[str]
+    launch: Launched | None,
+    settings: Settings,
+    here: Accelerator,
+    tests: Mapping[str, Path],
+    say: Callable[[str], None],
 ) -> Solo | First | Other:
     """Meet the other hosts, if there are any. Raises ValueError and NotMet.
 
-    ``tests`` are the ids of the selected benchmarks in their order.
+    ``tests`` are the ids of the selected benchmarks in their order, with their files. ``say`` hears that it
+    waits.
     """
     if launch is None:
         return Solo()
@@ -70,6 +80,28 @@ def coordinator(
         "--accel": str(here.kind),
         "hardware": f"{here.devices} x {here.model}",
         "--accel-framework": settings.framework,
+        **{f"--accel-{name.replace('_', '-')}": _word(getattr(settings, name)) for name in SAME_ON_ALL},
         "tests": list(tests),
+        "test files": _digest(tests.values()),
     }
-    return meeting.met(launch, facts, address, min(meeting.MEETING_S, settings.timeout))
+    wait_s = min(meeting.MEETING_S, settings.timeout)
+    others = "the others to call" if launch.index == 0 else "the first"
+    say(
+        f"accel: host {launch.index} of {launch.count} waits for {others} at {address[0]}:{address[1]}, for "
+        f"{wait_s:.0f} s at most"
+    )
+    return meeting.met(launch, facts, address, wait_s)
+
+
+def _word(value: float | None) -> str:
+    if value is None:
+        return "unset"
+    return ("off", "on")[value] if isinstance(value, bool) else f"{value:g}"
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """A few digits that differ where the contents of these files do; their places may."""
+    digest = hashlib.sha256()
+    for file in dict.fromkeys(files):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]

@@ -27,6 +27,24 @@ SLURM = {
 }
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "0"},
+            "JAX_NUM_PROCESSES says that this is one of 2 hosts, and JAX_COORDINATOR_ADDRESS is not set",
+        ),
+        (
+            {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"},
+            "SLURM_STEP_NUM_TASKS says that this is one of 2 hosts, and SLURM_STEP_NODELIST is not set",
+        ),
+    ],
+)
+def test_a_launcher_that_says_half_of_it_is_no_launcher_of_one_host(variables, said):
+    with pytest.raises(BadLaunch, match=re.escape(said)):
+        launched(variables)
+
+
 def without(variables, *names):
     return {name: value for name, value in variables.items() if name not in names}
 
@@ -79,8 +97,8 @@ def test_what_launchers_say(variables, expected):
         (tf_config(index=2, worker=["a:1111", "b:2222"]), "TF_CONFIG says that this is host 2 of 2"),
         (tf_config(worker=["a", "b:2222"]), "TF_CONFIG=a: give HOST:PORT"),
         ({**JAX, "JAX_COORDINATOR_ADDRESS": "a"}, "JAX_COORDINATOR_ADDRESS=a: give HOST:PORT"),
-        ({**JAX, "JAX_PROCESS_ID": "first"}, "JAX_PROCESS_ID is 'first': set it to a whole number"),
-        (without(JAX, "JAX_NUM_PROCESSES"), "JAX_NUM_PROCESSES is not set"),
+        ({**JAX, "JAX_PROCESS_ID": "first"}, "JAX_PROCESS_ID is 'first': set it to the number of this"),
+        (without(JAX, "JAX_NUM_PROCESSES"), "JAX_NUM_PROCESSES is not set: set it to a whole number above 0"),
         (without(JAX, "JAX_PROCESS_ID"), "JAX_PROCESS_ID or JOB_COMPLETION_INDEX is not set"),
         ({**JAX, "JAX_PROCESS_ID": "4"}, "JAX_PROCESS_ID says that this is host 4 of 4"),
         ({"TPU_WORKER_HOSTNAMES": "t0,t1"}, "TPU_WORKER_ID is not set"),

@@ -12,7 +12,7 @@ import pytest
 from several_hosts import free_ports
 
 from pytest_accel import meeting
-from pytest_accel.coordinator import HostLost
+from pytest_accel.host_line import HostLost
 from pytest_accel.launched import Launched
 from pytest_accel.meeting import NotMet, met
 
@@ -92,6 +92,18 @@ def test_who_calls_and_is_no_host_is_left_alone(address):
         for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
             with connected(address) as stranger:
                 stranger.sendall(said)
+        second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
+
+        assert second.hosts.index == 1
+        second.close()
+        first.result().close()
+
+
+def test_who_calls_and_says_nothing_keeps_nobody_waiting(address):
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
+        for _ in range(20):
+            stack.enter_context(connected(address))
         second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
 
         assert second.hosts.index == 1

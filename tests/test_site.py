@@ -55,3 +55,12 @@ def test_the_api_comes_from_the_docstrings(site):
 def test_pages_ask_no_other_server_for_anything(site):
     for page in site.rglob("*.html"):
         assert not re.findall(r"<(?:link|script|img)[^>]+(?:src|href)=\"https?://[^\"]+", page.read_text())
+
+
+def test_pictures_ask_no_server_either(site):
+    pictures = sorted((site / "pictures").iterdir())
+
+    assert {picture.suffix for picture in pictures} == {".png", ".svg"}
+    for picture in pictures:
+        if picture.suffix == ".svg":
+            assert not re.findall(r"(?:url\(|href=)[\"']?(?:https?:)?//", picture.read_text())

@@ -30,6 +30,7 @@ COLUMNS, LINES = 100, 40
 
 PROJECT = {
     "setup.cfg": "[tool:pytest]\naccel_price = 0.9\n",
+    "conftest.py": "import os\n\nos.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')\n",
     "test_training.py": """
 import os
 import time

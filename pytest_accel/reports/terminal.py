@@ -47,6 +47,19 @@ def hardware_line(accelerator: Accelerator, price: Price | None = None, *, again
     return f"accel: {', '.join(facts)} [{reference}]"
 
 
+def say_at_once(config: pytest.Config, text: str) -> None:
+    """A line of its own in the middle of collecting, which is seen in a log before what follows it."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None:
+        return
+    if reporter.isatty:
+        reporter.rewrite(text, erase=True)
+        reporter.write("\n")
+    else:
+        reporter.write_line(text)
+    reporter.flush()
+
+
 def teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
     """Answer ``pytest_report_teststatus`` for a test whose report carries ``accel_outcome``.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from pytest_accel.coordinator import Abandoned, HostLost, Message, Other
+from pytest_accel.coordinator import Abandoned, Other
+from pytest_accel.host_line import HostLost, Message
 from pytest_accel.samplers import InvalidRun, Unmeasured
 from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest, TestEnded
 from pytest_accel.samplers.task import Task
@@ -62,11 +63,7 @@ class Following:
         except Unmeasured as unmeasured:
             self._failed(str(unmeasured), kind="ended")
         except TestEnded as ended:
-            report = ended.phase.report
-            said = report.longreprtext.strip().rpartition("\n")[2]
-            self._failed(
-                f"the test {report.outcome} in {report.when}: {said}", report.longreprtext, kind="ended"
-            )
+            self._failed(str(ended), ended.phase.report.longreprtext, kind="ended")
         self._first.say("closed")
 
     def _obey(self, remote: RemoteTest) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import channel, codec
+from pytest_accel import channel, codec, why
 from pytest_accel.coordinator import Coordinator
 from pytest_accel.records import Accelerator, Observation, Workload
 from pytest_accel.samplers import InvalidRun, Unmeasured, injection
@@ -54,12 +54,14 @@ class Announced:
 
 
 class TestEnded(Exception):
-    """The test itself failed, skipped or xfailed, in ``phase``; its reports say how."""
+    """The test itself failed, skipped or xfailed, in ``phase``; the message says why in one line."""
 
     __test__ = False
 
     def __init__(self, phase: PhaseReport) -> None:
-        super().__init__(phase.report.longreprtext)
+        report = phase.report
+        reason = why.skipped(report) if report.skipped else why.failed(report)
+        super().__init__(f"the test {report.outcome} in {report.when}: {reason}")
         self.phase = phase
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -133,6 +134,79 @@ def test_step(accel, step):
     for host in hosts.run("-rs", "--no-accel-strict", step_times_s=[0.25, 0.25]):
         assert host.code == 0, host.text
         assert "not today" in host.text
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_test_that_skips_itself_on_one_host_fails_on_all(project, hosts, number):
+    project.benchmark(f"""
+import os
+import pytest
+
+def test_step(accel, step):
+    if os.environ["JAX_PROCESS_ID"] == "{number}":
+        pytest.skip("not here")
+    accel.measure(step, examples_per_step=32)
+""")
+
+    for host in hosts.run("--accel-update-baselines", step_times_s=[0.25, 0.25]):
+        assert host.code == 1, host.text
+        assert "1 failed" in host.text
+        assert re.search(
+            r"invalid  .*on (the first host|host 1 \(.*\):) the test skipped in call: not here", host.text
+        )
+    assert not stored(hosts)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--accel-update-baselines", "has --accel-update-baselines on, and the first host off"),
+        ("--accel-budget=4", "has --accel-budget 4, and the first host 60"),
+        ("--accel-tolerance=5%", "has --accel-tolerance 0.05, and the first host unset"),
+        ("--accel-strict", "has --accel-strict on, and the first host off"),
+    ],
+)
+def test_options_of_one_host_only_are_an_error_on_all(hosts, monkeypatch, option, said):
+    monkeypatch.delenv("CI", raising=False)
+    hosts.start(0)
+    hosts.start(1, option)
+
+    for index in range(2):
+        host = hosts.ended(index)
+        assert host.code == 4
+        assert said in host.text
+
+
+def started_and_waiting(hosts):
+    """The first host, once its log says that it waits."""
+    first = hosts.start(0, variables={"STEP_TIMES_S": "0.25"})
+    log = hosts.folder / "host0.log"
+    while "accel: host 0 of 2 waits for the others to call at 127.0.0.1:" not in log.read_text():
+        assert first.poll() is None, log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_session_that_waits_for_others_says_so(hosts, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    started_and_waiting(hosts)
+    hosts.start(1, variables={"STEP_TIMES_S": "0.25"})
+
+    assert "accel: host 1 of 2 waits for the first at 127.0.0.1:" in hosts.ended(1).text
+    assert hosts.ended(0).code == 0
+
+
+def test_a_test_file_that_differs_is_an_error_on_all(project, hosts):
+    started_and_waiting(hosts)
+    with (project.path / "test_it.py").open("a") as file:
+        file.write("# edited")
+    hosts.start(1)
+
+    for index in range(2):
+        host = hosts.ended(index)
+        assert host.code == 4
+        assert re.search(
+            r"host 1 \(.*\) has test files \w{12}, and the first host \w{12}: let all", host.text
+        )
 
 
 def test_hosts_that_ask_for_other_work_are_told_in_what_it_differs(project, hosts):
