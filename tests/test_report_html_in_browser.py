@@ -80,6 +80,16 @@ def test_a_phone_scrolls_in_one_direction_only(opened):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_a_phone_shows_outcome_benchmark_and_change_without_scrolling(opened):
+    page = opened(viewport={"width": 390, "height": 844})
+    row = page.locator(".verdicts tbody tr").filter(has_text="regressed")
+    ends = [cell.bounding_box() for cell in row.locator("td:visible").all()]
+    assert row.locator("td:visible").all_inner_texts() == [
+        "regressed", "test_step[64]", "step time", "+11.8 % [+10.0, +14.0]",
+    ]  # fmt: skip
+    assert max(box["x"] + box["width"] for box in ends) <= 390
+
+
 def test_dark_and_light_differ(opened):
     grounds = [
         opened(color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
