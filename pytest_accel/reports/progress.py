@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,25 @@ class Screen:
         with contextlib.ExitStack() as stack:
             if capture is not None:
                 stack.enter_context(capture.global_and_fixture_disabled())
+            stack.enter_context(_below(self._config.get_terminal_writer().width_of_current_line))
             bar = stack.enter_context(_progress())
             task = bar.add_task(title, total=total, words="")
             yield lambda number, words: bar.update(task, completed=number, words=words)
+
+
+@contextlib.contextmanager
+def _below(column: int) -> Iterator[None]:
+    """On the next line, so that what pytest has written up to ``column`` stays; it goes on there."""
+    if not column:
+        yield
+        return
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    try:
+        yield
+    finally:
+        sys.stdout.write(f"\x1b[A\x1b[{column}C")
+        sys.stdout.flush()
 
 
 def _progress() -> Progress:

@@ -8,6 +8,9 @@ import re
 import subprocess
 import sys
 
+import pyte
+import pytest
+
 
 def on_a_terminal(project, *arguments, columns=120, step_times_s="0.25 0.27"):
     """All that a session writes to its terminal, control sequences included."""
@@ -51,6 +54,28 @@ def test_later_runs_show_the_interval_so_far(project):
 
     assert "test_step, run 2" in seen
     assert re.search(r"a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most", seen)
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "line"), [("-q", "R.R"), ("", "test_it.py R.R"), ("-v", "test_it.py::test_b RECORDED")]
+)
+def test_what_pytest_writes_of_tests_stays(project, verbosity, line):
+    project.benchmark("""
+        def test_a(accel, step):
+            accel.measure(step, examples_per_step=32)
+
+        def test_plain():
+            pass
+
+        def test_b(accel, step):
+            accel.measure(step, examples_per_step=32)
+        """)
+    seen = on_a_terminal(project, "--accel-update-baselines", *verbosity.split())
+
+    screen = pyte.Screen(120, 100)
+    pyte.Stream(screen).feed(seen)
+    assert any(shown.startswith(line) for shown in screen.display)
+    assert not [shown for shown in screen.display if "a step, at most" in shown]
 
 
 def test_two_environments_show_the_pair_and_the_interval_so_far(project):
