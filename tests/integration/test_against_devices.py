@@ -91,7 +91,9 @@ def test_a_gpu_that_is_too_small_for_two_or_may_be_is_used_in_turns(compare, mon
 
 def test_processes_that_take_turns_differ_as_much_as_runs_do(compare, project):
     compare(Kind.TPU)
-    result = project.run("--accel=tpu", f"--accel-against={sys.executable}", "--accel-json=report.json")
+    long_enough = "--accel-budget=200"  # for 40 blocks in each process of 20 pairs
+    against = f"--accel-against={sys.executable}"
+    result = project.run("--accel=tpu", against, long_enough, "--accel-json=report.json")
     assert result.ret == pytest.ExitCode.OK
     (benchmark,) = json.loads((project.path / "report.json").read_text())["benchmarks"]
     low, high = benchmark["comparisons"][0]["interval"]
