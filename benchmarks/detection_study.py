@@ -6,8 +6,7 @@
 ``noise`` shows how much the recordings in benchmarks/data vary. ``replay`` compares their sessions, by this
 project's rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are
 asked for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a
-name, all run, in about three minutes.
-Rates are in percent, with 95 % intervals.
+name, all run, in about three minutes. Rates are in percent, with 95 % intervals.
 """
 
 from __future__ import annotations
