@@ -161,7 +161,7 @@ def measured(folder: Path, framework: str, runs: int) -> list[float]:
 
 def ratio(first: dict[str, Any], second: dict[str, Any]) -> float:
     """Bare to ours in one run, from what its two processes saw; ours is the same in both."""
-    bare_s = [max(block) for block in zip(first["bare_s"], second["bare_s"], strict=True)]
+    bare_s: list[float] = [max(block) for block in zip(first["bare_s"], second["bare_s"], strict=True)]
     ours_s: float = first["ours_s"]
     return statistics.median(bare_s) / ours_s
 
