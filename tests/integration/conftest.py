@@ -1,4 +1,4 @@
-"""For tests of processes: what is left of them."""
+"""For tests of processes: several hosts on this machine, and what is left of processes in the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import uuid
 
 import psutil
 import pytest
+from several_hosts import SeveralHosts
 
 LONG_ENOUGH_S = 60
 
@@ -34,3 +35,11 @@ def survivors(monkeypatch):
         return found
 
     return survivors
+
+
+@pytest.fixture
+def hosts(project):
+    """Two hosts in the project of :mod:`tests.conftest`, whose clock turns as it is told."""
+    several = SeveralHosts(project.path)
+    yield several
+    several.close()

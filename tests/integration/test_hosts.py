@@ -9,18 +9,9 @@ import signal
 import time
 
 import pytest
-from several_hosts import SeveralHosts
 
 LOST_S = 30
 """Within so many seconds after one host is gone, all others have ended."""
-
-
-@pytest.fixture
-def hosts(project):
-    """Two hosts in the project of :mod:`tests.conftest`, whose clock turns as it is told."""
-    several = SeveralHosts(project.path)
-    yield several
-    several.close()
 
 
 def stored(hosts):
@@ -157,58 +148,6 @@ def test_step(accel, step):
     assert not stored(hosts)
 
 
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        ("--accel-update-baselines", "has --accel-update-baselines on, and the first host off"),
-        ("--accel-budget=4", "has --accel-budget 4, and the first host 60"),
-        ("--accel-tolerance=5%", "has --accel-tolerance 0.05, and the first host unset"),
-        ("--accel-strict", "has --accel-strict on, and the first host off"),
-    ],
-)
-def test_options_of_one_host_only_are_an_error_on_all(hosts, monkeypatch, option, said):
-    monkeypatch.delenv("CI", raising=False)
-    hosts.start(0)
-    hosts.start(1, option)
-
-    for index in range(2):
-        host = hosts.ended(index)
-        assert host.code == 4
-        assert said in host.text
-
-
-def started_and_waiting(hosts):
-    """The first host, once its log says that it waits."""
-    first = hosts.start(0, variables={"STEP_TIMES_S": "0.25"})
-    log = hosts.folder / "host0.log"
-    while "accel: host 0 of 2 waits for the others to call at 127.0.0.1:" not in log.read_text():
-        assert first.poll() is None, log.read_text()
-        time.sleep(0.05)
-
-
-def test_a_session_that_waits_for_others_says_so(hosts, monkeypatch):
-    monkeypatch.delenv("CI", raising=False)
-    started_and_waiting(hosts)
-    hosts.start(1, variables={"STEP_TIMES_S": "0.25"})
-
-    assert "accel: host 1 of 2 waits for the first at 127.0.0.1:" in hosts.ended(1).text
-    assert hosts.ended(0).code == 0
-
-
-def test_a_test_file_that_differs_is_an_error_on_all(project, hosts):
-    started_and_waiting(hosts)
-    with (project.path / "test_it.py").open("a") as file:
-        file.write("# edited")
-    hosts.start(1)
-
-    for index in range(2):
-        host = hosts.ended(index)
-        assert host.code == 4
-        assert re.search(
-            r"host 1 \(.*\) has test files \w{12}, and the first host \w{12}: let all", host.text
-        )
-
-
 def test_hosts_that_ask_for_other_work_are_told_in_what_it_differs(project, hosts):
     project.benchmark("""
 import os
@@ -220,57 +159,6 @@ def test_step(accel, step):
     for host in hosts.run(step_times_s=[0.25, 0.25]):
         assert host.code == 1
         assert "host 1 is to do other work than the first (examples_per_step 32 -> 33)" in host.text
-
-
-def test_a_host_that_selected_other_tests_is_told_so_before_anything_runs(project, hosts):
-    project.benchmark("""
-def test_step(accel, step):
-    accel.measure(step, examples_per_step=32)
-
-def test_other(accel, step):
-    accel.measure(step, examples_per_step=32)
-""")
-    hosts.start(0, variables={"STEP_TIMES_S": "0.25"})
-    hosts.start(1, "-k", "other", variables={"STEP_TIMES_S": "0.25"})
-
-    for index in (0, 1):
-        host = hosts.ended(index)
-        assert host.code == 4
-        assert "selected other benchmarks than the first host" in host.text
-        assert "only on the first: test_it.py::test_step" in host.text
-
-
-def test_a_host_that_does_not_come_is_missed_by_its_number(hosts):
-    hosts.start(0, "--accel-timeout=2")
-
-    first = hosts.ended(0)
-
-    assert first.code == 4
-    assert "host 1 of 2 (counted from 0) did not come within 2 s: start the same command on every host" in (
-        first.text
-    )
-
-
-def test_a_host_that_comes_too_late_is_told_that_nobody_answers(hosts):
-    hosts.start(0, "--accel-timeout=1")
-    hosts.ended(0)
-    hosts.start(1, "--accel-timeout=2")
-
-    late = hosts.ended(1)
-
-    assert late.code == 4
-    assert f"nobody answers at 127.0.0.1:{hosts.port - 1} within 2 s" in late.text
-
-
-def test_two_hosts_with_one_number_are_refused(hosts):
-    hosts.count = 3
-    for number, index in enumerate((0, 1, 1)):
-        hosts.start(number, variables=hosts.variables(index))
-
-    codes = [hosts.ended(number, within_s=60) for number in range(3)]
-
-    assert [host.code for host in codes] == [4, 4, 4]
-    assert "came, and another has that number" in codes[0].text
 
 
 WAITS = """
