@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from html.parser import HTMLParser
 
@@ -68,6 +69,15 @@ def test_published_results_are_beside_those_of_the_session(pytestconfig):
     assert "TPUv2-8 (four chips), TensorFlow 1.7.0, resnet50, synthetic, bfloat16" in names
     for title in ("Throughput for the price", "Time to the target", "Cost to the target"):
         assert title in page.words
+
+
+def test_each_global_batch_has_a_bar_of_its_own():
+    twice = dataclasses.replace(
+        REGRESSED, workload=dataclasses.replace(REGRESSED.workload, examples_per_step=128)
+    )
+    page = Page(text(REGRESSED, twice, price=Price(12.2)))
+    (now,) = (one for figure in page.figures for one in figure["data"] if one["type"] == "bar" and one["y"])
+    assert [name.rsplit(", ", 2)[1] for name in now["y"]] == ["global batch 64", "global batch 128"]
 
 
 @pytest.mark.parametrize("where", ["name", "reason", "version", "workload"])

@@ -80,14 +80,14 @@ def _bars(
 def _for_money(source: Results) -> Iterable[tuple[str, float]]:
     for speed in source.speeds:
         if speed.per_usd_per_hour is not None and speed.price is not None:
-            yield f"{_named(speed.setting)}, {speed.price.usd_per_hour:g} USD/h", speed.per_usd_per_hour
+            yield f"{_of_batch(speed.setting)}, {speed.price.usd_per_hour:g} USD/h", speed.per_usd_per_hour
 
 
 def _hours(source: Results) -> Iterable[tuple[str, float]]:
     seen = set()
     for row in source.accuracies:
         if row.time_to_target_s is not None:
-            name = f"{_named(row.setting)}, {row.target:.1%}"
+            name = f"{_of_batch(row.setting)}, {row.target:.1%}"
             if name not in seen:
                 seen.add(name)
                 yield name, row.time_to_target_s / 3600
@@ -96,10 +96,14 @@ def _hours(source: Results) -> Iterable[tuple[str, float]]:
 def _cost(source: Results) -> Iterable[tuple[str, float]]:
     for row in source.accuracies:
         if row.cost_to_target_usd is not None and row.price is not None:
-            name = f"{_named(row.setting)}, {row.target:.1%}, {row.price.usd_per_hour:g} USD/h"
+            name = f"{_of_batch(row.setting)}, {row.target:.1%}, {row.price.usd_per_hour:g} USD/h"
             yield name, row.cost_to_target_usd
 
 
 def _named(at: Setting) -> str:
     facts = (at.hardware, at.software, at.workload, at.dataset, at.precision)
     return one_line(", ".join(facts))
+
+
+def _of_batch(at: Setting) -> str:
+    return f"{_named(at)}, global batch {at.global_batch}"
