@@ -5,29 +5,32 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const SEEDS = ["solid", "dot", "dash", "longdash", "dashdot"]; // told apart without colour as well
 
+  const inLines = (name) => name.replace(/^(.*?, .*?), (?=.*, .*, )/, "$1<br>"); // of a whole session, or short
+
   const trace = (given, index) => {
-    const { role, ...rest } = given;
+    const { role, ...rest } = given.name ? { ...given, name: inLines(given.name) } : given;
     const own = colour(role);
     const line = { color: own, ...(role === "now" && rest.mode ? { dash: SEEDS[index % SEEDS.length] } : {}) };
     if (role === "band") return { ...rest, line: { width: 0 }, fillcolor: own, hoverinfo: "skip" };
     if (role === "target") return { ...rest, line: { color: own, dash: "dot" } };
     if (rest.type === "bar") {
-      const lines = rest.y.map((name) => name.replace(/^(.*?, .*?), /, "$1<br>"));
+      const lines = rest.y.map((name) => name.replace(/^(.*?, .*?), (.*), (global batch .*)$/, "$1<br>$2<br>$3"));
       return { ...rest, y: lines, marker: { color: own } };
     }
     if (rest.type === "box") return { ...rest, y: [rest.name], line, fillcolor: colour("band") };
-    return { ...rest, line, marker: { color: own } };
+    return { ...rest, line, marker: { color: own, symbol: index % 8, size: 8 } };
   };
 
   const axis = (given) => ({ automargin: true, gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("faint"), ...given });
 
   const draw = (plot) => {
     const { data, layout } = figures[Number(plot.dataset.figure)];
-    const named = data.filter((one) => one.name && one.showlegend !== false).length;
+    const names = data.filter((one) => one.name && one.showlegend !== false).map((one) => inLines(one.name));
+    const lines = names.join("<br>").split("<br>").length;
     const bars = data.reduce((count, one) => count + (one.type === "bar" ? one.y.length : 0), 0);
-    const legend = data.length > 1 && named > 1;
-    const below = legend ? 1.4 * (bars ? 1 : named) + 1 : 0;
-    const above = bars ? Math.max(12, 2.6 * bars) : 16;
+    const legend = data.length > 1 && names.length > 1;
+    const below = legend ? 1.4 * (bars ? 1 : lines) + 1 : 0;
+    const above = bars ? Math.max(12, 3.4 * bars) : 16;
     plot.style.height = `${above + below + 4}rem`;
     const shapes = (layout.shapes || []).map((shape) => ({ ...shape, fillcolor: colour("band") }));
     Plotly.react(plot, data.map(trace), {
