@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from pytest_accel import curve_case, curve_metrics, engine, metrics, provenance
 from pytest_accel.gate import explained, unmeasured
@@ -17,6 +18,16 @@ LEAST_PAIRS = 4
 
 MOST_PAIRS = 20
 """The budget is shared by so many: pairs differ by more than the rounds of one could average out."""
+
+
+class Pairs(Sampler[Pair], Protocol):
+    """A source of pairs.
+
+    ``notes`` say what both sides have in common, ``code_changes`` which code of one version differs.
+    """
+
+    notes: tuple[str, ...]
+    code_changes: tuple[str, ...]
 
 
 class Against:
@@ -62,7 +73,7 @@ class Against:
         spent_s = sum(engine.steady_state_s([pair.now, pair.other]) for pair in pairs)
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
 
-    def result(self, sampler: Sampler[Pair]) -> Result:
+    def result(self, sampler: Pairs) -> Result:
         """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             pairs = engine.collect(sampler, self._policy.min_pairs)
@@ -74,7 +85,7 @@ class Against:
             return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, reason))
         except Unmeasured:
             return unmeasured(self._nodeid)
-        return self._finished(verdict, pairs)
+        return self._finished(verdict, pairs, sampler)
 
     def _judge(self, pairs: Sequence[Pair], more: bool) -> Verdict | NeedMore:
         if not _trained(pairs):
@@ -87,7 +98,7 @@ class Against:
         pace = curve.Pace(self._policy.tolerance, self._policy.run_sd)
         return curve.judge(now, other, target, pace)
 
-    def _finished(self, verdict: Verdict, pairs: Sequence[Pair]) -> Result:
+    def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
         changes, only = provenance.differences(other[-1].provenance, now[-1].provenance)
         return Result(
@@ -97,8 +108,8 @@ class Against:
             runs=tuple(run.observation for run in now),
             metrics=_summary(pairs),
             provenance=now[-1].provenance,
-            provenance_changes=changes,
-            notes=only,
+            provenance_changes=(*changes, *sampler.code_changes),
+            notes=(*sampler.notes, *only),
             reference_runs=tuple(run.observation for run in other),
         )
 

@@ -3,17 +3,29 @@
 The text of this file is handed to ``PYTHON -c``, so it stands alone: nothing but the standard library, in
 words that a Python too old for the rest still understands. Only standard input and output are asked of the
 command that starts Python, since these reach into a container as well. Both are freed for the test at once.
+
+Every child starts in this way, in whichever environment, and receives the same pieces. What it receives stays
+where it is: to free one large piece would change how the C library serves the allocations of the test
+(glibc raises its threshold for memory maps), and with that how long a step takes.
 """
+
+import sys
+
+if sys.path and sys.path[0] == "":
+    del sys.path[0]  # a file in the working directory may be called like a module of the standard library
 
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
-import sys
+import sysconfig
 
 GREETING = "\0pytest-accel "
 """Begins the first line that a child sends. This text does not hold that character, should it be echoed."""
+
+PIECE_BYTES = 4096
+"""How much is read at once."""
 
 
 class Sent(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
@@ -39,6 +51,24 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
         return fullname.replace(".", "/") + ".py"
 
 
+class Lines:
+    """Lines of text from a file descriptor, read piece by piece; None at its end."""
+
+    def __init__(self, incoming: int) -> None:
+        self._incoming = incoming
+        self._unread = b""
+
+    def next(self) -> "bytes | None":
+        pieces = []
+        while b"\n" not in self._unread:
+            pieces.append(self._unread)
+            self._unread = os.read(self._incoming, PIECE_BYTES)
+            if not self._unread:
+                return None  # the session wanted the greeting only, or is gone
+        line, _, self._unread = self._unread.partition(b"\n")
+        return b"".join([*pieces, line])
+
+
 def pytest_version() -> "str | None":
     """None where there is no pytest; asking imports nothing of it."""
     if importlib.util.find_spec("pytest") is None:
@@ -48,27 +78,49 @@ def pytest_version() -> "str | None":
     return metadata.version("pytest")
 
 
+def put_first_on_path(folder: "str | None") -> None:
+    """As Python itself does when it starts ``python -m pytest`` or a script.
+
+    ``folder``: "" for the working directory, "scripts" for where this environment has its ``pytest``, None
+    for nothing.
+    """
+    if folder is None or getattr(sys.flags, "safe_path", False):
+        return
+    if folder == "":
+        folder = os.getcwd()  # noqa: PTH109, a test may leave it
+    elif folder == "scripts":
+        folder = sysconfig.get_paths()["scripts"]
+    sys.path.insert(0, folder)
+
+
 def main() -> None:
-    """Greet, do as the one line that comes back says, and become a pytest session."""
+    """Greet, take in what comes back line by line, and become a pytest session."""
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what a test prints is no answer
-    if sys.path[0] == "":
-        sys.path[0] = os.getcwd()  # noqa: PTH109, as for ``python -m pytest``: a test may leave it
     greeting = {"python": sys.version_info[:3], "pytest": pytest_version(), "executable": sys.executable}
     os.write(answers, (GREETING + json.dumps(greeting) + "\n").encode())
-    line = b""
-    while not line.endswith(b"\n"):
-        part = os.read(orders, 2**16)
-        if not part:
-            return  # the session wanted the greeting only, or is gone
-        line += part
+    lines = Lines(orders)
+    line = lines.next()
+    if line is None:
+        return
     order = json.loads(line)
+    sources = {}
+    for _ in range(order["modules"]):
+        line = lines.next()
+        if line is None:
+            return
+        name, source = json.loads(line)
+        sources[name] = source
     os.environ.update(order["environment"], PYTEST_ACCEL_LINE=f"{orders} {answers}")
-    sys.meta_path.insert(0, Sent(order["sources"]))
+    put_first_on_path(order["path"])
+    sys.argv[0] = "pytest"
+    sys.meta_path.insert(0, Sent(sources))
     import pytest
 
-    sys.exit(pytest.main())
+    from pytest_accel import agent  # before pytest looks for it among what is installed
+
+    sys.exit(pytest.main(plugins=[agent]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -161,14 +162,12 @@ class Accel:
         self._once()
         if not callable(step):
             raise TypeError(f"accel.measure(step, ...): step must be callable, not {type(step).__name__}")
-        if (
-            isinstance(examples_per_step, bool)
-            or not isinstance(examples_per_step, int)
-            or not 1 <= examples_per_step <= MOST_EXAMPLES_PER_STEP
-        ):
+        examples = _whole_number(examples_per_step)
+        if examples is None or not 1 <= examples <= MOST_EXAMPLES_PER_STEP:
+            way_out = ", such as int(...)" if examples is None else ""
             raise ValueError(
-                f"accel.measure(examples_per_step={examples_per_step!r}): give a whole number from 1 to "
-                "10**15"
+                f"accel.measure(examples_per_step={examples_per_step!r:.60}): give a whole number from 1 to "
+                f"10**15{way_out}"
             )
         if not isinstance(batch, tuple | list):
             raise TypeError(
@@ -181,12 +180,10 @@ class Accel:
                 "step() fetch its own batch"
             )
         kind = self._kind
-        framework = settings.marker_arguments(self._item).get("framework") or values.framework_of(
-            (state, batch)
-        )
-        spec = Workload("measure", framework, examples_per_step)
+        marked = settings.marker_arguments(self._item).get("framework")
+        spec = Workload("measure", marked or values.framework_of((state, batch)), examples)
         if state is _NOT_GIVEN:
-            plan = Plan(spec, lambda: user_step.closed_program(step, kind), user_step.not_functional)
+            plan = Plan(spec, lambda: user_step.closed_program(step, kind, marked), user_step.not_functional)
         else:
             plan = Plan(
                 spec,
@@ -241,6 +238,16 @@ class Accel:
                 pytrace=False,
             )
         self._measured = True
+
+
+def _whole_number(value: Any) -> int | None:
+    """An integer of Python, NumPy or a framework; None for all else, booleans and floats of 32.0 included."""
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        return None
+    try:
+        return operator.index(value)
+    except (AttributeError, TypeError):
+        return None
 
 
 def _chosen_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

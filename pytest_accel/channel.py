@@ -6,16 +6,30 @@ place by the time a test runs, so a step may print what it likes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from multiprocessing.connection import Connection
+import select
+import struct
+from collections.abc import Callable
 from typing import Any
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Checked first: both sides must speak the same version."""
 
 VARIABLE = "PYTEST_ACCEL_LINE"
 """The environment variable in which ``bootstrap`` leaves the file descriptors of the child's end."""
+
+MAX_MESSAGE_BYTES = 2**27
+"""A message is no longer than this. Any text that is read as a length, as control characters are, is more."""
+
+MAX_READ_BYTES = 2**16
+"""How much is read at once: as much as a pipe holds."""
+
+LINE_PIECE_BYTES = select.PIPE_BUF
+"""How much of a line is written at once: what a pipe that is ready takes without waiting."""
+
+_LENGTH = struct.Struct("!I")
 
 Message = dict[str, Any]
 
@@ -28,16 +42,17 @@ class Garbled(Exception):
     """What arrived is no message: somebody else wrote to the line."""
 
 
-MOST_BYTES = 2**27
-"""A message is no longer than this. Any text that is read as a length, as control characters are, is more."""
+def _no_check() -> None:
+    pass
 
 
 class Channel:
-    """One end of the line: the file descriptors to read from and to write to."""
+    """One end of the line: the file descriptors to read from and to write to, which it owns."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
-        self._incoming = Connection(incoming, writable=False)
-        self._outgoing = Connection(outgoing, readable=False)
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._open = True
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send one message. Raises Closed if nobody can read it any more.
@@ -45,54 +60,91 @@ class Channel:
         What JSON has no word for, such as a property that a test recorded, goes as its ``str``.
         """
         message = json.dumps({"kind": kind, **fields}, default=str).encode()
-        try:
-            self._outgoing.send_bytes(message)
-        except OSError:
-            raise Closed from None
+        self._write(_LENGTH.pack(len(message)) + message)
 
     def fileno(self) -> int:
         """For ``select``: ready where a message, or the end of the line, has come."""
-        return self._incoming.fileno()
+        return self._incoming
 
     def waiting(self, timeout_s: float) -> bool:
-        """Whether a message, or the end of the line, comes within this time."""
-        return self._incoming.closed or self._incoming.poll(timeout_s)
+        """Whether something, or the end of the line, comes within this time."""
+        if not self._open:
+            return True
+        poll = select.poll()
+        poll.register(self._incoming, select.POLLIN)
+        return bool(poll.poll(1000 * timeout_s))
 
-    def receive(self) -> Message:
-        """The next message, whenever it comes. Raises Closed at the end of the line, and Garbled."""
-        if self._incoming.closed:
-            raise Closed
+    def receive(self, before_read: Callable[[], None] = _no_check) -> Message:
+        """The next message, whenever it comes. Raises Closed at the end of the line, and Garbled.
+
+        ``before_read`` is called before each read: it may wait for something to read, and raise.
+        """
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, before_read))
+        if length > MAX_MESSAGE_BYTES:
+            self._open = False
+            raise Garbled
         try:
-            message: Message = json.loads(self._incoming.recv_bytes(MOST_BYTES))
+            message = json.loads(self._read(length, before_read))
         except ValueError:
             raise Garbled from None
-        except (EOFError, OSError):
-            too_long = self._incoming.closed  # a Connection closes itself after what it will not read
-            raise (Garbled if too_long else Closed) from None
+        if not isinstance(message, dict) or "kind" not in message:
+            raise Garbled
         return message
 
-    def send_line(self, text: str) -> None:
-        """Send one line of text, which is what the first lines of a child can read. Raises Closed."""
-        unsent = f"{text}\n".encode()
-        try:
-            while unsent:
-                unsent = unsent[os.write(self._outgoing.fileno(), unsent) :]
-        except OSError:
-            raise Closed from None
+    def send_line(self, text: str, before_write: Callable[[], None] = _no_check) -> None:
+        """Send one line of text, which is what the first lines of a child can read. Raises Closed.
+
+        ``before_write`` is called before each write: it may wait until there is room, and raise.
+        """
+        line = f"{text}\n".encode()
+        for start in range(0, len(line), LINE_PIECE_BYTES):
+            before_write()
+            self._write(line[start : start + LINE_PIECE_BYTES])
+
+    def writable(self, timeout_s: float) -> bool:
+        """Whether there is room for a piece of a line, or the end of the line has come, within this time."""
+        poll = select.poll()
+        poll.register(self._outgoing, select.POLLOUT)
+        return bool(poll.poll(1000 * timeout_s))
 
     def receive_byte(self) -> bytes:
         """The next byte of a line of text; what follows the line is left alone. Raises Closed."""
-        try:
-            byte = os.read(self._incoming.fileno(), 1)
-        except OSError:
-            raise Closed from None
-        if not byte:
-            raise Closed
-        return byte
+        return self._read(1, _no_check)
 
     def close(self) -> None:
-        self._incoming.close()
-        self._outgoing.close()
+        """Close both ends that this process has. May be called again."""
+        if self._incoming >= 0:
+            for descriptor in (self._incoming, self._outgoing):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        self._incoming = self._outgoing = -1
+        self._open = False
+
+    def _write(self, unsent: bytes) -> None:
+        if self._outgoing < 0:
+            raise Closed
+        view = memoryview(unsent)
+        try:
+            while view:
+                view = view[os.write(self._outgoing, view) :]
+        except OSError:
+            raise Closed from None
+
+    def _read(self, count: int, before_read: Callable[[], None]) -> bytes:
+        if not self._open:
+            raise Closed
+        pieces = []
+        while count:
+            before_read()
+            try:
+                piece = os.read(self._incoming, min(count, MAX_READ_BYTES))
+            except OSError:
+                raise Closed from None
+            if not piece:
+                raise Closed
+            pieces.append(piece)
+            count -= len(piece)
+        return b"".join(pieces)
 
 
 def from_environment() -> Channel:

@@ -7,13 +7,15 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import comparable, engine, hardware, provenance
+from pytest_accel import comparable, engine, hardware, parameters, provenance
 from pytest_accel.curve_case import CurveCase
+from pytest_accel.frameworks.values import FRAMEWORKS, NO_FRAMEWORK
 from pytest_accel.program_case import ProgramCase
 from pytest_accel.records import (
     Accelerator,
     Accepted,
     Baseline,
+    Benchmark,
     Comparison,
     Curve,
     NeedMore,
@@ -57,19 +59,21 @@ class Case(Protocol):
 
 
 class Gate:
-    """Judges the benchmark ``nodeid`` by what ``store`` holds, or stores what it came to.
+    """Judges a benchmark by what ``store`` holds, or stores what it came to. Reports call it ``nodeid``.
 
     ``told`` hears what the runs so far would come to, while more are needed.
     """
 
     def __init__(
         self,
+        benchmark: Benchmark,
         nodeid: str,
         accelerator: Accelerator,
         store: JsonStore,
         settings: Settings,
         told: Callable[[Verdict], None],
     ) -> None:
+        self._benchmark = benchmark
         self._nodeid = nodeid
         self._accelerator = accelerator
         self._store = store
@@ -83,14 +87,31 @@ class Gate:
         Raises BrokenBaseline and StoreError.
         """
         seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
-        baseline = self._store.load(self._nodeid, workload.framework)
-        if baseline is None or baseline.workload.hash != workload.hash:
+        baseline = self._store.load(self._benchmark, workload.framework)
+        if baseline is None or baseline.workload.hash != workload.hash or not baseline.fits(self._benchmark):
             return Size(BLOCKS, seconds)
         accepted = [run for run in baseline.in_force.runs if isinstance(run, Steps)]
         if not accepted:
             return Size(BLOCKS, seconds)
         blocks = min(len(run.step_times_s) for run in accepted)
         return Size(blocks, seconds, accepted[0].steps_per_block)
+
+    def as_stored(self, workload: Workload, announced: str) -> Workload:
+        """The workload under the framework that its baseline has, if there is one.
+
+        Earlier versions took a closed step to be of the first framework that was imported, which is
+        ``announced``; and what a step returns may tell nothing.
+        """
+        unknown = workload.framework == NO_FRAMEWORK
+        others = (announced, *FRAMEWORKS) if unknown else (announced,)
+        for framework in (workload.framework, *others):
+            try:
+                found = self._store.load(self._benchmark, framework) is not None
+            except (BrokenBaseline, StoreError):
+                found = True  # which is said when it is compared with
+            if found:
+                return dataclasses.replace(workload, framework=framework)
+        return workload
 
     def result(self, sampler: Sampler[Run]) -> Result:
         """Take runs and come to a verdict. Raises only what the sampler raises for a test that ended."""
@@ -109,12 +130,12 @@ class Gate:
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         workload = runs[0].workload
         case = self._case(runs[0])
-        baseline = self._store.load(self._nodeid, workload.framework)
+        baseline = self._store.load(self._benchmark, workload.framework)
         if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
             return self._recorded(case, runs, baseline)
         if baseline is None:
             return self._without_baseline(case, runs)
-        if _differing(case, baseline, runs):
+        if self._differing(case, baseline, runs):
             return self._incomparable(case, runs, baseline)
 
         def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
@@ -142,12 +163,12 @@ class Gate:
             reason += f" (--accel-runs={case.advised_runs} or more makes later verdicts sharper)"
         comparisons: tuple[Comparison, ...] = ()
         if baseline is not None:
-            differing = _differing(case, baseline, runs)
+            differing = self._differing(case, baseline, runs)
             if differing:
                 reason += f", in place of one for other work ({', '.join(differing)})"
             else:
                 comparisons = _old_to_new(case, runs, baseline)
-        self._store.accept(self._nodeid, workload, _accepted(case, runs))
+        self._store.accept(self._benchmark, workload, _accepted(case, runs))
         return self._finished(case, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
     def _without_baseline(self, case: Case, runs: list[Run]) -> Result:
@@ -155,8 +176,8 @@ class Gate:
         failure = case.failure(runs)
         if failure is not None:
             return self._finished(case, Verdict(Outcome.REGRESSED, failure), runs, None)
-        for identity, baseline in self._store.elsewhere(self._nodeid, workload.framework):
-            if case.across_hardware and not _differing(case, baseline, runs):
+        for identity, baseline in self._store.elsewhere(self._benchmark, workload.framework):
+            if case.across_hardware and not self._differing(case, baseline, runs):
                 return self._across_hardware(case, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
@@ -174,12 +195,26 @@ class Gate:
         return self._finished(case, explained(verdict, runs), runs, baseline, (note,))
 
     def _incomparable(self, case: Case, runs: list[Run], baseline: Baseline) -> Result:
-        fields = ", ".join(_differing(case, baseline, runs))
-        reason = (
-            f"the baseline is of other work ({fields}): measure the same work, or accept the new one with "
-            "--accel-update-baselines"
-        )
+        fields = ", ".join(self._differing(case, baseline, runs))
+        if baseline.fits(self._benchmark):
+            way_out = "measure the same work, or accept the new one with --accel-update-baselines"
+        else:
+            way_out = (
+                "accept them with --accel-update-baselines; if nobody changed them, let parametrize get a "
+                "list in a fixed order and ids that say what they are"
+            )
+        reason = f"the baseline is of other work ({fields}): {way_out}"
         return self._finished(case, Verdict(Outcome.INCOMPARABLE, reason), runs, baseline)
+
+    def _differing(self, case: Case, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
+        before, now = type(baseline.in_force.runs[-1]), type(runs[0].observation)
+        if before is not now:
+            return (f"{before.__name__} -> {now.__name__}",)
+        fields = comparable.differing_fields(baseline.workload, runs[0].workload)
+        if not baseline.fits(self._benchmark):
+            fields = (*parameters.differing(baseline.parameters, self._benchmark.parameters), *fields)
+        return fields or case.other_work(baseline, runs)
 
     def _finished(
         self,
@@ -202,15 +237,6 @@ class Gate:
             notes=(*notes, *case.notes(runs)),
             history=() if baseline is None else baseline.accepted,
         )
-
-
-def _differing(case: Case, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
-    """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
-    before, now = type(baseline.in_force.runs[-1]), type(runs[0].observation)
-    if before is not now:
-        return (f"{before.__name__} -> {now.__name__}",)
-    fields = comparable.differing_fields(baseline.workload, runs[0].workload)
-    return fields or case.other_work(baseline, runs)
 
 
 def unmeasured(nodeid: str) -> Result:

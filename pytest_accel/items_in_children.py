@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pytest_accel import codec, options
+from pytest_accel import codec
+from pytest_accel.benchmark_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.coordinator import Other
 from pytest_accel.fixture import uses_accel
+from pytest_accel.orderly_end import orderly_end
 from pytest_accel.records import Outcome, Result, Verdict
 from pytest_accel.reports.progress import Screen
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.samplers import InvalidRun, command, preflight
+from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.following import Following
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.interleaved import Interleaved
 from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
-from pytest_accel.samplers.task import Task
+from pytest_accel.samplers.same_code import SameCode, TwoEnvironments
+from pytest_accel.samplers.task import Task, Unseen
 from pytest_accel.session import Session
-
-OPTIONS_FOR_REPORTS = ("verbose", "tbstyle", "showlocals", "fulltrace", "runxfail", "log_level")
-"""pytest's own options that change what a report says; the child's reports are shown as ours."""
+from pytest_accel.time_limit import TimeLimit
 
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
 
 class ItemsInChildren:
-    """A pytest plugin beside ``session``. ``custom_options`` are those that conftest files added."""
+    """A pytest plugin beside ``session``.
 
-    def __init__(self, session: Session, config: pytest.Config, custom_options: Mapping[str, Any]) -> None:
+    Raises pytest.UsageError where the other environment cannot run tests.
+    """
+
+    def __init__(self, session: Session, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         self._session = session
-        given = vars(config.option)
-        self._child_options = {
-            **{name: given[name] for name in OPTIONS_FOR_REPORTS if name in given},
-            **{option.dest: given.get(option.dest) for option in options.OPTIONS},
-            **custom_options,
-            "accel": session.accelerator.kind,
-        }
+        self._options = {"accel": session.accelerator.kind}
+        self._hooks = BenchmarkHooks(config)
+        self._limit = TimeLimit()
+        config.pluginmanager.register(self._limit)
+        self._environments = None
+        if session.other is not None:
+            first = next(item for item in items if uses_accel(item))
+            self._environments = self._looked_at(session.other, first)
+
+    def _looked_at(self, other: Environment, item: pytest.Item) -> TwoEnvironments:
+        """Both environments, in which pytest starts. Raises pytest.UsageError."""
+        task = dataclasses.replace(self._task(item, Unseen()), timeout_s=preflight.START_S)
+        found = []
+        with orderly_end():
+            for environment in (other, HERE):
+                try:
+                    found.append(preflight.surroundings(environment, task, self._options))
+                except InvalidRun as invalid:
+                    output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
+                    raise pytest.UsageError(
+                        f"--accel-against={environment.name}: {invalid}{output}"
+                    ) from None
+        there, here = found
+        return TwoEnvironments(other.name, here, there)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -48,6 +71,16 @@ class ItemsInChildren:
         if uses_accel(item):
             item.stash[_PHASES] = {}
             vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        with orderly_end():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        with self._hooks.during(item) if uses_accel(item) else contextlib.nullcontext():
+            return (yield)
 
     def _run(self, item: pytest.Item) -> None:
         if isinstance(self._session.coordinator, Other):
@@ -65,8 +98,12 @@ class ItemsInChildren:
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
             return
+        except SameCode as same:
+            pytest.exit(str(same), pytest.ExitCode.USAGE_ERROR)
         finally:
             _keep(item, sampler)
+        if result.runs:
+            result = dataclasses.replace(result, notes=(*result.notes, *command.notes(item)))
         self._session.settle(item, result, sampler.output)
 
     def _follow(self, item: pytest.Item, first: Other) -> None:
@@ -96,26 +133,32 @@ class ItemsInChildren:
         """Where runs of this test come from, and what draws them and comes to a result."""
         screen = Screen(item.config, item.name)
         task = self._task(item, screen)
-        if self._session.other is None:
+        if self._session.other is None or self._environments is None:
             gate = self._session.gate(item, screen.compared)
-            runs = FreshRuns(task, gate.size)
+            runs = FreshRuns(task, gate.size, as_stored=gate.as_stored)
             return runs, functools.partial(gate.result, runs)
         against = self._session.against(item, screen.compared)
         pairs = Interleaved(
-            task, self._session.other, seconds=against.seconds, enough=against.enough, order=random.Random()
+            task,
+            self._session.other,
+            self._environments,
+            seconds=against.seconds,
+            enough=against.enough,
+            order=random.Random(),
         )
         return pairs, functools.partial(against.result, pairs)
 
-    def _task(self, item: pytest.Item, screen: Screen) -> Task:
+    def _task(self, item: pytest.Item, screen: Screen | Unseen) -> Task:
         alone = self._session.coordinator.hosts is None
         return Task(
             item,
             self._session.accelerator,
-            options=self._child_options,
+            options=self._options,
+            check=self._limit.check,
             timeout_s=self._session.settings_of(item).timeout,
             watch=self._session.watch,
             devices=self._session.settings_of(item).devices,
-            every_package=self._session.other is not None,
+            compared=self._session.other is not None,
             # What one host has kept is of no use to training that goes on with all of them.
             checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
             topology=self._session.topology,
@@ -148,6 +191,10 @@ class ItemsInChildren:
 def _keep(item: pytest.Item, sampler: FreshRuns | Interleaved | Following) -> None:
     """The reports and the output of the last run, for the report of the test."""
     item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
+    capture = item.config.pluginmanager.get_plugin("capturemanager")
+    with contextlib.nullcontext() if capture is None else capture.global_and_fixture_disabled():
+        for report in sampler.subtests:
+            item.ihook.pytest_runtest_logreport(report=report)
     if sampler.output:
         item.add_report_section("call", "output of the child", sampler.output)
 
@@ -170,7 +217,7 @@ def _nothing() -> None:
 def _raise(phase: PhaseReport) -> None:
     """End this phase of the test as the child's ended; ``_show`` then puts the child's words in place."""
     ended = pytest.skip.Exception if phase.report.skipped else pytest.fail.Exception
-    raise ended(phase.report.longreprtext)
+    raise end_as_in_run(ended(phase.report.longreprtext))
 
 
 def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
@@ -178,6 +225,8 @@ def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
     if phase is None:
         return
     child = phase.report
+    for name in vars(child).keys() - vars(report).keys():
+        vars(report)[name] = getattr(child, name)  # what the project's hooks have added to it
     report.sections = [*child.sections, *report.sections]
     # The test ran in the child: what stands here is what the session says of it.
     report.user_properties = [

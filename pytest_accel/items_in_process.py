@@ -40,7 +40,13 @@ class ItemsInProcess:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.gate(item)
         measurement = Measurement(plan, clock=_clock(item))
-        sampler = InProcess(measurement, gate.size, self._session.watch, provenance.of_framework)
+        sampler = InProcess(
+            measurement,
+            gate.size,
+            self._session.watch,
+            provenance.of_framework,
+            as_stored=gate.as_stored,
+        )
         observation = self._judged(item, gate.result(sampler))
         assert isinstance(observation, Steps)
         return Measured.of(plan.workload, observation)

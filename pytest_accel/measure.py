@@ -74,7 +74,10 @@ class Block:
 
 
 class Measurement:
-    """One plan, measured in this process. ``clock`` counts seconds."""
+    """One plan, measured in this process. ``clock`` counts seconds.
+
+    Once it is prepared, the workload of ``plan`` has the framework that the step is made with.
+    """
 
     def __init__(self, plan: Plan, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.plan = plan
@@ -92,6 +95,9 @@ class Measurement:
         built = self._clock()
         self.block(1)
         compiled = self._clock()
+        if self._program.framework is not None:
+            workload = dataclasses.replace(self.plan.workload, framework=self._program.framework())
+            self.plan = dataclasses.replace(self.plan, workload=workload)
         prepared = Prepared(built - start, compiled - built, alone_step_time_s=alone_step_time_s)
         return settled(prepared, self.block, self._clock) if settle else prepared
 
@@ -100,10 +106,11 @@ class Measurement:
         program = self._program
         if program is None:
             raise RuntimeError("prepare() comes before block()")
+        step = program.step
         start = self._clock()
         for _ in range(steps - 1):
-            program.step()
-        loss = program.wait(program.step())
+            step()
+        loss = program.wait(step())
         return Block(self._clock() - start, loss, program.peak_memory_bytes())
 
     def _alone(self) -> float | None:

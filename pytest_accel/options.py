@@ -178,6 +178,9 @@ def register(parser: pytest.Parser) -> None:
             )  # fmt: skip
         if option.ini:
             parser.addini(option.dest, option.help.replace("%%", "%"), type=option.ini, default=None)
+    parser.addini(
+        "accel_withhold", "options of other plugins that the process of a run is not given", type="args"
+    )
     group.addoption(
         "--no-accel-strict", action="store_false", default=None, dest="accel_strict",
         help="let inconclusive benchmarks and those without a baseline pass, shown",

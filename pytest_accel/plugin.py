@@ -5,19 +5,15 @@ Every session of every project pays for importing this file, so it imports nothi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
-from typing import Any
 
 import pytest
 
 from pytest_accel import options
+from pytest_accel.command_line import keep_command_line
 from pytest_accel.fixture import accel, accelerator, uses_accel
 
 __all__ = ["accel", "accelerator"]
-
-_OPTIONS_BEFORE_CONFTESTS = pytest.StashKey[frozenset[str]]()
-_PARSER = pytest.StashKey[pytest.Parser]()
 
 NOT_UNDER_XDIST = (
     "a benchmark needs the machine for itself, and pytest-xdist runs several tests at once: run benchmarks "
@@ -25,14 +21,9 @@ NOT_UNDER_XDIST = (
 )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     options.register(parser)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    early_config.stash[_OPTIONS_BEFORE_CONFTESTS] = frozenset(vars(early_config.known_args_namespace))
-    early_config.stash[_PARSER] = parser
+    keep_command_line(parser, pluginmanager)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,7 +61,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if config.getoption("accel_in_process"):
             items: object = ItemsInProcess(benchmarks, config)
         else:
-            items = ItemsInChildren(benchmarks, config, _custom_options(config))
+            items = ItemsInChildren(benchmarks, config, session.items)
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return
@@ -99,31 +90,3 @@ class _Refusing:
         goes_on = not session.testsfailed or option.continue_on_collection_errors
         if goes_on and not option.collectonly:
             raise self._problem
-
-
-def _custom_options(config: pytest.Config) -> dict[str, Any]:
-    """What was given for options that conftest files added. Raises pytest.UsageError, see the message."""
-    if _PARSER not in config.stash:
-        return {}  # a conftest.py loaded this plugin itself
-    before = config.stash[_OPTIONS_BEFORE_CONFTESTS]
-    defaults = vars(config.stash[_PARSER].parse_known_args([]))
-    given = {
-        name: value
-        for name, value in vars(config.option).items()
-        if name not in before and value != defaults.get(name)
-    }
-    for name, value in given.items():
-        if not _json_can_carry(value):
-            raise pytest.UsageError(
-                f"the option {name}, which a conftest.py adds, has a value of type {type(value).__name__}, "
-                "which cannot be handed to the process that runs a benchmark: let its value be text, a "
-                "number or a list, and convert it where it is used"
-            )
-    return given
-
-
-def _json_can_carry(value: object) -> bool:
-    try:
-        return bool(json.loads(json.dumps(value)) == value)
-    except (TypeError, ValueError):
-        return False

@@ -98,19 +98,10 @@ def of_framework(name: str) -> dict[str, str]:
     return dict(sorted({**provenance(), **known}.items()))
 
 
-def every_package() -> dict[str, str]:
-    """The version of every other distribution that is installed in this environment, by normalized name.
-
-    Names are compared as PEP 503 says: in lower case, with ``-`` for every run of ``-``, ``_`` and ``.``.
-    Those that :func:`provenance` knows as one package are left to it.
-    """
-    found: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:  # what an interrupted installation left has none
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+def beside_known(packages: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``packages``, versions by normalized name, that :func:`provenance` does not know as one."""
     known = {alias for aliases in _DISTRIBUTIONS.values() for alias in aliases}
-    return {name: version for name, version in sorted(found.items()) if name not in known}
+    return {name: version for name, version in sorted(packages.items()) if name not in known}
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:

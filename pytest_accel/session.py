@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import codec, hardware, metrics, price_book, scaling, settings, why
+from pytest_accel import codec, hardware, metrics, names, price_book, scaling, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
@@ -20,7 +20,7 @@ from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, 
 from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
 from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.units import quantity
-from pytest_accel.samplers import InvalidRun, environments, preflight
+from pytest_accel.samplers import environments
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
@@ -40,12 +40,14 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-        self._benchmarks = {item.nodeid: settings.for_item(item) for item in items if uses_accel(item)}
+        benchmarks = [item for item in items if uses_accel(item)]
+        self._benchmarks = {names.shown(item): settings.for_item(item) for item in benchmarks}
         self._settings = settings.resolve(config, {})
         settings.check_combination(config, self._settings)
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
-        self._places = {item.nodeid: _place(item) for item in items if uses_accel(item)}
+        self._summarized = False
+        self._places = {names.shown(item): _place(item) for item in benchmarks}
         self._reports = _report_files(config, self._settings)
         try:
             self._price = _price(self._settings)
@@ -54,14 +56,14 @@ class Session:
             launch = None if config.getoption("collectonly") else launched_as(self._settings, kind)
             here = _accelerator(config, self._settings)
             self.accelerator = over_hosts(here, launch, self._settings.identity)
-            self._store = JsonStore(
-                settings.baselines_folder(config, self._settings), self.accelerator.identity
-            )
+            folder = settings.baselines_folder(config, self._settings)
+            names.check_distinct(benchmarks, folder)
+            self._store = JsonStore(folder, self.accelerator.identity)
             self._alone = _store_of_one_device(config, self._settings, self.accelerator)
             self.other = _other_environment(config, self._settings)
             if launch is None or launch.index == 0:
                 self._check_store()
-            files = {item.nodeid: item.path for item in items if uses_accel(item)}
+            files = {names.shown(item): item.path for item in benchmarks}
             say = functools.partial(terminal.say_at_once, config)
             self.coordinator = coordinator(launch, self._settings, here, files, say)
         except (hardware.AbsentAccelerator, StoreError, ReportError, NotMet, ValueError) as error:
@@ -80,19 +82,20 @@ class Session:
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
-        asked = self._benchmarks[item.nodeid]
+        asked = self._benchmarks[names.shown(item)]
         if item.get_closest_marker("xfail"):
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
 
     def gate(self, item: pytest.Item, told: Callable[[Verdict], None] = lambda _verdict: None) -> Gate:
         """``told`` hears what the runs so far would come to, while more are needed."""
-        return Gate(item.nodeid, self.accelerator, self._store, self.settings_of(item), told)
+        benchmark, nodeid = names.benchmark(item, self._store.folder), names.shown(item)
+        return Gate(benchmark, nodeid, self.accelerator, self._store, self.settings_of(item), told)
 
     def against(self, item: pytest.Item, told: Callable[[Verdict], None]) -> Against:
         """``told`` is as in :meth:`gate`."""
         assert self.other is not None
-        return Against(item.nodeid, self.accelerator, self.settings_of(item), self.other.name, told)
+        return Against(names.shown(item), self.accelerator, self.settings_of(item), self.other.name, told)
 
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
@@ -103,7 +106,7 @@ class Session:
         ``output`` is for other hosts: what the process said that failed.
         """
         if self.accelerator.devices > 1:
-            result = self._scaled(result)
+            result = self._scaled(item, result)
         if self._price is not None:
             result = _priced(result, self._price)
         self.coordinator.over(result=codec.encode(result), ended=None, output=output)
@@ -111,7 +114,8 @@ class Session:
 
     def keep(self, item: pytest.Item, result: Result) -> None:
         """The same with a result that the first of several hosts has come to."""
-        self._results[item.nodeid] = result
+        result = dataclasses.replace(result, nodeid=names.shown(item))
+        self._results[result.nodeid] = result
         benchmark_bridge.export(item, result)
         item.user_properties += junit.properties(result)
         verdict = result.verdict
@@ -126,7 +130,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if uses_accel(item):
-            self._results.pop(item.nodeid, None)
+            self._results.pop(names.shown(item), None)
             missing = self._missing(self.settings_of(item))
             if missing:
                 pytest.skip(missing)
@@ -136,7 +140,10 @@ class Session:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        result = self._results.get(item.nodeid)
+        name = names.shown(item)
+        if name in self._benchmarks:
+            vars(report)["accel_benchmark"] = name  # node ids of files outside rootdir are not unique
+        result = self._results.get(name)
         if result is not None:
             vars(report)["accel_outcome"] = result.verdict.outcome.value
         return report
@@ -144,11 +151,17 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test that ended by itself has a result as well: nothing falls through."""
-        if report.nodeid in self._benchmarks and report.nodeid not in self._results:
+        name = vars(report).get("accel_benchmark")
+        if name in self._benchmarks and name not in self._results:
             if report.skipped:
-                self._keep(report.nodeid, Outcome.SKIPPED, why.skipped(report))
+                self._keep(name, Outcome.SKIPPED, why.skipped(report))
             elif report.failed:
-                self._keep(report.nodeid, Outcome.INVALID, f"the test itself failed: {why.failed(report)}")
+                self._keep(name, Outcome.INVALID, f"the test itself failed: {why.failed(report)}")
+        if report.when == "teardown" and name in self._results:
+            # pytest's JUnit report takes properties from here; those of a verdict are among them already.
+            known = dict(report.user_properties)
+            found = junit.properties(self._results[name])
+            report.user_properties += [pair for pair in found if pair[0] not in known]
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
         return terminal.teststatus(report)
@@ -163,6 +176,7 @@ class Session:
                 self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self._summarized = True
         terminal.write(terminalreporter, list(self._results.values()))
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
@@ -172,10 +186,13 @@ class Session:
         for line in github.error_commands(results, self._places, strict=strict):
             terminalreporter.write_line(line)
 
-    def pytest_unconfigure(self) -> None:
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._results and not self._summarized:
+            self.pytest_terminal_summary(reporter)  # pytest leaves it out where a signal ended the session
         self.coordinator.close()
 
-    def _scaled(self, result: Result) -> Result:
+    def _scaled(self, item: pytest.Item, result: Result) -> Result:
         """With what a device contributes, and what one alone was accepted with on such hardware."""
         devices, throughput = self.accelerator.devices, result.metrics.get("throughput")
         if throughput is None or result.workload is None:
@@ -183,8 +200,9 @@ class Session:
         found = None
         if self._alone is not None:
             with contextlib.suppress(BrokenBaseline, StoreError):
-                alone = self._alone.load(result.nodeid, result.workload.framework)
-                if alone is not None:
+                benchmark = names.benchmark(item, self._store.folder)
+                alone = self._alone.load(benchmark, result.workload.framework)
+                if alone is not None and alone.fits(benchmark):
                     found = scaling.scaling(result.workload, throughput, devices, alone)
         notes = result.notes
         if found is not None:
@@ -229,17 +247,10 @@ class Session:
 
 
 def _other_environment(config: pytest.Config, asked: Settings) -> Environment | None:
-    """The environment to compare with, if tests can run there. Raises pytest.UsageError."""
+    """The environment to compare with. Raises ValueError."""
     if asked.against is None or config.getoption("collectonly"):
         return None
-    folder = config.invocation_params.dir
-    environment = environments.named(asked.against, folder)
-    try:
-        preflight.check(environment, folder)
-    except InvalidRun as invalid:
-        output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
-        raise pytest.UsageError(f"--accel-against={asked.against}: {invalid}{output}") from None
-    return environment
+    return environments.named(asked.against, config.invocation_params.dir)
 
 
 def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:

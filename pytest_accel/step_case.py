@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from pytest_accel import engine, metrics
-from pytest_accel.records import Baseline, Kind, NeedMore, Run, Steps, Verdict, Workload
+from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
 from pytest_accel.rules import step_time, variance
 from pytest_accel.rules.policy import Policy
 from pytest_accel.settings import Settings
@@ -40,7 +41,10 @@ class StepCase:
         assert same_hardware, "step times of two machines are not compared"
         now = [run.steps for run in runs]
         reference = engine.of_equal_length(_steps(baseline), now)
-        return step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
+        answer = step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
+        if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
+            return _unconfirmed(answer)
+        return answer
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What is wrong with these runs whatever the baseline is; what is invalid does not come so far."""
@@ -96,6 +100,19 @@ class StepCase:
 def most_runs(settings: Settings) -> int:
     extra = 0 if settings.update_baselines or settings.in_process else EXTRA_RUNS
     return settings.runs + extra
+
+
+def _unconfirmed(verdict: Verdict) -> Verdict:
+    """What the one run of ``--accel-in-process`` saw: a change needs other processes that saw it too."""
+    (seen,) = verdict.comparisons
+    low, high = seen.interval
+    reason = (
+        f"step time changed by {100 * seen.change:+z.1f} % ({100 * seen.confidence:g} % interval "
+        f"{100 * low:+z.1f} % to {100 * high:+z.1f} %), and one run in this process can neither confirm nor "
+        "rule out a change: run without --accel-in-process"
+    )
+    inconclusive = dataclasses.replace(seen, outcome=Outcome.INCONCLUSIVE)
+    return Verdict(Outcome.INCONCLUSIVE, reason, (inconclusive,))
 
 
 def _steps(baseline: Baseline) -> list[Steps]:

@@ -66,7 +66,7 @@ def coordinator(
 ) -> Solo | First | Other:
     """Meet the other hosts, if there are any. Raises ValueError and NotMet.
 
-    ``tests`` are the ids of the selected benchmarks in their order, with their files. ``say`` hears that it
+    ``tests`` are the names of the selected benchmarks in their order, with their files. ``say`` hears that it
     waits.
     """
     if launch is None:

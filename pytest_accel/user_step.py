@@ -13,41 +13,43 @@ from pytest_accel.records import Kind, Lowered, Program, Workload
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
-def closed_program(step: Callable[[], Any], kind: Kind) -> Program:
+def closed_program(step: Callable[[], Any], kind: Kind, framework: str | None = None) -> Program:
     """``step()`` needs nothing and may return anything; what the last of a block returned is waited for.
 
-    That is enough, since a device finishes what it is given in order. Earlier results may not be touched: a
-    step may have donated their buffers to the next one. Raises TypeError for a step that returns work still
-    to be done, a coroutine or generator.
+    That is enough, since each step works on what the one before it left. Earlier results may not be touched:
+    a step may have donated their buffers to the next one. Without ``framework`` the step is made with what
+    its first result is made of. ``wait`` raises TypeError for a step that returns work still to be done, a
+    coroutine or generator.
     """
+    found = framework
 
-    def start() -> object:
-        result = step()
-        if isinstance(result, Coroutine | Generator | AsyncGenerator):
-            raise TypeError(
-                f"the step returned a {type(result).__name__} that has done no work yet: measure a plain "
-                "function that runs it to its end"
-            )
-        return result
+    def wait(result: object) -> float | None:
+        nonlocal found
+        if found is None:
+            found = values.framework_of_result(result) or values.NO_FRAMEWORK
+        return values.wait_for(_done(result))
 
-    return Program(start, values.wait_for, lambda: values.peak_memory_bytes(kind))
+    # The step itself, without a function of ours around it: a step may take microseconds.
+    return Program(step, wait, lambda: values.peak_memory_bytes(kind), lambda: found or values.NO_FRAMEWORK)
 
 
 def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any], kind: Kind) -> Program:
     """``step(state, *batch)`` returns ``(state, aux)``; the state is handed on from step to step.
 
-    The loss is looked for in ``aux``. Raises TypeError if a step returns anything but a pair.
+    The loss is looked for in ``aux``. Raises TypeError if a step returns anything but a tuple of two, which
+    may be a named one, or a list of two, and for work that is still to be done.
     """
     current = state
 
     def start() -> object:
         nonlocal current
-        current, aux = _pair(step(current, *batch))
+        result = step(current, *batch)
+        current, aux = result if type(result) is tuple and len(result) == 2 else _pair(result)
         return aux
 
     def wait(aux: object) -> float | None:
-        values.wait_for(current)
-        return values.wait_for(aux)
+        values.block_until_ready((current, aux))  # together: one of them may have no array
+        return values.loss_in(aux)
 
     return Program(start, wait, lambda: values.peak_memory_bytes(kind))
 
@@ -79,12 +81,24 @@ def not_functional(topology: str) -> Lowered:
     )
 
 
+def _done(result: object) -> object:
+    """The same. Raises TypeError for work that is still to be done."""
+    if isinstance(result, Coroutine | Generator | AsyncGenerator):
+        raise TypeError(
+            f"the step returned a {type(result).__name__} that has done no work yet: measure a plain "
+            "function that runs it to its end"
+        )
+    return result
+
+
 def _pair(result: object) -> tuple[Any, Any]:
-    if not isinstance(result, tuple) or len(result) != 2:
+    result = _done(result)
+    if not isinstance(result, tuple | list) or len(result) != 2:
         raise TypeError(
             f"a step measured with state= must return (state, aux); this one returned {_kind(result)}"
         )
-    return result
+    state, aux = result
+    return state, aux
 
 
 def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -120,6 +134,8 @@ def _arrays(state: object) -> list[str]:
 
 
 def _kind(result: object) -> str:
-    if result is None or isinstance(result, tuple):
-        return "None" if result is None else f"a tuple of {len(result)}"
+    if result is None:
+        return "None"
+    if isinstance(result, tuple | list):
+        return f"a {'tuple' if isinstance(result, tuple) else 'list'} of {len(result)}"
     return f"a {type(result).__name__}"

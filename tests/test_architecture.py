@@ -196,6 +196,7 @@ def test_a_project_without_benchmarks_imports_next_to_nothing(tmp_path, argument
     assert ours(loaded) == {
         "pytest_accel",
         "pytest_accel.plugin",
+        "pytest_accel.command_line",
         "pytest_accel.options",
         "pytest_accel.fixture",
         "pytest_accel.frameworks",

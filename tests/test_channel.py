@@ -141,7 +141,7 @@ def test_a_line_of_text_cannot_go_to_nobody_nor_come_from_nobody(ends):
 )
 def test_what_somebody_else_writes_is_no_message_and_not_waited_for(ends, noise):
     ours, theirs = ends
-    os.write(theirs._outgoing.fileno(), noise)
+    os.write(theirs._outgoing, noise)
 
     with pytest.raises(channel.Garbled):
         ours.receive()

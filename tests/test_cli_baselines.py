@@ -8,10 +8,11 @@ import re
 import pytest
 
 from pytest_accel import cli
-from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.records import Accepted, Benchmark, Steps, Workload
 from pytest_accel.stores.json_files import JsonStore
 
 NODEID = "benchmarks/test_it.py::test_step[64]"
+BENCHMARK = Benchmark(NODEID)
 WORKLOAD = Workload("resnet50", "tensorflow", 64, {"precision": "mixed_bfloat16"})
 
 
@@ -29,10 +30,10 @@ def folder(tmp_path):
     """One benchmark on two machines, accepted three times on the second."""
     folder = tmp_path / "baselines"
     gpu, cpu = JsonStore(folder, "gpu-a100"), JsonStore(folder, "cpu-2")
-    gpu.accept(NODEID, WORKLOAD, accepted(1, "2.19.0", 0.100))
-    gpu.accept(NODEID, WORKLOAD, accepted(2, "2.20.0", 0.110))
-    gpu.accept(NODEID, WORKLOAD, accepted(3, "2.21.0", 0.099))
-    cpu.accept(NODEID, WORKLOAD, accepted(1, "2.19.0", 2.0))
+    gpu.accept(BENCHMARK, WORKLOAD, accepted(1, "2.19.0", 0.100))
+    gpu.accept(BENCHMARK, WORKLOAD, accepted(2, "2.20.0", 0.110))
+    gpu.accept(BENCHMARK, WORKLOAD, accepted(3, "2.21.0", 0.099))
+    cpu.accept(BENCHMARK, WORKLOAD, accepted(1, "2.19.0", 2.0))
     (folder / "published").mkdir()
     (folder / "published/results.json").write_text("{}")
     return folder
@@ -197,7 +198,7 @@ def test_a_folder_of_hostile_name_comes_out_as_text(run, folder):
 
 def test_hostile_names_come_out_as_text(run, folder):
     nodeid = "test_it.py::test_step[\x1b[31m\u202e\n<b>]"
-    JsonStore(folder, "cpu-2").accept(nodeid, WORKLOAD, accepted(1, "2.19.0", 2.0))
+    JsonStore(folder, "cpu-2").accept(Benchmark(nodeid), WORKLOAD, accepted(1, "2.19.0", 2.0))
     for command in (("list",), ("show", "31m"), ("history", "31m")):
         code, printed, _ = run(*command)
         assert code == 0

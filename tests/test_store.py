@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_accel.codec import encode
-from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.records import Accepted, Benchmark, Steps, Workload
 from pytest_accel.stores import JsonStore
 from pytest_accel.stores.file_format import dumps, loads
 
 DOCS = Path(__file__).parents[1] / "docs" / "baselines.md"
 
 NODEID = "benchmarks/test_resnet50.py::TestSteps::test_throughput[64-bf16]"
+BENCHMARK = Benchmark(NODEID)
 WORKLOAD = Workload("resnet50", "tensorflow", 64, {"precision": "mixed_bfloat16", "image_size": 32})
 STEPS = Steps((0.25, 0.26), 2, 1.0, 2.0, 3.0, 4.0, 5, 900_000_000, (6.9, 6.5))
 
@@ -30,18 +31,18 @@ def store(tmp_path):
 @pytest.fixture
 def path(store):
     """The file of NODEID, with one accepted entry in it."""
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     return store.path(NODEID, "tensorflow")
 
 
 def test_nothing_stored_is_none(store):
-    assert store.load(NODEID, "tensorflow") is None
+    assert store.load(BENCHMARK, "tensorflow") is None
     assert store.baselines() == ()
 
 
 def test_what_was_accepted_is_loaded(store):
-    accepted = store.accept(NODEID, WORKLOAD, entry())
-    assert accepted == store.load(NODEID, "tensorflow")
+    accepted = store.accept(BENCHMARK, WORKLOAD, entry())
+    assert accepted == store.load(BENCHMARK, "tensorflow")
     assert accepted.benchmark == NODEID
     assert accepted.workload == WORKLOAD
     assert accepted.accepted == (entry(),)
@@ -65,17 +66,19 @@ def test_the_example_in_the_docs_is_a_baseline():
 
 def test_fractions_keep_nine_digits_and_nothing_changes_at_the_next_update(store):
     run = Steps((1 / 3,), 1, 0, 0, 0, 0, 0)
-    store.accept(NODEID, WORKLOAD, entry("2025-01-01", run, step_time_s=1 / 3, peak_memory_bytes=81234567890))
+    store.accept(
+        BENCHMARK, WORKLOAD, entry("2025-01-01", run, step_time_s=1 / 3, peak_memory_bytes=81234567890)
+    )
     path = store.path(NODEID, "tensorflow")
     lines = path.read_text().splitlines()
     assert '     "step_times_s": [0.333333333],' in lines
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     assert set(lines) <= set(path.read_text().splitlines())
 
 
 def test_raw_runs_are_kept_for_the_first_and_the_last_entry(store):
     for day in range(1, 5):
-        baseline = store.accept(NODEID, WORKLOAD, entry(f"2025-01-0{day}", step_time_s=day))
+        baseline = store.accept(BENCHMARK, WORKLOAD, entry(f"2025-01-0{day}", step_time_s=day))
     assert [len(accepted.runs) for accepted in baseline.accepted] == [1, 0, 0, 1]
     assert [accepted.summary["step_time_s"] for accepted in baseline.accepted] == [1, 2, 3, 4]
     assert baseline.anchor.time == "2025-01-01"
@@ -84,18 +87,46 @@ def test_raw_runs_are_kept_for_the_first_and_the_last_entry(store):
 
 def test_other_work_starts_a_new_history(store, path):
     other = Workload("resnet50", "tensorflow", 128, WORKLOAD.parameters)
-    baseline = store.accept(NODEID, other, entry("2025-02-02"))
+    baseline = store.accept(BENCHMARK, other, entry("2025-02-02"))
     assert [accepted.time for accepted in baseline.accepted] == ["2025-02-02"]
-    assert store.load(NODEID, "tensorflow").workload == other
+    assert store.load(BENCHMARK, "tensorflow").workload == other
+
+
+def test_other_parameters_start_a_new_history(store):
+    small, large = (Benchmark(NODEID, {"batch": size}) for size in ("8", "16"))
+    store.accept(small, WORKLOAD, entry("2025-01-01"))
+    assert len(store.accept(small, WORKLOAD, entry("2025-02-02")).accepted) == 2
+    baseline = store.accept(large, WORKLOAD, entry("2025-03-03"))
+    assert [accepted.time for accepted in baseline.accepted] == ["2025-03-03"]
+    assert store.load(small, "tensorflow").parameters == {"batch": "16"}
+
+
+def test_a_file_without_parameters_goes_on_and_learns_them(store, path):
+    assert "parameters" not in json.loads(path.read_text())
+    baseline = store.accept(Benchmark(NODEID, {"batch": "8"}), WORKLOAD, entry("2025-02-02"))
+    assert len(baseline.accepted) == 2
+    assert baseline.parameters == {"batch": "8"}
+
+
+def test_the_file_of_a_former_name_is_read_and_updated_and_a_new_one_goes_first(store, path):
+    new = Benchmark(f"pkg/{NODEID}", former_name=NODEID)
+    assert store.load(new, "tensorflow").benchmark == NODEID
+    assert store.accept(new, WORKLOAD, entry("2025-02-02")).benchmark == NODEID
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 2
+    assert store.load(Benchmark(new.name), "tensorflow") is None
+
+    store.accept(Benchmark(new.name), WORKLOAD, entry("2025-03-03"))
+    assert store.load(new, "tensorflow").in_force.time == "2025-03-03"
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 2
 
 
 def test_each_identity_framework_and_class_has_its_own_file(store, path, tmp_path):
-    other_class = NODEID.replace("TestSteps", "TestOther")
+    other_class = Benchmark(NODEID.replace("TestSteps", "TestOther"))
     store.accept(other_class, WORKLOAD, entry("2025-02-02"))
-    store.accept(NODEID, Workload("resnet50", "jax", 64), entry("2025-03-03"))
-    assert store.load(NODEID, "tensorflow").in_force == entry()
+    store.accept(BENCHMARK, Workload("resnet50", "jax", 64), entry("2025-03-03"))
+    assert store.load(BENCHMARK, "tensorflow").in_force == entry()
     assert store.load(other_class, "tensorflow").in_force.time == "2025-02-02"
-    assert store.load(NODEID, "jax").in_force.time == "2025-03-03"
+    assert store.load(BENCHMARK, "jax").in_force.time == "2025-03-03"
     assert len(store.baselines()) == 3
     assert JsonStore(tmp_path / "baselines", "gpu").baselines() == ()
 
@@ -135,12 +166,19 @@ def to_nine_digits(record):
 
 
 @settings(max_examples=60, deadline=None)
-@given(nodeid=st.text(), workload=workloads, accepted=st.lists(entries, min_size=1, max_size=2))
-def test_any_entry_comes_back(tmp_path_factory, nodeid, workload, accepted):
+@given(
+    nodeid=st.text(),
+    parameters=st.dictionaries(words, st.text(), max_size=2),
+    workload=workloads,
+    accepted=st.lists(entries, min_size=1, max_size=2),
+)
+def test_any_entry_comes_back(tmp_path_factory, nodeid, parameters, workload, accepted):
     store = JsonStore(tmp_path_factory.mktemp("any"), "cpu-2")
+    benchmark = Benchmark(nodeid, parameters)
     for one in accepted:
-        returned = store.accept(nodeid, workload, one)
-    loaded = store.load(nodeid, workload.framework)
+        returned = store.accept(benchmark, workload, one)
+    loaded = store.load(benchmark, workload.framework)
+    assert loaded.parameters == parameters
     assert loaded == returned
     assert (loaded.benchmark, loaded.workload.hash) == (nodeid, workload.hash)
     assert encode(loaded.accepted) == to_nine_digits(tuple(accepted))

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.records import Accepted, Curve, Epoch, Steps, Workload
+from pytest_accel.records import Accepted, Benchmark, Curve, Epoch, Steps, Workload
 from pytest_accel.rules import curve
 from pytest_accel.stores import BrokenBaseline, JsonStore, OtherSchema, StoreError
 
 NODEID = "test_a.py::test_b"
+BENCHMARK = Benchmark(NODEID)
 WORKLOAD = Workload("resnet50", "tensorflow", 64, {"lr": 0.1})
 STEPS = Steps((0.25, 0.26), 2, 1.0, 2.0, 3.0, 4.0, 5, 900_000_000, (6.9, 6.5))
 ENTRY = Accepted("2025-01-01T12:00:00+00:00", {"tensorflow": "2.20.0"}, {"step_time_s": 0.25}, (STEPS,))
@@ -25,7 +26,7 @@ def store(tmp_path):
 @pytest.fixture
 def path(store):
     """The file of NODEID, with one accepted entry in it."""
-    store.accept(NODEID, WORKLOAD, ENTRY)
+    store.accept(BENCHMARK, WORKLOAD, ENTRY)
     return store.path(NODEID, "tensorflow")
 
 
@@ -76,12 +77,14 @@ RUN = ("accepted", 0, "runs", 0)
         (("workload",), "resnet50", "workload: an object expected"),
         (("benchmark",), "test_c.py::test_d", "benchmark: 'test_c.py::test_d' belongs into"),
         (("benchmark",), 7, "benchmark: a string expected, not 7"),
+        (("parameters",), ["8"], "parameters: an object expected"),
+        (("parameters",), {"batch": 8}, "parameters.batch: a string expected, not 8"),
     ],
 )
 def test_a_broken_field_is_named_with_its_file_and_the_way_out(store, path, keys, value, named):
     put(path, keys, value)
     with pytest.raises(BrokenBaseline) as caught:
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
     message = str(caught.value)
     assert message.startswith(f"{path}: {named}")
     assert message.endswith(f". {WAY_OUT}")
@@ -105,7 +108,7 @@ def test_a_broken_field_is_named_with_its_file_and_the_way_out(store, path, keys
 def test_a_file_that_is_no_baseline_is_named(store, path, content, named):
     path.write_bytes(content)
     with pytest.raises(BrokenBaseline, match=re.escape(f"{path}: {named}")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 def test_a_newer_schema_says_upgrade(store, path):
@@ -114,7 +117,7 @@ def test_a_newer_schema_says_upgrade(store, path):
         "written by a newer pytest-accel (schema 2, this one reads 1): upgrade pytest-accel. Or delete it"
     )
     with pytest.raises(OtherSchema, match=re.escape(message)):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 @pytest.mark.parametrize("schema", [0, -1, None, "1", True, 1.0, [[]]])
@@ -122,14 +125,14 @@ def test_a_schema_that_never_was_is_named(store, path, schema):
     put(path, ("schema",), schema)
     message = "schema: absent, or none that pytest-accel ever wrote; this one reads 1"
     with pytest.raises(OtherSchema, match=message):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 def test_a_broken_baseline_is_not_overwritten_and_leaves_the_others_readable(store, path):
-    other = store.accept(f"{NODEID}_other", WORKLOAD, ENTRY)
+    other = store.accept(Benchmark(f"{NODEID}_other"), WORKLOAD, ENTRY)
     path.write_bytes(b"{")
     with pytest.raises(BrokenBaseline, match="line 1"):
-        store.accept(NODEID, WORKLOAD, ENTRY)
+        store.accept(BENCHMARK, WORKLOAD, ENTRY)
     path.with_name("dangling.json").symlink_to("nowhere")
     assert path.read_bytes() == b"{"
     assert store.baselines() == (other,)
@@ -139,7 +142,7 @@ def test_a_copied_file_is_named(store, path):
     copy = path.with_name("test_copy.json")
     copy.write_bytes(path.read_bytes())
     with pytest.raises(BrokenBaseline, match=re.escape(f"{copy}: benchmark: '{NODEID}' belongs into {path}")):
-        store.load("test_a.py::test_copy", "tensorflow")
+        store.load(Benchmark("test_a.py::test_copy"), "tensorflow")
 
 
 def timed(step_time_s):
@@ -159,7 +162,7 @@ def timed(step_time_s):
 def test_an_entry_that_breaks_the_rules_is_not_written(store, path, changes, named):
     before = path.read_bytes()
     with pytest.raises(StoreError) as caught:
-        store.accept(NODEID, WORKLOAD, dataclasses.replace(ENTRY, **changes))
+        store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(ENTRY, **changes))
     assert f"cannot accept into {path}: accepted[1].{named}" in str(caught.value)
     assert "Nothing was written; measure again." in str(caught.value)
     assert path.read_bytes() == before
@@ -178,7 +181,7 @@ same_store = settings(
 def load_or_be_told(store, path):
     """A baseline, or what is wrong with the file. Anything else, None too, is a fault of the store."""
     try:
-        baseline = store.load(NODEID, "tensorflow")
+        baseline = store.load(BENCHMARK, "tensorflow")
     except BrokenBaseline as error:
         return str(error)
     assert baseline is not None
@@ -198,7 +201,7 @@ def test_arbitrary_content_is_broken(store, path, content):
 @given(position=st.integers(0), byte=st.integers(0, 255))
 def test_a_changed_byte_is_told_or_harmless(store, path, position, byte):
     path.unlink()
-    store.accept(NODEID, WORKLOAD, ENTRY)
+    store.accept(BENCHMARK, WORKLOAD, ENTRY)
     content = bytearray(path.read_bytes())
     content[position % len(content)] = byte
     path.write_bytes(content)
@@ -217,7 +220,7 @@ def members(data, keys=()):
 @given(data=st.data(), value=json_values)
 def test_a_changed_field_is_told_or_harmless(store, path, data, value):
     path.unlink()
-    store.accept(NODEID, WORKLOAD, ENTRY)
+    store.accept(BENCHMARK, WORKLOAD, ENTRY)
     keys = data.draw(st.sampled_from(list(members(json.loads(path.read_text())))))
     put(path, keys, value)
     assert load_or_be_told(store, path).startswith(str(path))
@@ -232,12 +235,12 @@ TRAINED = Accepted("2025-01-01T12:00:00+00:00", {}, {"best_top1": 1 / 3}, CURVES
 @pytest.fixture
 def trained(store):
     """The file of NODEID, with curves in it."""
-    store.accept(NODEID, TRAINING, TRAINED)
+    store.accept(BENCHMARK, TRAINING, TRAINED)
     return store.path(NODEID, "tensorflow")
 
 
 def test_a_target_that_was_just_reached_is_reached_when_read_again(store, trained):
-    baseline = store.load(NODEID, "tensorflow")
+    baseline = store.load(BENCHMARK, "tensorflow")
     assert baseline.in_force.runs[0].epochs[1].top1 == 1 / 3
 
 
@@ -265,7 +268,7 @@ def test_a_target_that_was_just_reached_is_reached_when_read_again(store, traine
 def test_a_curve_that_the_rule_could_not_use_is_named(store, trained, keys, value, named):
     put(trained, keys, value)
     with pytest.raises(BrokenBaseline, match=re.escape(f"{trained}: {named}")) as caught:
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
     assert WAY_OUT in str(caught.value)
 
 
@@ -273,30 +276,30 @@ def test_curves_whose_last_top1_is_0_are_named(store, trained):
     put(trained, (*RUN, "epochs"), json.loads(trained.read_text())["accepted"][0]["runs"][0]["epochs"][::-1])
     put(trained, (*RUN, "epochs", 1, "top1"), 0)
     with pytest.raises(BrokenBaseline, match=re.escape("runs[0].epochs[1].top1: 0 after the last epoch")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 def test_step_times_where_curves_belong_are_named(store, trained):
     put(trained, RUN, json.loads(json.dumps(dataclasses.asdict(STEPS))))
     with pytest.raises(BrokenBaseline, match=re.escape("accepted[0].runs[0]: epochs belong here")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 def test_absurd_step_times_are_named(store, path):
     put(path, (*RUN, "step_times_s", 0), 1e300)
     with pytest.raises(BrokenBaseline, match=re.escape("step_times_s[0]: 1e+300 s is longer than any run")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 @same_store
 @given(data=st.data(), value=json_values)
 def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, value):
     trained.unlink()
-    store.accept(NODEID, TRAINING, TRAINED)
+    store.accept(BENCHMARK, TRAINING, TRAINED)
     keys = data.draw(st.sampled_from(list(members(json.loads(trained.read_text())))))
     put(trained, keys, value)
     try:
-        baseline = store.load(NODEID, "tensorflow")
+        baseline = store.load(BENCHMARK, "tensorflow")
     except BrokenBaseline:
         return
     verdict = curve.judge(CURVES[:1], baseline.in_force.runs, 1 / 3, curve.Pace(0.1, 0.05))

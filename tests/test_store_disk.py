@@ -14,10 +14,11 @@ from pathlib import Path
 import filelock
 import pytest
 
-from pytest_accel.records import Accepted, Steps, Workload
+from pytest_accel.records import Accepted, Benchmark, Steps, Workload
 from pytest_accel.stores import JsonStore, StoreError
 
 NODEID = "test_a.py::test_b"
+BENCHMARK = Benchmark(NODEID)
 WORKLOAD = Workload("resnet50", "tensorflow", 64)
 FORK = multiprocessing.get_context("fork")
 ORDINARY_USER = 65534
@@ -34,7 +35,7 @@ def store(tmp_path):
 
 def accept_for_ever(store):
     while True:
-        store.accept(NODEID, WORKLOAD, entry(blocks=2000))
+        store.accept(BENCHMARK, WORKLOAD, entry(blocks=2000))
 
 
 def files_in(folder):
@@ -42,7 +43,7 @@ def files_in(folder):
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store):
-    before = store.accept(NODEID, WORKLOAD, entry())
+    before = store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     for _ in range(20):
         written = path.stat().st_mtime_ns
@@ -53,26 +54,26 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store):
         time.sleep(random.uniform(0, 0.03))
         writer.kill()
         writer.join()
-        now = store.load(NODEID, "tensorflow")
+        now = store.load(BENCHMARK, "tensorflow")
         assert now.anchor == before.anchor
         assert len(now.accepted) > len(before.accepted)
         before = now
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     assert files_in(store.home) == ["test_b.json"]
 
 
 def test_what_a_killed_writer_left_is_gone_after_the_next(store):
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     store.path(NODEID, "tensorflow").with_name(".test_b.json.tmp").write_text('{"half": ')
     assert len(store.baselines()) == 1
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     assert files_in(store.home) == ["test_b.json"]
 
 
 def accept_ten(store, barrier, name):
     barrier.wait()
     for number in range(10):
-        store.accept(NODEID, WORKLOAD, entry(f"2025-01-01T{name}:00:{number:02}"))
+        store.accept(BENCHMARK, WORKLOAD, entry(f"2025-01-01T{name}:00:{number:02}"))
 
 
 def test_sessions_that_update_at_once_all_leave_their_entries(store):
@@ -82,12 +83,12 @@ def test_sessions_that_update_at_once_all_leave_their_entries(store):
         writer.start()
     for writer in writers:
         writer.join()
-    times = [accepted.time for accepted in store.load(NODEID, "tensorflow").accepted]
+    times = [accepted.time for accepted in store.load(BENCHMARK, "tensorflow").accepted]
     assert len(times) == len(set(times)) == 30
 
 
 def test_git_does_not_see_the_locks(store, tmp_path):
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     status = subprocess.run(
         ["git", "-C", tmp_path, "status", "--porcelain", "-uall"], check=True, capture_output=True, text=True
@@ -102,7 +103,7 @@ def hold(lock_file, held, done):
 
 
 def test_a_lock_that_is_not_given_up_is_named(store):
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     lock_file = store.folder / ".locks" / "cpu-2.lock"
     held, done = FORK.Event(), FORK.Event()
     holder = FORK.Process(target=hold, args=(lock_file, held, done))
@@ -112,8 +113,8 @@ def test_a_lock_that_is_not_given_up_is_named(store):
     try:
         message = re.escape(f"cannot lock {lock_file} within 0.1 s: another session is updating")
         with pytest.raises(StoreError, match=message):
-            impatient.accept(NODEID, WORKLOAD, entry())
-        assert len(impatient.load(NODEID, "tensorflow").accepted) == 1  # reading takes no lock
+            impatient.accept(BENCHMARK, WORKLOAD, entry())
+        assert len(impatient.load(BENCHMARK, "tensorflow").accepted) == 1  # reading takes no lock
     finally:
         done.set()
         holder.join()
@@ -133,15 +134,15 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_leaves_the_old_file_whole(small_disk):
     store = JsonStore(small_disk, "cpu-2")
-    old = store.accept(NODEID, WORKLOAD, entry())
+    old = store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     with pytest.raises(StoreError) as caught:
-        store.accept(NODEID, WORKLOAD, entry(blocks=10_000))
+        store.accept(BENCHMARK, WORKLOAD, entry(blocks=10_000))
     message = f"cannot write the baseline {path}: No space left on device. Free some space, or name another"
     assert str(caught.value).startswith(message)
-    assert store.load(NODEID, "tensorflow") == old
+    assert store.load(BENCHMARK, "tensorflow") == old
     assert files_in(store.home) == ["test_b.json"]
-    assert len(store.accept(NODEID, WORKLOAD, entry()).accepted) == 2
+    assert len(store.accept(BENCHMARK, WORKLOAD, entry()).accepted) == 2
 
 
 def test_a_disk_that_is_full_at_the_start_is_told_at_the_start(small_disk):
@@ -156,10 +157,10 @@ def test_a_disk_that_is_full_at_the_start_is_told_at_the_start(small_disk):
 
 def test_a_read_only_disk_is_told_at_the_start_and_can_be_read(small_disk):
     store = JsonStore(small_disk / "baselines", "cpu-2")
-    old = store.accept(NODEID, WORKLOAD, entry())
+    old = store.accept(BENCHMARK, WORKLOAD, entry())
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     store.check_readable()
-    assert store.load(NODEID, "tensorflow") == old
+    assert store.load(BENCHMARK, "tensorflow") == old
     with pytest.raises(StoreError) as caught:
         store.check_writable()
     assert str(caught.value) == (
@@ -167,7 +168,7 @@ def test_a_read_only_disk_is_told_at_the_start_and_can_be_read(small_disk):
         "Give this user the right, or name another folder with --accel-baselines=DIR."
     )
     with pytest.raises(StoreError, match="Read-only file system"):
-        store.accept(NODEID, WORKLOAD, entry())
+        store.accept(BENCHMARK, WORKLOAD, entry())
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def ordinary_folder():
 
 def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
     store = JsonStore(ordinary_folder / "baselines", "cpu-2")
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     store.folder.chmod(0)
     with pytest.raises(StoreError) as caught:
         store.check_readable()
@@ -197,18 +198,18 @@ def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
         "Give this user the right, or name another folder with --accel-baselines=DIR."
     )
     with pytest.raises(StoreError, match="Permission denied"):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
     with pytest.raises(StoreError, match="Permission denied"):
         store.baselines()
 
 
 def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
     store = JsonStore(ordinary_folder / "baselines", "cpu-2")
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     path.chmod(0)
     with pytest.raises(StoreError, match=re.escape(f"cannot read the baseline {path}: Permission denied")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 @pytest.mark.parametrize("locked", ["", "baselines", "baselines/cpu-2"])
@@ -221,7 +222,7 @@ def test_a_folder_without_the_right_to_write_is_told(ordinary_folder, locked):
     with pytest.raises(StoreError, match=f"cannot write baselines to {store.folder}.*Permission denied"):
         store.check_writable()
     with pytest.raises(StoreError, match=r"Permission denied\. Give this user the right"):
-        store.accept(NODEID, WORKLOAD, entry())
+        store.accept(BENCHMARK, WORKLOAD, entry())
     (ordinary_folder / locked).chmod(0o700)
 
 
@@ -234,18 +235,18 @@ def test_a_folder_that_is_a_file_is_told(store, tmp_path, file):
         with pytest.raises(StoreError, match=f"{tmp_path / file}: Not a directory. {way_out}"):
             check()
     with pytest.raises(StoreError, match=way_out):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
     with pytest.raises(StoreError, match=way_out):
-        store.accept(NODEID, WORKLOAD, entry())
+        store.accept(BENCHMARK, WORKLOAD, entry())
 
 
 def test_a_link_that_leads_nowhere_is_not_an_absent_baseline(store):
-    store.accept(NODEID, WORKLOAD, entry())
+    store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     path.unlink()
     path.symlink_to("elsewhere.json")
     with pytest.raises(StoreError, match=re.escape(f"cannot read the baseline {path}: No such file")):
-        store.load(NODEID, "tensorflow")
+        store.load(BENCHMARK, "tensorflow")
 
 
 def test_checks_leave_nothing_behind(store, tmp_path):

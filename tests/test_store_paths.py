@@ -42,6 +42,8 @@ def test_plain_names_keep_their_words(nodeid, path):
         ("test_a.py::TestResNet50::test_b", "test_a.py/TestResNet50.test_b"),
         ("test_a.py::test_b[BF16]", "test_a.py/test_b[BF16]"),
         ("../test_a.py::test_b", "_~/test_a.py/test_b"),
+        ("../../pkg_b/test_a.py::test_b", "_~/_~/pkg_b/test_a.py/test_b"),
+        ("/home/me/test_a.py::test_b", "_~/home/me/test_a.py/test_b"),
         ("aux/test_a.py::test_b", "_aux~/test_a.py/test_b"),
         ("test_a.py::A.B::test_b", "test_a.py/A.B.test_b"),
         ("test_a.py", "test_a.py/_"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from fractions import Fraction
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -115,7 +118,13 @@ def test_a_state_may_be_empty(calls, backend, state):
 
 @pytest.mark.parametrize(
     ("returned", "name"),
-    [(None, "None"), (1.0, "a float"), ((1, 2, 3), "a tuple of 3"), ([1, 2], "a list")],
+    [
+        (None, "None"),
+        (1.0, "a float"),
+        ((1, 2, 3), "a tuple of 3"),
+        ([1], "a list of 1"),
+        ({"state": 1, "aux": 2}, "a dict"),
+    ],
 )
 def test_a_functional_step_must_return_a_pair(returned, name):
     program = user_step.functional_program(lambda state: returned, 0, (), Kind.CPU)
@@ -124,7 +133,49 @@ def test_a_functional_step_must_return_a_pair(returned, name):
         program.step()
 
 
-@pytest.mark.parametrize("examples", [0, -1, 2.0, "8", None, True])
+class Pair(NamedTuple):
+    state: int
+    aux: dict
+
+
+@pytest.mark.parametrize("pair", [tuple, list, lambda pair: Pair(*pair)])
+def test_a_pair_of_any_kind_is_one(pair):
+    program = user_step.functional_program(lambda state: pair((state + 1, {"loss": state})), 5, (), Kind.CPU)
+
+    handles = [program.step() for _ in range(3)]
+
+    assert program.wait(handles[-1]) == 7.0
+
+
+def test_the_loss_of_a_functional_step_is_in_its_aux_alone():
+    program = user_step.functional_program(lambda state: (state, {}), {"loss": 0.5}, (), Kind.CPU)
+
+    assert program.wait(program.step()) is None
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [np.prod((4, 8)), np.int32(32), np.array([16, 32])[1], np.array(32), np.uint8(32)],
+)
+def test_examples_per_step_may_be_an_integer_of_numpy(calls, backend, examples):
+    calls.measure(count, examples_per_step=examples)
+
+    assert backend.plan.workload.examples_per_step == 32
+    assert type(backend.plan.workload.examples_per_step) is int
+
+
+@pytest.mark.parametrize(
+    "examples", [256 / 8, np.float64(32), np.float32(32.5), Fraction(32), float("nan"), True, np.True_, "8",
+                 None, np.array([32]), np.array(True)]
+)  # fmt: skip
+def test_examples_per_step_that_is_no_integer_is_named_with_the_way_out(calls, examples):
+    said = f"accel.measure(examples_per_step={examples!r}): give a whole number from 1 to 10**15, such as int"
+
+    with pytest.raises(ValueError, match=re.escape(said)):
+        calls.measure(count, examples_per_step=examples)
+
+
+@pytest.mark.parametrize("examples", [0, -1, 10**15 + 1, np.int64(-8), 2.0, "8", None, True])
 def test_examples_per_step_must_be_a_positive_whole_number(calls, examples):
     with pytest.raises(ValueError, match=r"examples_per_step=.*give a whole number from 1 to 10"):
         calls.measure(count, examples_per_step=examples)
@@ -141,10 +192,12 @@ def generator():
 @pytest.mark.parametrize("step", [coroutine, generator, lambda: generator()])
 @pytest.mark.filterwarnings("ignore:coroutine")
 def test_a_step_that_has_done_no_work_yet_is_refused(step):
-    program = user_step.closed_program(step, Kind.CPU)
+    closed = user_step.closed_program(step, Kind.CPU)
+    functional = user_step.functional_program(lambda _state: step(), 0, (), Kind.CPU)
 
-    with pytest.raises(TypeError, match="has done no work yet: measure a plain function"):
-        program.step()
+    for program in (closed, functional):
+        with pytest.raises(TypeError, match="has done no work yet: measure a plain function"):
+            program.wait(program.step())
 
 
 def test_a_step_must_be_callable(calls):
@@ -189,6 +242,50 @@ def test_a_step_of_tensorflow_in_both_forms():
 
     assert [first.wait(first.step()) for _ in range(3)] == [4.0, 8.0, 12.0]
     assert [second.wait(second.step()) for _ in range(3)] == [0.0, 2.0, 4.0]
+
+
+def test_an_iterator_of_tensorflow_may_be_the_state():
+    import tensorflow as tf
+
+    def step(batches):
+        return batches, {"loss": tf.cast(next(batches), tf.float32)}
+
+    program = user_step.functional_program(step, iter(tf.data.Dataset.range(9)), (), Kind.CPU)
+
+    assert [program.wait(program.step()) for _ in range(3)] == [0.0, 1.0, 2.0]
+
+
+def test_a_state_that_is_a_pytree_is_waited_for_where_aux_is_empty():
+    jax = pytest.importorskip("jax")
+    import tensorflow as tf
+
+    assert tf.constant(1.0).numpy() == 1  # TensorFlow is in use as well, for the data
+
+    class State:
+        def __init__(self, weights):
+            self.weights = weights
+
+    jax.tree_util.register_pytree_node(State, lambda one: ((one.weights,), None), lambda _, of: State(*of))
+
+    @jax.jit
+    def update(weights):
+        return jax.lax.fori_loop(0, 400, lambda _, x: jax.numpy.tanh(x @ x), weights)
+
+    states = []
+
+    def step(state):
+        states.append(State(update(state.weights)))
+        return states[-1], {}
+
+    program = user_step.functional_program(step, State(jax.numpy.eye(300)), (), Kind.CPU)
+    for _ in range(2):  # the first one compiles
+        handle = program.step()
+        pending = states[-1].weights
+        began = not pending.is_ready()
+        program.wait(handle)
+
+        assert pending.is_ready()
+    assert began, "that took no time: the test shows nothing"
 
 
 def test_earlier_results_are_left_alone():

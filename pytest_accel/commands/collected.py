@@ -1,4 +1,8 @@
-"""Which tests pytest finds, asked of pytest itself: the asking, and a plugin of the session that is asked."""
+"""Which tests pytest finds, asked of pytest itself: the asking, and a plugin of the session that is asked.
+
+The project's own options hold in that session, since parameters may depend on them. What they select, how
+much they print and how they let the session end changes nothing: the answer is what was collected before.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +17,24 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_accel import names, options
 from pytest_accel.records import Kind
 
-ANSWER = "PYTEST_ACCEL_COLLECTED"
-"""The variable with the file that the answer goes to: what pytest prints depends on its verbosity."""
+QUESTION = "PYTEST_ACCEL_QUESTION"
+"""The variable with what is asked, as JSON: the file for the answer, the kind, the folder of baselines."""
 
 
 class Collected(NamedTuple):
-    """Every test of the files asked for, whether selected or not; and the files that were read in full."""
+    """Every test of the files asked for, whether selected or not, by all names that its baselines may have.
 
-    nodeids: frozenset[str]
+    And the files that were read in full, from rootdir.
+    """
+
+    names: frozenset[str]
     files: frozenset[str]
 
 
-def collected(files: Iterable[str], kind: Kind) -> Collected:
+def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
     """The tests in these files, with the project's own options, as for this kind of accelerator.
 
     Raises ValueError if they cannot be collected, or if this folder is not pytest's rootdir, from which the
@@ -34,51 +42,71 @@ def collected(files: Iterable[str], kind: Kind) -> Collected:
     """
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
-        command = [
-            "-m",
-            "pytest",
-            "--collect-only",
-            "-p",
-            __name__,
-            "-p",
-            "no:cacheprovider",
-            f"--accel={kind}",
-        ]
+        question = {"answer": str(answer), "kind": kind, "baselines": str(baselines.absolute())}
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-p", __name__]
+        # With an empty cache --lf and its like leave no file out. The project's own is not written to, nor is
+        # what pytest-cov has measured.
+        command += ["-o", f"cache_dir={folder}/cache"]
         variables = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         done = subprocess.run(
-            [sys.executable, *command, *files],
-            env={**variables, ANSWER: str(answer)},
+            [*command, *files],
+            env={**variables, QUESTION: json.dumps(question), "COVERAGE_FILE": f"{folder}/coverage"},
+            stdin=subprocess.DEVNULL,  # a debugger that the options ask for finds nobody
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            raise ValueError(f"the tests cannot be collected:\n{done.stdout}{done.stderr}")
-        found = json.loads(answer.read_text())
+        found = json.loads(answer.read_text()) if answer.exists() else None
+    if found is None or found["failed"]:
+        raise ValueError(f"the tests cannot be collected:\n{done.stdout}{done.stderr}")
     if not Path(found["rootdir"]).samefile("."):
         raise ValueError(f"names of tests count from pytest's rootdir, {found['rootdir']}: call this there")
-    return Collected(frozenset(found["nodeids"]), frozenset(found["files"]))
+    return Collected(frozenset(found["names"]), frozenset(found["files"]) - frozenset(found["in_part"]))
 
 
 class _Listening:
-    def __init__(self, config: pytest.Config) -> None:
+    """The session's plugin that answers. The answer is written once all is collected, and only then."""
+
+    def __init__(self, config: pytest.Config, answer: Path, baselines: Path) -> None:
         self._rootdir = config.rootpath
-        self._nodeids: list[str] = []
+        self._answer = answer
+        self._baselines = baselines
+        self._names: list[str] = []
         self._files: list[str] = []
+        self._in_part: list[str] = []
+        self._failed = False
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Also of what is deselected later."""
-        self._nodeids.append(item.nodeid)
+        self._names += names.benchmark(item, self._baselines).names
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that skips itself, as where a framework is missing, does not say which tests it has."""
-        if report.passed and "::" not in report.nodeid:
-            self._files.append(report.nodeid)
+        """What skips itself, as where a framework is missing, does not say which tests it has."""
+        file = report.nodeid.partition("::")[0]
+        (self._files if report.passed else self._in_part).append(file)
+        self._failed = self._failed or report.failed
 
-    def pytest_sessionfinish(self) -> None:
-        answer = {"rootdir": str(self._rootdir), "nodeids": self._nodeids, "files": self._files}
-        Path(os.environ[ANSWER]).write_text(json.dumps(answer))
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self) -> None:
+        answer = {
+            "rootdir": str(self._rootdir),
+            "names": self._names,
+            "files": self._files,
+            "in_part": self._in_part,
+            "failed": self._failed,
+        }
+        self._answer.write_text(json.dumps(answer))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Before anything of the project is configured. The options may have turned our own plugin off."""
+    question = json.loads(os.environ[QUESTION])
+    config.option.accel = question["kind"]
+    config.pluginmanager.register(
+        _Listening(config, Path(question["answer"]), Path(question["baselines"])), "accel-listening"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_Listening(config))
+    config.addinivalue_line("markers", options.MARKER_HELP)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from pytest_accel import names
 from pytest_accel.commands import DIFFERS, Answer
 from pytest_accel.commands.collected import collected
 from pytest_accel.commands.stored import heading, said
@@ -31,14 +34,14 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 def answer(options: argparse.Namespace) -> Answer:
     """Raises ValueError if the tests cannot be collected, or a file cannot be removed."""
     stored, faults = everything(options.baselines)
-    gone, unknown = _sorted(stored)
-    names = [f"{heading(one)}: {one.path}" for one in gone]
-    removed = bool(gone) and (options.yes or (not options.json and _agreed(names)))
+    gone, unknown = _sorted(stored, options.baselines)
+    lines_of_gone = [f"{heading(one)}: {one.path}" for one in gone]
+    removed = bool(gone) and (options.yes or (not options.json and _agreed(lines_of_gone)))
     if removed:
         _remove(gone)
     broken, code = said(faults)
     lines = [
-        *(names if options.yes or not _asks() else []),
+        *(lines_of_gone if options.yes or not _asks() else []),
         _summary(len(gone), removed),
         *(
             f"{count} stay: {file} was not collected here, so its tests are not known"
@@ -73,30 +76,44 @@ def _agreed(names: Iterable[str]) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _sorted(stored: Iterable[Stored]) -> tuple[list[Stored], list[tuple[str, int]]]:
+def _sorted(stored: Iterable[Stored], baselines: Path) -> tuple[list[Stored], list[tuple[str, int]]]:
     """Those without a test; and files whose tests are not known here, with how many baselines they have.
 
-    Parameters may depend on the kind of accelerator, so tests are collected as for each. Where the name of
-    the hardware is one of the user's own, parameters that no kind has may still be some other machine's.
+    Parameters may depend on the kind of accelerator, so tests are collected as for each.
     """
     stored = list(stored)
-    files = sorted({_file(one) for one in stored})
-    there = [file for file in files if Path(file).is_file()]
-    if files and not there:
+    rootdir = Path.cwd()
+    home = names.home_of_names(baselines.absolute(), rootdir)
+    places = {_file(one): Path(os.path.normpath(home / _file(one))) for one in stored}
+    # Earlier versions named tests from rootdir, wherever the baselines lay.
+    there = {path for file, place in places.items() for path in (place, rootdir / file) if path.is_file()}
+    here = sorted(path.relative_to(rootdir).as_posix() for path in there if path.is_relative_to(rootdir))
+    if stored and not here:
         raise ValueError("none of the files that the baselines name is here: call this in pytest's rootdir")
-    by_kind = [collected(there, kind) for kind in Kind] if there else []
-    nodeids = frozenset().union(*(found.nodeids for found in by_kind))
-    names = {_without_parameters(nodeid) for nodeid in nodeids}
-    unknown = set(there) - frozenset().union(*(found.files for found in by_kind))
-    gone = []
-    for one in stored:
-        benchmark = one.baseline.benchmark
-        exists = benchmark in nodeids or (
-            _is_own_name(one.hardware) and _without_parameters(benchmark) in names
-        )
-        if not exists and _file(one) not in unknown:
-            gone.append(one)
-    return gone, [(file, sum(_file(one) == file for one in stored)) for file in sorted(unknown)]
+    by_kind = [collected(here, kind, baselines) for kind in Kind] if here else []
+    tests = frozenset[str]().union(*(found.names for found in by_kind))
+    read = {rootdir / file for found in by_kind for file in found.files}
+    without = [one for one in stored if not _exists(one, tests)]
+    # What lies outside of rootdir may be known by another name where it is at home.
+    known = {
+        file
+        for file, place in places.items()
+        if place.is_relative_to(rootdir) and (place in read or not place.is_file())
+    }
+    gone = [one for one in without if _file(one) in known]
+    stay = Counter(_file(one) for one in without if _file(one) not in known)
+    return gone, sorted(stay.items())
+
+
+def _exists(one: Stored, tests: Collection[str]) -> bool:
+    """Whether its test does, or may with parameters that are not seen here.
+
+    Those of another machine if the name of the hardware is one of the user's own, which does not tell its
+    kind; and any if there are none here, as where they come from files that are elsewhere.
+    """
+    benchmark = one.baseline.benchmark
+    same = [name for name in tests if _without_parameters(name) == _without_parameters(benchmark)]
+    return benchmark in same or any(_is_own_name(one.hardware) or "[NOTSET" in name for name in same)
 
 
 def _file(one: Stored) -> str:

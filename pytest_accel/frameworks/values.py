@@ -1,17 +1,19 @@
 """Values of any framework: wait until they are computed, find the loss in them, ask for the memory used.
 
-Only frameworks that this process has imported are looked at (``sys.modules``); none is imported here.
+Only frameworks that this process has imported are looked at (``sys.modules``); none is imported here. Nor is
+one started that was imported and has not touched its devices yet: it would take memory from the one in use.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import numbers
 import re
 import resource
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,49 +22,79 @@ from pytest_accel.records import Kind
 
 FRAMEWORKS = ("tensorflow", "jax", "torch")
 
+NO_FRAMEWORK = "python"
+"""What a step is made with that shows no sign of a framework."""
+
 
 def framework_of(value: object) -> str:
     """What a step that works on ``value`` is made with: the framework of the first array in it.
 
-    Without one, the first of ``FRAMEWORKS`` that this process has imported, else "python".
+    Without one, the first of ``FRAMEWORKS`` that this process has imported, else ``NO_FRAMEWORK``.
     """
-    imported = [name for name in FRAMEWORKS if sys.modules.get(name)]
+    return framework_of_result(value) or next(iter(_imported()), NO_FRAMEWORK)
+
+
+def framework_of_result(value: object) -> str | None:
+    """The framework of the first array in what a step returned, None if there is no array of a framework."""
+    imported = _imported()
     for leaf in leaves(value):
         for name in imported:
             if _is_array_of(name, leaf):
                 return name
-    return imported[0] if imported else "python"
+    return None
 
 
 def wait_for(value: object) -> float | None:
-    """Block until all of ``value`` is computed on its device; give the loss in it, None if there is none.
+    """Block until ``value`` is there, as :func:`block_until_ready` does; give the loss that is in it.
+
+    None if there is none. See :func:`loss_in` for what counts as the loss.
+    """
+    block_until_ready(value)
+    return loss_in(value)
+
+
+def block_until_ready(value: object) -> None:
+    """Block until all of ``value`` is computed on its device.
 
     ``value`` is what a step returned: arrays, tensors, variables and numbers, in any nest of mappings, lists,
-    tuples and dataclasses. See :func:`loss_in` for what counts as the loss.
+    tuples, dataclasses and pytrees of JAX. Of a framework that has no array in there, all work that this
+    process has begun is waited for.
     """
     found = list(leaves(value))
     for name, wait in (("tensorflow", _wait_tensorflow), ("jax", _wait_jax), ("torch", _wait_torch)):
         module = sys.modules.get(name)
         if module is not None:
             wait(module, found)
-    return loss_in(value)
 
 
 def loss_in(value: object) -> float | None:
     """The loss: a scalar, what is called "loss", or the first scalar of a list or tuple, outer ones first.
 
-    Booleans and strings are no losses, nor is a scalar that a mapping or dataclass calls something else.
+    Booleans and strings are no losses, nor is a scalar that a mapping, dataclass or named tuple calls
+    something else. In a named tuple without a loss it is looked for in its "aux", then in its other parts.
     """
+    return _loss(value, frozenset())
+
+
+def _loss(value: Any, within: frozenset[int]) -> float | None:
+    """``within`` has the ids of what ``value`` is part of: an object may contain itself."""
+    if id(value) in within:
+        return None
+    within |= {id(value)}
     if isinstance(value, Mapping):
-        return loss_in(value["loss"]) if "loss" in value else None
+        return _loss(value["loss"], within) if "loss" in value else None
     if _is_record(value):
-        return loss_in(getattr(value, "loss", None))
+        return _loss(getattr(value, "loss", None), within)
     if not isinstance(value, list | tuple):
         return _number(value)
     if hasattr(value, "loss"):  # a named tuple
-        return loss_in(value.loss)
-    losses = [_number(item) for item in value] + [loss_in(item) for item in value]
-    return next((loss for loss in losses if loss is not None), None)
+        return _loss(value.loss, within)
+    candidates: Iterable[float | None] = map(_number, value)
+    if hasattr(value, "_fields"):
+        candidates = [_loss(getattr(value, "aux", None), within)]
+        value = [part for part in value if _number(part) is None]
+    nested = (_loss(part, within) for part in value)
+    return next((loss for loss in itertools.chain(candidates, nested) if loss is not None), None)
 
 
 def peak_memory_bytes(kind: Kind) -> int | None:
@@ -80,21 +112,74 @@ def peak_memory_bytes(kind: Kind) -> int | None:
     return max((peak for peak in peaks if peak), default=None)
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """What is in a nest of mappings, lists, tuples and dataclasses."""
-    if isinstance(value, Mapping):
-        parts = list(value.values())
-    elif isinstance(value, list | tuple):
-        parts = list(value)
-    elif _is_record(value):
-        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
-    elif _is_distributed(value):
-        parts = list(value.values)
-    else:
+def leaves(value: object, within: frozenset[int] = frozenset()) -> Iterator[Any]:
+    """What is in a nest of mappings, lists, tuples, dataclasses and pytrees of JAX.
+
+    ``within`` has the ids of what ``value`` is part of: what contains itself is entered once.
+    """
+    parts = _parts(value)
+    if parts is None:
         yield value
-        return
-    for part in parts:
-        yield from leaves(part)
+    elif id(value) not in within:
+        for part in parts:
+            yield from leaves(part, within | {id(value)})
+
+
+def _parts(value: Any) -> Iterable[Any] | None:
+    """What is directly in ``value``, None for a leaf."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, list | tuple):
+        return value
+    if _is_record(value):
+        names = (field.name for field in dataclasses.fields(value))
+        return [getattr(value, name) for name in names if hasattr(value, name)]  # it may not be set yet
+    if _is_distributed(value):
+        return list(value.values)
+    return _children(value)
+
+
+def _children(value: object) -> list[Any] | None:
+    """What is directly in an object of a class that is registered with JAX as a pytree, None for others."""
+    tree_util = getattr(sys.modules.get("jax"), "tree_util", None)
+    if tree_util is None or value is None:
+        return None
+    outermost = iter((False,))  # all below it is taken as a leaf: it may contain itself
+    try:
+        children: list[Any] = tree_util.tree_leaves(value, is_leaf=lambda _: next(outermost, True))
+    except Exception:  # how a class takes itself apart is its own affair, and may fail in any way
+        return None
+    return None if len(children) == 1 and children[0] is value else children
+
+
+def _imported() -> list[str]:
+    return [name for name in FRAMEWORKS if sys.modules.get(name)]
+
+
+def _is_running(framework: str) -> bool:
+    """Whether it has made its devices ready: one that is only imported is not to be started by asking it.
+
+    Where that cannot be told, one that is alone is the one in use.
+    """
+    told = {"tensorflow": _tensorflow_is_running, "jax": _jax_is_running}[framework]()
+    return _imported() == [framework] if told is None else told
+
+
+def _tensorflow_is_running() -> bool | None:
+    """None where it cannot be told. There is no public way to ask."""
+    try:
+        context = sys.modules["tensorflow.python.eager.context"].context_safe()
+        return context is not None and bool(context._initialized)
+    except (KeyError, AttributeError):
+        return None
+
+
+def _jax_is_running() -> bool | None:
+    """None where it cannot be told. There is no public way to ask."""
+    try:
+        return bool(sys.modules["jax._src.xla_bridge"].backends_are_initialized())
+    except (KeyError, AttributeError):
+        return None
 
 
 def _is_array_of(framework: str, leaf: object) -> bool:
@@ -115,22 +200,35 @@ def _is_distributed(value: object) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """A scalar number of any framework, None for all else."""
+    """A scalar number of any framework, None for all else, and for one that no float can hold."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, numbers.Real):
-        return float(value)
-    real = any(word in str(getattr(value, "dtype", "")) for word in ("float", "int"))
-    return float(value) if real and tuple(value.shape) == () else None
+    dtype = str(getattr(value, "dtype", ""))
+    try:
+        real = isinstance(value, numbers.Real) or (
+            any(word in dtype for word in ("float", "int")) and tuple(value.shape) == ()
+        )
+        return float(value) if real else None
+    except (AttributeError, OverflowError, TypeError, ValueError):  # its shape is none, or not known
+        return None
 
 
 def _wait_tensorflow(tf: ModuleType, found: list[Any]) -> None:
-    tensors = [leaf for leaf in tf.nest.flatten(found, expand_composites=True) if tf.is_tensor(leaf)]
-    if not tensors and (sys.modules.get("jax") or sys.modules.get("torch")):
-        return  # Asking TensorFlow would start it, and it would take memory from the framework in use.
+    tensors = [
+        leaf
+        for leaf in tf.nest.flatten(found, expand_composites=True)
+        if tf.is_tensor(leaf) and hasattr(leaf, "numpy")  # a symbolic one, from within a function, has none
+    ]
+    if not tensors and not _is_running("tensorflow"):
+        return
+    if not tf.executing_eagerly():
+        return  # In the way of TensorFlow 1 a session waits by itself.
     _sync_own_devices(tf)
-    if tensors:  # That waits for GPUs only. A TPU runs one program after another, so one value tells.
-        min(tensors, key=lambda tensor: math.prod(tensor.shape)).numpy()
+    # That waits for GPUs only. A TPU runs one program after another, so one value tells. What iterators and
+    # optionals are made of has none.
+    values = [tensor for tensor in tensors if tensor.dtype not in (tf.resource, tf.variant)]
+    if values:
+        min(values, key=lambda tensor: math.prod(tensor.shape)).numpy()
 
 
 def _sync_own_devices(tf: ModuleType) -> None:
@@ -149,11 +247,10 @@ def _sync_own_devices(tf: ModuleType) -> None:
 
 def _wait_jax(jax: ModuleType, found: list[Any]) -> None:
     arrays = [leaf for leaf in found if isinstance(leaf, jax.Array)]
-    if not arrays:
-        if sys.modules.get("tensorflow") or sys.modules.get("torch"):
-            return  # Asking JAX would start it, and it would take memory from the framework in use.
-        # A device finishes its work in order, so what is asked for now comes after all before it.
-        arrays = [jax.device_put(0.0, device) + 1 for device in jax.local_devices()]
+    if not arrays and _is_running("jax"):
+        # All that is kept anywhere, since a CPU need not finish its work in order. An accelerator does, so
+        # there what is asked for now comes after all before it, results included that nobody kept.
+        arrays = [*jax.live_arrays(), *(jax.device_put(0.0, device) + 1 for device in jax.local_devices())]
     jax.block_until_ready(arrays)
 
 
@@ -177,12 +274,14 @@ def _peak_resident_bytes() -> int:
 
 
 def _peak_tensorflow(tf: ModuleType, kind: Kind) -> int | None:
-    if not tf.config.get_visible_devices(kind.upper()):  # none there, or left to another framework
-        return None
+    if not (tf.config.get_visible_devices(kind.upper()) and _is_running("tensorflow")):
+        return None  # None is there, or they are left to another framework.
     return int(tf.config.experimental.get_memory_info(f"{kind.upper()}:0")["peak"])
 
 
 def _peak_jax(jax: ModuleType, kind: Kind) -> int | None:
+    if not _is_running("jax"):
+        return None
     device = jax.local_devices()[0]
     statistics = device.memory_stats() if device.platform == kind else None
     return statistics.get("peak_bytes_in_use") if statistics else None

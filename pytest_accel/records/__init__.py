@@ -8,6 +8,7 @@ was seen when somebody last looked and agreed, and a ``Verdict`` says what that 
 from __future__ import annotations
 
 from pytest_accel.records.baselines import Accepted, Baseline
+from pytest_accel.records.benchmarks import Benchmark
 from pytest_accel.records.hosts import Hosts
 from pytest_accel.records.observations import (
     Conditions,
@@ -39,6 +40,7 @@ __all__ = [
     "Accelerator",
     "Accepted",
     "Baseline",
+    "Benchmark",
     "Comparison",
     "Conditions",
     "Curve",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pytest_accel.records.benchmarks import Benchmark
 from pytest_accel.records.observations import Observation
 from pytest_accel.records.work import Workload
 
@@ -25,11 +26,20 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """All that was ever accepted for one benchmark on one hardware identity, oldest first."""
+    """All that was ever accepted for one benchmark on one hardware identity, oldest first.
+
+    ``parameters`` are those of the test, a text each; empty where there are none, and in files of versions
+    that did not know them.
+    """
 
     benchmark: str
     workload: Workload
     accepted: tuple[Accepted, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, benchmark: Benchmark) -> bool:
+        """Whether the test stands for the parameters that were accepted, as far as the file says which."""
+        return not self.parameters or self.parameters == benchmark.parameters
 
     @property
     def anchor(self) -> Accepted:

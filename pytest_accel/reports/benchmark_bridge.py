@@ -57,7 +57,7 @@ def export(item: pytest.Item, result: Result) -> None:
     for run in result.runs:
         for time_s in _times_s(run):
             entry.stats.update(time_s)
-    session.benchmarks[:] = [other for other in session.benchmarks if not _is_ours(other, item.nodeid)]
+    session.benchmarks[:] = [other for other in session.benchmarks if not _is_ours(other, result.nodeid)]
     session.benchmarks.append(entry)
 
 
@@ -96,7 +96,7 @@ def _measured(item: pytest.Item, result: Result) -> _Measured:
     callspec = getattr(item, "callspec", None)
     return _Measured(
         name=item.name,
-        fullname=item.nodeid,
+        fullname=result.nodeid,
         group=group or result.workload.name,
         param=callspec.id if callspec else None,
         params=callspec.params if callspec else None,

@@ -68,7 +68,9 @@ def _changes(results: Sequence[Result]) -> list[Sentence]:
 
 
 def _notes(results: Sequence[Result]) -> list[Sentence]:
-    return _once("note", [(result.nodeid, note) for result in results for note in result.notes])
+    """What is true of all benchmarks is said of none by name."""
+    said = _once("note", [(result.nodeid, note) for result in results for note in result.notes])
+    return [note._replace(nodeids=()) if len(note.nodeids) == len(results) > 1 else note for note in said]
 
 
 def _once(word: str, said: Iterable[tuple[str, str]]) -> list[Sentence]:

@@ -28,6 +28,14 @@ def merged(answers: Sequence[Message]) -> Message:
 
 
 def _plan(answers: Sequence[Message]) -> Mapping[str, Any]:
+    _check_same_work(answers)
+    for index, answer in enumerate(answers):
+        if answer["training"] != answers[0]["training"]:
+            raise InvalidRun(f"host {index} is to train with other epochs, seeds or target than the first")
+    return {"startup_time_s": max(answer["startup_time_s"] for answer in answers)}
+
+
+def _check_same_work(answers: Sequence[Message]) -> None:
     specs = [codec.decode(Workload, answer["workload"]) for answer in answers]
     for index, spec in enumerate(specs):
         if spec.hash != specs[0].hash:
@@ -36,10 +44,6 @@ def _plan(answers: Sequence[Message]) -> Mapping[str, Any]:
                 f"host {index} is to do other work than the first ({fields}): let the test ask for the same "
                 "on every host"
             )
-    for index, answer in enumerate(answers):
-        if answer["training"] != answers[0]["training"]:
-            raise InvalidRun(f"host {index} is to train with other epochs, seeds or target than the first")
-    return {"startup_time_s": max(answer["startup_time_s"] for answer in answers)}
 
 
 def _prepared(answers: Sequence[Message]) -> Mapping[str, Any]:
@@ -51,7 +55,8 @@ def _prepared(answers: Sequence[Message]) -> Mapping[str, Any]:
         alone_step_time_s=max(alone, default=None),
         hosts_alone_s=tuple(alone) if len(alone) == len(seen) else (),
     )
-    return {"prepared": codec.encode(slowest), "provenance": _provenance(answers)}
+    _check_same_work(answers)
+    return {"prepared": codec.encode(slowest)}
 
 
 def _block(answers: Sequence[Message]) -> Mapping[str, Any]:
@@ -84,6 +89,10 @@ def _epoch(answers: Sequence[Message]) -> Mapping[str, Any]:
     return {"epoch": {**answers[0]["epoch"], **slowest}}
 
 
+def _described(answers: Sequence[Message]) -> Mapping[str, Any]:
+    return {"provenance": _provenance(answers)}
+
+
 def _said(answers: Sequence[Message]) -> Mapping[str, Any]:
     return {}
 
@@ -104,5 +113,7 @@ _MERGED: Mapping[str, Callable[[Sequence[Message]], Mapping[str, Any]]] = {
     "begun": _begun,
     "epoch": _epoch,
     "paused": _said,
+    "described": _described,
+    "surroundings": _said,
     "done": _said,
 }

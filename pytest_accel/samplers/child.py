@@ -8,17 +8,14 @@ import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import pytest
-
 from pytest_accel import bootstrap, channel
-from pytest_accel.samplers import InvalidRun, injection
+from pytest_accel.samplers import InvalidRun, injection, interpreter
 from pytest_accel.samplers.environments import Environment
 
 _GLANCE_S = 0.2
@@ -38,8 +35,14 @@ _LONGEST_GREETING = 2**16
 
 _TAIL_BYTES = 20_000
 
-_MARK = "PYTEST_ACCEL_RUN"
-"""An environment variable that every process of a run inherits, and by which those left over are found."""
+_USAGE_ERROR = 4
+"""pytest's exit status where it refuses its command line or its settings."""
+
+RUN_VARIABLE = "PYTEST_ACCEL_RUN"
+"""An environment variable that every process of a run inherits, and by which those left over are found.
+
+It is also how a project's hooks know that they run in the process of a run (docs/runs.md).
+"""
 
 
 def _nothing_else() -> None:
@@ -49,24 +52,27 @@ def _nothing_else() -> None:
 @contextlib.contextmanager
 def started(
     environment: Environment,
-    arguments: Sequence[str],
+    arguments: Callable[[str], Sequence[str]],
     variables: Mapping[str, str],
     folder: Path,
     timeout_s: float,
     check: Callable[[], None] = _nothing_else,
 ) -> Iterator[Child]:
-    """Start pytest with ``arguments`` in an environment and a folder; at the end nothing is left of it.
+    """Start pytest in an environment and a folder; at the end nothing is left of it.
 
-    ``variables`` are added to those inherited. What the process writes goes to a temporary file. ``check`` is
-    called while the process is waited for, and raises InvalidRun if that is of no use any more. Raises
-    InvalidRun if there is nothing to start.
+    ``arguments`` gives those of pytest for the unique name of this run. ``variables`` are added to those
+    inherited. What the process writes goes to a temporary file. ``check`` is called while the process is
+    waited for, and raises InvalidRun if that is of no use any more. Raises InvalidRun if there is nothing to
+    start.
     """
-    mark = {_MARK: uuid.uuid4().hex}
+    run = uuid.uuid4().hex
+    mark = {RUN_VARIABLE: run}
+    program = [*interpreter.flags(), "-c", injection.first_lines(), *arguments(run)]
     line, their_incoming, their_outgoing = channel.pair()
-    with _orderly_end(), contextlib.closing(line), tempfile.TemporaryFile() as output:
+    with contextlib.closing(line), tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                [*environment.command, "-c", injection.first_lines(), *arguments],
+                [*environment.command, *program],
                 env={**environment.inherited(), **variables, **mark},
                 cwd=folder,
                 stdin=their_incoming,
@@ -81,7 +87,7 @@ def started(
         finally:
             os.close(their_incoming)
             os.close(their_outgoing)
-        child = Child(process, line, output, timeout_s, check)
+        child = Child(process, line, output, {**variables, **mark}, timeout_s, check)
         try:
             yield child
             line.close()
@@ -91,28 +97,12 @@ def started(
             _kill_marked(mark)
 
 
-@contextlib.contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Let signals that would end this process at once end its pytest session, and so the child first."""
-
-    def end(number: int, _: object) -> None:
-        pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
-
-    deadly = (signal.SIGTERM, signal.SIGHUP)
-    numbers = [number for number in deadly if signal.getsignal(number) is signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # Python allows handlers in the main thread only
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-
 class Hung(InvalidRun):
     """A run that did not end in time."""
+
+
+class Refused(InvalidRun):
+    """pytest refused its command line or its settings."""
 
 
 class Child:
@@ -123,12 +113,14 @@ class Child:
         process: subprocess.Popen[bytes],
         line: channel.Channel,
         output: IO[bytes],
+        variables: Mapping[str, str],
         timeout_s: float,
         check: Callable[[], None],
     ) -> None:
         self._process = process
         self._line = line
         self._output = output
+        self._variables = variables
         self._timeout_s = timeout_s
         self._check = check
         self._deadline = time.monotonic() + timeout_s
@@ -168,10 +160,20 @@ class Child:
         greeting: dict[str, Any] = json.loads(said.partition(greets)[2])
         return greeting
 
-    def load(self, variables: Mapping[str, str], sources: Mapping[str, str]) -> None:
-        """Let the process that has greeted become a pytest session. Raises InvalidRun."""
+    def load(self) -> None:
+        """Let the process that has greeted become a pytest session. Raises InvalidRun.
+
+        It receives pytest-accel module by module: see ``bootstrap`` on what one large piece would do.
+        """
+        sources = injection.sources()
+        order = {
+            "environment": self._variables,
+            "path": interpreter.first_on_path(),
+            "modules": len(sources),
+        }
         try:
-            self._line.send_line(json.dumps({"environment": variables, "sources": sources}))
+            for line in (order, *sources.items()):
+                self._line.send_line(json.dumps(line), self._await_room)
         except channel.Closed:
             raise self._died() from None
 
@@ -185,9 +187,8 @@ class Child:
 
     def receive(self) -> channel.Message:
         """The next message. Raises InvalidRun if the process dies or its time runs out."""
-        self._await()
         try:
-            return self._line.receive()
+            return self._line.receive(self._await)
         except channel.Closed:
             raise self._died() from None
         except channel.Garbled:
@@ -217,18 +218,29 @@ class Child:
         self._process.wait()
 
     def _await(self) -> None:
-        """Wait for a message or the end of the line. Raises InvalidRun as ``receive`` does."""
+        """Wait for something to read or the end of the line. Raises InvalidRun as ``receive`` does."""
         while not self._line.waiting(_GLANCE_S):
-            self._check()
-            if time.monotonic() > self._deadline:
-                raise self._hung()
+            self._look()
             if not self.alive and not self._line.waiting(0):
                 raise self._died()
+
+    def _await_room(self) -> None:
+        """Wait for room to write a piece of a line. Raises InvalidRun."""
+        while not self._line.writable(_GLANCE_S):
+            self._look()
+
+    def _look(self) -> None:
+        self._check()
+        if time.monotonic() > self._deadline:
+            raise self._hung()
 
     def _died(self, said: bytes = b"") -> InvalidRun:
         """``said`` is what it wrote where a message was due."""
         self.wait()
         status = self._process.poll()
+        fault = _usage_error(self.output) if status == _USAGE_ERROR else None
+        if fault is not None:
+            return Refused(f"its pytest does not start: {fault}", self.output)
         if status is None:
             how = "fell silent"
         elif status < 0:
@@ -255,6 +267,14 @@ class Child:
         """To the process and all others of its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+def _usage_error(output: str) -> str | None:
+    """What pytest says of a command line or settings that it refuses."""
+    _, found, fault = output.rpartition("ERROR: ")
+    lines = [line.strip() for line in fault.splitlines() if line.strip()]
+    reasons = [line for line in lines if not line.startswith(("inifile:", "rootdir:"))]
+    return " ".join(reasons).replace("usage: ", "", 1) if found else None
 
 
 def _signal_name(number: int) -> str:

@@ -1,39 +1,190 @@
-"""How a child session is called: as the session of the user was, for one file, and without reports."""
+"""How the process of a run is called: as the session of the user was, for one file.
+
+The words of the session's command line, of ``addopts`` and of ``PYTEST_ADDOPTS`` are taken apart by the
+options that pytest itself has, so that what is not for a run can be left out (``withheld``).
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-OURS = ("accel", "pytest_accel.plugin")
-"""Names of the plugin of the session that starts a child; the child has the agent instead."""
+from pytest_accel import parameters
+from pytest_accel.command_line import CommandLine, command_line
+from pytest_accel.samplers import withheld
+
+_BARE = object()
+"""The value of an option that was given without one, though it may have one."""
 
 
-def arguments(item: pytest.Item) -> list[str]:
-    """Of a pytest session for the test's file that writes no reports and has the agent in our place."""
+@dataclass(frozen=True)
+class HandedOver:
+    """The options of a session that its runs get, as words, and those that they do not, as they were given.
+
+    Ours are not named. ``basetemp`` is the session's ``--basetemp``, if there is one. ``objects`` are types
+    of plugin objects that a program gave to ``pytest.main``.
+    """
+
+    options: tuple[str, ...]
+    withheld: tuple[str, ...]
+    basetemp: Path | None
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One option of a command line: how it is spelt there, every spelling that it has, and its value."""
+
+    flag: str
+    spellings: tuple[str, ...]
+    value: Any
+
+    @property
+    def words(self) -> list[str]:
+        if self.value is _BARE or self.value == []:
+            return [self.flag]
+        if isinstance(self.value, list):
+            return [self.flag, *self.value]
+        if len(self.flag) > 2:
+            return [f"{self.flag}={self.value}"]
+        # A short option's value may only begin with a dash where it is glued to it.
+        return [self.flag + self.value] if self.value.startswith("-") else [self.flag, self.value]
+
+
+_PATH_OF_RUNS = pytest.StashKey[tuple[str, ...]]()
+_HANDED_OVER = pytest.StashKey[HandedOver]()
+
+
+def handed_over(config: pytest.Config) -> HandedOver:
+    """What of the session's command line goes to its runs."""
+    if _HANDED_OVER not in config.stash:
+        config.stash[_HANDED_OVER] = _handed_over(config)
+    return config.stash[_HANDED_OVER]
+
+
+def arguments(item: pytest.Item, run: str) -> list[str]:
+    """Of a pytest session for the test's file, in the run of this name."""
     config = item.config
-    given = config.known_args_namespace
-    # Relative, since pytest takes a bracket in a path for parameters, and folders above may have one.
-    file = os.path.relpath(item.path, config.invocation_params.dir)
-    command = [file, "--no-header"]
-    command += [f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
-    command += [f"--confcutdir={given.confcutdir}", f"--import-mode={given.importmode}"]
-    command += ["-o", "addopts=", "-o", "log_file="]
-    for override in given.override_ini or ():
-        if not override.startswith(("addopts=", "log_file=")):
-            command += ["-o", override]
-    for warning in given.pythonwarnings or ():
-        command += ["-W", warning]
-    command += [f"--{flag}" for flag in ("noconftest", "disable-plugin-autoload") if _is_set(given, flag)]
-    for plugin in given.plugins:
-        if plugin.removeprefix("no:") not in (*OURS, "terminal"):  # what a child prints may say why it failed
-            command += ["-p", plugin]
-    for unwanted in (*OURS, "lfplugin", "nfplugin", "rerunfailures"):
-        command += ["-p", f"no:{unwanted}"]
-    return [*command, "-p", "pytest_accel.agent"]
+    handed = handed_over(config)
+    words = [_file(item), *handed.options]
+    if handed.basetemp is not None:
+        words.append(f"--basetemp={_session_basetemp(config, handed.basetemp) / f'run-{run}'}")
+    words += ["--no-header", f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
+    words.append(f"--confcutdir={config.known_args_namespace.confcutdir}")
+    words += ["-o", "addopts=", "-o", "log_file="]
+    for name in withheld.OWN_PLUGINS:
+        words += ["-p", f"no:{name}"]
+    return words
 
 
-def _is_set(given: argparse.Namespace, flag: str) -> bool:
-    return bool(getattr(given, flag.replace("-", "_"), False))
+def options(config: pytest.Config) -> dict[str, Any]:
+    """Options by destination that are set in a run where it has them: what plugins chose, and ours."""
+    chosen = {name: config.getoption(name, None) for name in withheld.RESOLVED}
+    return {**withheld.SET, **{name: value for name, value in chosen.items() if isinstance(value, int)}}
+
+
+def keep_path(config: pytest.Config, sys_path: Sequence[str]) -> None:
+    """Take note of Python's path in a run, before the first conftest.py is loaded."""
+    config.stash[_PATH_OF_RUNS] = tuple(sys_path)
+
+
+def notes(item: pytest.Item) -> tuple[str, ...]:
+    """In what the runs of a test differ from the session that the user started."""
+    config = item.config
+    handed = handed_over(config)
+    found = []
+    if handed.withheld:
+        found.append(f"not given to the processes of runs: {', '.join(handed.withheld)}")
+    not_handed_over = "not handed over to the processes of runs: "
+    found += [f"{not_handed_over}a plugin object ({name})" for name in handed.objects]
+    of_runs = config.stash.get(_PATH_OF_RUNS, None)
+    if of_runs is not None:
+        missing = [entry for entry in command_line(config).sys_path if entry and entry not in of_runs]
+        if missing:
+            added = ", ".join(missing)
+            found.append(f"{not_handed_over}sys.path entries that the caller of pytest added: {added}")
+    for name in parameters.of_item(item)[1]:
+        found.append(f"of the parameter {name} only the type is compared: let its id say what it is")
+    return tuple(found)
+
+
+def _file(item: pytest.Item) -> str:
+    """Relative, since pytest takes a bracket in a path for parameters, and folders above may have one."""
+    file = os.path.relpath(item.path, item.config.invocation_params.dir)
+    return file if file[0] not in "@-" else os.path.join(os.curdir, file)  # noqa: PTH118, Path drops the dot
+
+
+def _handed_over(config: pytest.Config) -> HandedOver:
+    line = command_line(config)
+    also = cast("list[str]", config.getini("accel_withhold"))
+    kept: list[str] = []
+    left_out: list[str] = []
+    basetemp = None
+    for given in _given(line, _words(config, line)):
+        if "--basetemp" in given.spellings:
+            basetemp = config.invocation_params.dir / Path(given.value).expanduser()
+        elif withheld.is_withheld(given.spellings, also):
+            if not given.flag.startswith("--accel-"):
+                left_out.append(shlex.join(given.words))
+        elif not _is_settled_by_us(given):
+            kept += given.words
+    plugins = config.invocation_params.plugins or ()
+    for name in plugins:
+        kept += ["-p", name] if isinstance(name, str) else []
+    objects = tuple(type(plugin).__name__ for plugin in plugins if not isinstance(plugin, str))
+    return HandedOver(tuple(kept), tuple(dict.fromkeys(left_out)), basetemp, objects)
+
+
+def _is_settled_by_us(given: _Given) -> bool:
+    if "-p" in given.spellings:
+        return given.value.strip() in withheld.NOT_ASKED_FOR
+    return not set(withheld.SETTLED_BY_US).isdisjoint(given.spellings)
+
+
+def _words(config: pytest.Config, line: CommandLine) -> Sequence[str]:
+    """The command line with all that was added to it, in pytest's order."""
+    if line.words is not None:
+        return line.words
+    # A conftest.py loaded this plugin, later than pytest says what it was called with.
+    added = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+    return [*config.getini("addopts"), *added, *map(str, config.invocation_params.args)]
+
+
+def _given(line: CommandLine, words: Sequence[str]) -> Iterator[_Given]:
+    """The options among these words, in their order."""
+    recorder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, fromfile_prefix_chars="@")
+    recorder.add_argument("positional", nargs="*")
+    for action in line.actions:
+        if action.option_strings:
+            recorder.add_argument(
+                *action.option_strings, action=_Record, nargs=action.nargs, const=_BARE, dest="given"
+            )
+    namespace, _ = recorder.parse_known_args(list(words), argparse.Namespace(given=[]))
+    yield from namespace.given
+
+
+class _Record(argparse.Action):
+    """Keeps an option as it was given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert option_string is not None
+        namespace.given.append(_Given(option_string, tuple(self.option_strings), values))
+
+
+def _session_basetemp(config: pytest.Config, given: Path) -> Path:
+    """The session's own folder, made now: pytest empties it when it is first used, and runs are inside."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    return given if factory is None else Path(factory.getbasetemp())

@@ -49,12 +49,12 @@ NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 class Environment:
     """A Python that can run the tests: the words that start it, and what to call it in messages.
 
-    ``injected`` says that pytest-accel is not asked for there, but brought along.
+    ``foreign`` says that it is not the one that the session itself runs in.
     """
 
     name: str
     command: tuple[str, ...]
-    injected: bool
+    foreign: bool
 
     def variables(self, kind: Kind, devices: int | None = None, *, shared: bool = False) -> dict[str, str]:
         """Those that a child is given beside what it inherits. ``shared``: two use the accelerator.
@@ -68,7 +68,7 @@ class Environment:
 
     def inherited(self) -> dict[str, str]:
         """The variables of this process that are for a child."""
-        unwanted = (*NOT_INHERITED, "PYTHONHOME") if self.injected else NOT_INHERITED
+        unwanted = (*NOT_INHERITED, "PYTHONHOME") if self.foreign else NOT_INHERITED
         return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
@@ -83,7 +83,7 @@ def _limited_to(kind: Kind, devices: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": first, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
-HERE = Environment("this environment", (sys.executable,), injected=False)
+HERE = Environment("this environment", (sys.executable,), foreign=False)
 
 
 def named(given: str, folder: Path) -> Environment:
@@ -100,9 +100,9 @@ def named(given: str, folder: Path) -> Environment:
                 f"--accel-against={given}: the folder has no bin/python: name a virtual environment's "
                 "folder, an interpreter, or a command that starts a Python"
             )
-        return Environment(given, (str(python),), injected=True)
+        return Environment(given, (str(python),), foreign=True)
     if os.path.isfile(path):  # noqa: PTH113, as above
-        return Environment(given, (str(path),), injected=True)
+        return Environment(given, (str(path),), foreign=True)
     try:
         words = [os.path.expanduser(word) for word in shlex.split(given)]  # noqa: PTH111, a word need be no path
     except ValueError as error:
@@ -113,4 +113,4 @@ def named(given: str, folder: Path) -> Environment:
             f"--accel-against={given}: there is no such interpreter, folder or command: name a virtual "
             "environment's folder, an interpreter, or a command that starts a Python"
         )
-    return Environment(given, (program, *words[1:]), injected=True)
+    return Environment(given, (program, *words[1:]), foreign=True)

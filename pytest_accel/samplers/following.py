@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
+
+from pytest_accel import names
 from pytest_accel.coordinator import Abandoned, Other
 from pytest_accel.host_line import HostLost, Message
 from pytest_accel.samplers import InvalidRun, Unmeasured
@@ -14,6 +17,7 @@ ANSWERS = {
     "prepare": "prepared",
     "block": "block",
     "pause": "paused",
+    "describe": "described",
     "begin": "begun",
     "epoch": "epoch",
     "finish": "done",
@@ -29,6 +33,7 @@ class Following:
         self._task = task
         self._first = coordinator
         self.reports: list[PhaseReport] = []
+        self.subtests: list[pytest.TestReport] = []
         self.output = ""
 
     def to_the_end(self) -> Message:
@@ -44,15 +49,16 @@ class Following:
                     pass  # orders for a run that has failed here already
 
     def _run(self, test: str) -> None:
-        self.reports, self.output = [], ""
+        self.reports, self.subtests, self.output = [], [], ""
         try:
-            if test != self._task.item.nodeid:
-                raise InvalidRun(f"this host is at {self._task.item.nodeid}, and the first at {test}")
+            here = names.shown(self._task.item)
+            if test != here:
+                raise InvalidRun(f"this host is at {here}, and the first at {test}")
             with self._task.started() as remote:
                 try:
                     self._obey(remote)
                 finally:
-                    self.reports = remote.reports
+                    self.reports, self.subtests = remote.reports, remote.subtests
         except HostLost:
             raise
         except Abandoned:

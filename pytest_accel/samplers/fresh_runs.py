@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from pytest_accel.records import Curve, Observation, Run, Steps, Workload
+from pytest_accel import names
+from pytest_accel.records import Curve, Run, Workload
 from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.checkpoints import checkpoints
 from pytest_accel.samplers.compile_only import compiled
@@ -18,15 +19,16 @@ from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseRep
 from pytest_accel.samplers.remote_training import RemoteTraining
 from pytest_accel.samplers.task import Task
 from pytest_accel.samplers.train import train
+from pytest_accel.surroundings import Files
 
 
 class FreshRuns:
     """Gives runs of ``task``, each from a new process.
 
-    ``size`` is asked when the workload is known. ``reports`` are those of the last run, and ``output`` is
-    what its process wrote, where that is all there is. Training goes on with the seed after those of
-    ``runs_before``. ``least`` is how many runs the test itself asks for,
-    known after the first.
+    ``size`` is asked when the workload is known, and ``as_stored`` under which framework it may be stored,
+    given the one that was announced. ``reports`` are those of the last run, and ``output`` is what its
+    process wrote, where that is all there is. Training goes on with the seed after those of ``runs_before``.
+    ``least`` is how many runs the test itself asks for, known after the first.
     """
 
     def __init__(
@@ -34,26 +36,30 @@ class FreshRuns:
         task: Task,
         size: Callable[[Workload], Size],
         *,
+        as_stored: Callable[[Workload, str], Workload] = lambda workload, _: workload,
         environment: Environment = HERE,
         runs_before: int = 0,
     ) -> None:
         self._task = task
         self._size = size
+        self._as_stored = as_stored
         self._environment = environment
         self._runs = runs_before
         self.least = 1
         self.reports: list[PhaseReport] = []
+        self.subtests: list[pytest.TestReport] = []
         self.output = ""
+        self.code: Files = {}
 
     def next(self) -> Run:
         """Raises InvalidRun, Unmeasured, or TestEnded where the test did not end normally."""
-        self.reports = []
+        self.reports, self.subtests = [], []
         try:
             with self._task.started(self._environment) as test:
                 try:
                     run = self._measured(test)
                 finally:
-                    self.reports = test.reports
+                    self.reports, self.subtests, self.code = test.reports, test.subtests, test.code
         except InvalidRun as invalid:
             self.output = invalid.output
             raise
@@ -64,38 +70,51 @@ class FreshRuns:
         test.begin(self._task.accelerator, self._task.options)
         plan = test.plan()
         try:
-            observation, provenance = self._observed(test, plan)
+            run = self._observed(test, plan)
         except pytest.exit.Exception:
             raise
         except Exception as problem:
             test.stop(str(problem))
             raise
-        test.finish(observation)
-        return Run(plan.workload, observation, provenance)
+        test.finish(run.observation)
+        return run
 
-    def _observed(self, test: RemoteTest, plan: Announced) -> tuple[Observation, Mapping[str, str]]:
+    def _observed(self, test: RemoteTest, plan: Announced) -> Run:
         if self._task.topology is not None:
-            return compiled(test, self._task.topology, self._task.programs, plan.startup_time_s)
+            facts, versions = compiled(test, self._task.topology, self._task.programs, plan.startup_time_s)
+            return Run(plan.workload, facts, versions)
         if plan.training is not None:
-            return self._trained(test, plan, plan.training)
+            curve, versions = self._trained(test, plan, plan.training)
+            test.describe()
+            return Run(plan.workload, curve, {**versions, **test.provenance})
         return self._stepped(test, plan)
 
-    def _stepped(self, test: RemoteTest, plan: Announced) -> tuple[Steps, Mapping[str, str]]:
-        steps = RemoteSteps(test, every_package=self._task.every_package)
-        size = self._size(plan.workload)
-        if test.on_several_hosts:
-            size = dataclasses.replace(size, least_block_s=LEAST_BLOCK_OF_HOSTS_S)
-        with self._task.screen.steps(f"run {self._runs + 1}", size.blocks, size.seconds) as told:
+    def _stepped(self, test: RemoteTest, plan: Announced) -> Run:
+        steps = RemoteSteps(test)
+        expected = self._sized(plan.workload, test)
+
+        def workload() -> Workload:
+            assert steps.workload is not None
+            return self._as_stored(steps.workload, plan.workload.framework)
+
+        with self._task.screen.steps(f"run {self._runs + 1}", expected.blocks, expected.seconds) as told:
             seen = observe(
                 steps,
-                size,
+                lambda: self._sized(workload(), test),
                 startup_time_s=plan.startup_time_s,
                 watch=lambda: self._task.watch_beside(test),
                 told=told,
             )
         steps.pause()
+        test.describe()
         self._runs += 1
-        return seen, steps.provenance
+        return Run(workload(), seen, test.provenance)
+
+    def _sized(self, workload: Workload, test: RemoteTest) -> Size:
+        size = self._size(workload)
+        if test.on_several_hosts:
+            size = dataclasses.replace(size, least_block_s=LEAST_BLOCK_OF_HOSTS_S)
+        return size
 
     def _trained(
         self, test: RemoteTest, plan: Announced, asked: AskedTraining
@@ -106,7 +125,7 @@ class FreshRuns:
         with (
             checkpoints(
                 self._task.checkpoints,
-                self._task.item.nodeid,
+                names.shown(self._task.item),
                 plan.workload,
                 self._task.accelerator,
                 self._environment.name,

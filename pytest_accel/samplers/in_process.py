@@ -16,7 +16,7 @@ from pytest_accel.samplers.train import train
 class InProcess:
     """Gives the one run that this process has. Start-up is not part of it, so it counts as 0 s.
 
-    ``provenance`` is asked with the name of the framework.
+    ``provenance`` is asked with the name of the framework; ``as_stored`` is as in FreshRuns.
     """
 
     least = 1
@@ -27,16 +27,25 @@ class InProcess:
         size: Callable[[Workload], Size],
         watch: Callable[[], Conditions],
         provenance: Callable[[str], Mapping[str, str]],
+        *,
+        as_stored: Callable[[Workload, str], Workload] = lambda workload, _: workload,
     ) -> None:
         self._measurement = measurement
         self._size = size
+        self._as_stored = as_stored
         self._watch = watch
         self._provenance = provenance
 
     def next(self) -> Run:
-        workload = self._measurement.plan.workload
-        steps = observe(self._measurement, self._size(workload), startup_time_s=0.0, watch=self._watch)
-        return Run(workload, steps, self._provenance(workload.framework))
+        announced = self._measurement.plan.workload.framework
+
+        def workload() -> Workload:
+            return self._as_stored(self._measurement.plan.workload, announced)
+
+        steps = observe(
+            self._measurement, lambda: self._size(workload()), startup_time_s=0.0, watch=self._watch
+        )
+        return Run(workload(), steps, self._provenance(workload().framework))
 
 
 class TrainingInProcess:

@@ -6,6 +6,7 @@ still where neither of them does.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,13 +46,20 @@ class Side:
 
     @classmethod
     def of(cls, environment: Environment, test: RemoteTest) -> Side:
-        return cls(environment, test, RemoteSteps(test, every_package=True))
+        return cls(environment, test, RemoteSteps(test))
+
+    @property
+    def workload(self) -> Workload:
+        """What it does, once that is prepared."""
+        assert self.steps.workload is not None
+        return self.steps.workload
 
 
 class InTurns:
     """Measures pairs of processes of ``task``, for ``seconds`` of steps in rounds of a block on either side.
 
-    Rounds end sooner where ``enough`` is true of the step times (s) of both sides.
+    Rounds end sooner where ``enough`` is true of the step times (s) of both sides. ``check`` is called with
+    what both announce, before anything is measured.
     """
 
     def __init__(
@@ -60,11 +68,13 @@ class InTurns:
         seconds: float,
         enough: Callable[[Sequence[float], Sequence[float]], bool],
         order: random.Random,
+        check: Callable[[Announced, Announced], None],
     ) -> None:
         self._task = task
         self._seconds = seconds
         self._enough = enough
         self._order = order
+        self._check = check
         self._pairs = 0
 
     def pair(self, here: Side, other: Side) -> Pair:
@@ -72,9 +82,9 @@ class InTurns:
         sides = (here, other)
         self._pairs += 1
         planned = self._planned(sides)
-        check_same_work(planned[here.environment].workload, planned[other.environment].workload)
         conditions = [self._task.watch_beside(here.test, other.test)]
         prepared = self._prepared(sides)
+        check_same_work(here.workload, other.workload)
         steps_per_block = self._steps_per_block(sides, prepared)
         with self._task.screen.steps(f"pair {self._pairs}", None, self._seconds) as told:
             blocks = self._rounds(sides, steps_per_block, told)
@@ -87,19 +97,23 @@ class InTurns:
                 steps = steps_of(
                     prepared[where], blocks[where], steps_per_block, plan.startup_time_s, conditions
                 )
+                side.test.describe()
                 side.test.finish(steps)
-            runs.append(Run(plan.workload, steps, side.steps.provenance))
+            runs.append(Run(side.workload, steps, side.test.provenance))
         now, there = runs
         return Pair(now, there, in_turns=True)
 
     def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, Announced]:
-        for side in sides:
+        for side in self._shuffled(sides):
             with blamed_on(side.environment):
                 side.test.begin(self._task.accelerator, self._task.options)
         planned = {}
         for side in sides:
             with blamed_on(side.environment):
                 planned[side.environment] = side.test.plan()
+        here, other = (planned[side.environment] for side in sides)
+        check_same_work(here.workload, other.workload, but_framework=True)
+        self._check(here, other)
         if any(plan.training for plan in planned.values()):
             raise NotInTurns("training goes on to its end before the other environment's turn")
         return planned
@@ -108,7 +122,7 @@ class InTurns:
         """On a CPU both at once, where compiling times nothing; a GPU's kernels are chosen by timing them."""
         together = self._task.accelerator.kind is Kind.CPU
         if together:
-            for side in sides:
+            for side in self._shuffled(sides):
                 with blamed_on(side.environment):
                     side.steps.begin_to_prepare()
         prepared = {}
@@ -159,8 +173,13 @@ class InTurns:
         return (first, second) if self._order.random() < 0.5 else (second, first)
 
 
-def check_same_work(here: Workload, other: Workload) -> None:
-    """Raise OtherWork unless both environments were asked for the same."""
+def check_same_work(here: Workload, other: Workload, *, but_framework: bool = False) -> None:
+    """Raise OtherWork unless both environments were asked for the same.
+
+    ``but_framework``: before a step has run, which may be made with another one than is supposed.
+    """
+    if but_framework:
+        other = dataclasses.replace(other, framework=here.framework)
     if here.hash != other.hash:
         raise OtherWork(", ".join(comparable.differing_fields(other, here)))
 

@@ -1,4 +1,7 @@
-"""The code that a child is sent: its first lines, and pytest-accel itself where it is not installed."""
+"""The code that a child is sent: its first lines, and pytest-accel itself.
+
+Every child is sent it, here as elsewhere: both sides of a comparison then differ in nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import pytest_accel
 
 _PACKAGE = Path(pytest_accel.__file__).parent
 
+_NOT_FOR_CHILDREN = ("commands", "compare", "exports", "reports", "rules", "samplers", "stores")
+"""Packages of the session's side. What a child holds in memory is kept small."""
+
 
 @functools.cache
 def first_lines() -> str:
@@ -18,8 +24,10 @@ def first_lines() -> str:
 
 @functools.cache
 def sources() -> dict[str, str]:
-    """Every module of pytest-accel by name, a package under its name and ``.__init__``."""
+    """The modules that a child may import, by name; a package under its name and ``.__init__``."""
+    files = {file.relative_to(_PACKAGE): file for file in sorted(_PACKAGE.rglob("*.py"))}
     return {
-        ".".join(file.relative_to(_PACKAGE.parent).with_suffix("").parts): file.read_text(encoding="utf-8")
-        for file in _PACKAGE.rglob("*.py")
+        ".".join((_PACKAGE.name, *relative.with_suffix("").parts)): file.read_text(encoding="utf-8")
+        for relative, file in files.items()
+        if relative.parts[0] not in _NOT_FOR_CHILDREN
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from pytest_accel import provenance
 from pytest_accel.records import Kind, Pair, Run
 from pytest_accel.samplers import InvalidRun
 from pytest_accel.samplers.blame import blamed_on
@@ -15,8 +17,10 @@ from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.in_turns import InTurns, NotInTurns, Side, check_same_work
 from pytest_accel.samplers.observe import BLOCKS, Size
-from pytest_accel.samplers.remote_test import PhaseReport
+from pytest_accel.samplers.remote_test import Announced, PhaseReport
+from pytest_accel.samplers.same_code import TwoEnvironments
 from pytest_accel.samplers.task import Task
+from pytest_accel.surroundings import Files
 
 
 class Interleaved:
@@ -24,13 +28,15 @@ class Interleaved:
 
     Their steps take ``seconds`` on both sides together; ``enough``: see InTurns. A TPU belongs to one process
     at a time, a large workload fills a GPU, and training goes on to its end: there whole processes come one
-    after the other. ``reports`` and ``output`` are as in FreshRuns, of the run here.
+    after the other. ``reports`` and ``output`` are as in FreshRuns, of the run here. ``notes`` say what both
+    sides have in common, ``code_changes`` which code of one version differs.
     """
 
     def __init__(
         self,
         task: Task,
         other: Environment,
+        environments: TwoEnvironments,
         *,
         seconds: float,
         enough: Callable[[Sequence[float], Sequence[float]], bool],
@@ -38,32 +44,65 @@ class Interleaved:
     ) -> None:
         self._task = task
         self._other = other
+        self._environments = environments
         self._seconds = seconds
         self._order = order
-        self._turns = InTurns(task, seconds, enough, order)
+        self._turns = InTurns(task, seconds, enough, order, self._check)
         self._side_by_side = task.accelerator.kind is not Kind.TPU
+        self._checked = False
         self._pairs = 0
         self.least = 1
         self.reports: list[PhaseReport] = []
+        self.subtests: list[pytest.TestReport] = []
         self.output = ""
+        self.notes: tuple[str, ...] = ()
+        self.code_changes: tuple[str, ...] = ()
 
     def next(self) -> Pair:
         """Raises InvalidRun, also for a test that ends early in the other environment only.
 
-        Raises Unmeasured and TestEnded where the test did not end normally here.
+        Raises SameCode where both sides would run one program. Raises Unmeasured and TestEnded where the test
+        did not end normally here.
         """
-        self.reports = []
+        self.reports, self.subtests = [], []
         try:
             if self._side_by_side:
                 with contextlib.suppress(NotInTurns):
                     return self._in_turns()
                 self._side_by_side = False
+            if not self._checked:
+                self._look()
             return self._one_after_the_other()
         except InvalidRun as invalid:
             self.output = invalid.output
             raise
 
+    def _check(self, here: Announced, other: Announced) -> None:
+        self.notes = self._environments.check(here.files, other.files)
+        self._checked = True
+
+    def _look(self) -> None:
+        """Hear what both sides announce, and measure nothing."""
+        announced = {}
+        for environment in self._order.sample((HERE, self._other), 2):
+            with blamed_on(environment), self._task.started(environment) as test:
+                test.begin(self._task.accelerator, self._task.options)
+                announced[environment] = test.plan()
+                test.stop("what both environments would measure is looked at first")
+        self._check(announced[HERE], announced[self._other])
+
+    def _found(self, here: Run, other: Run, code: tuple[Files, Files], *, in_turns: bool) -> Pair:
+        """A pair, with all that is installed in its provenance."""
+        self.code_changes = self._environments.code_changes(*code)
+        sides = ((here, self._environments.here), (other, self._environments.other))
+        now, then = (
+            dataclasses.replace(run, provenance={**provenance.beside_known(side.packages), **run.provenance})
+            for run, side in sides
+        )
+        return Pair(now, then, in_turns=in_turns)
+
     def _one_after_the_other(self) -> Pair:
+        code: dict[Environment, Files] = {}
         runs: dict[Environment, Run] = {}
         for environment in self._order.sample((HERE, self._other), 2):
             sampler = FreshRuns(
@@ -77,15 +116,21 @@ class Interleaved:
                     runs[environment] = sampler.next()
             finally:
                 if environment is HERE:
-                    self.reports = sampler.reports
+                    self.reports, self.subtests = sampler.reports, sampler.subtests
             self.least = sampler.least
+            code[environment] = sampler.code
         self._pairs += 1
         now, other = runs[HERE], runs[self._other]
         check_same_work(now.workload, other.workload)
-        return Pair(now, other, in_turns=False)
+        return self._found(now, other, (code[HERE], code[self._other]), in_turns=False)
 
     def _in_turns(self) -> Pair:
-        with self._started(HERE) as here, self._started(self._other) as other:
+        with contextlib.ExitStack() as stack:
+            sides = {
+                environment: stack.enter_context(self._started(environment))
+                for environment in self._order.sample((HERE, self._other), 2)
+            }
+            here, other = sides[HERE], sides[self._other]
             try:
                 pair = self._turns.pair(here, other)
             except pytest.exit.Exception:
@@ -95,11 +140,12 @@ class Interleaved:
                     side.test.stop(str(problem))
                 raise
             finally:
-                self.reports = here.test.reports
+                self.reports, self.subtests = here.test.reports, here.test.subtests
         here.test.check_reports()
         with blamed_on(self._other):
             other.test.check_reports()
-        return pair
+        code = (here.test.code, other.test.code)
+        return self._found(pair.now, pair.other, code, in_turns=True)
 
     @contextlib.contextmanager
     def _started(self, environment: Environment) -> Iterator[Side]:

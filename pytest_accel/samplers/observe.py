@@ -60,7 +60,7 @@ class Subject(Protocol):
 
 def observe(
     subject: Subject,
-    size: Size,
+    size: Callable[[], Size],
     *,
     startup_time_s: float,
     watch: Callable[[], Conditions],
@@ -68,16 +68,17 @@ def observe(
 ) -> Steps:
     """Prepare and time ``subject``; ``watch`` tells what else goes on, before and after every block.
 
-    ``told`` hears of every block.
+    ``size`` is asked once the subject is prepared. ``told`` hears of every block.
 
     Raises InvalidRun for a loss that is not finite and for a time that is not positive.
     """
     conditions = [watch()]
     prepared = subject.prepare()
-    steps_per_block = _steps_per_block(prepared.step_time_s, size)
+    large = size()
+    steps_per_block = _steps_per_block(prepared.step_time_s, large)
     blocks: list[Block] = []
     spent_s = 0.0
-    while len(blocks) < LEAST_BLOCKS or (len(blocks) < size.blocks and spent_s < size.seconds):
+    while len(blocks) < LEAST_BLOCKS or (len(blocks) < large.blocks and spent_s < large.seconds):
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
         spent_s += blocks[-1].time_s
         conditions.append(watch())

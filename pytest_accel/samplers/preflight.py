@@ -1,25 +1,35 @@
-"""Whether an environment can run tests at all, asked before anything is measured."""
+"""Whether an environment can run tests at all, and what it is: asked before anything is measured."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from pytest_accel.samplers import InvalidRun, remote_test
-from pytest_accel.samplers.child import Hung, started
+from pytest_accel.samplers import InvalidRun
+from pytest_accel.samplers.child import Hung, Refused
 from pytest_accel.samplers.environments import Environment
+from pytest_accel.samplers.remote_test import PytestFailed
+from pytest_accel.samplers.task import Task
+from pytest_accel.surroundings import Surroundings
 
-_GREETING_S = 120.0
-"""How long the other environment may take to say that it is there: a container has to be made first."""
+START_S = 120.0
+"""How long the other environment may take to start pytest: a container has to be made first."""
+
+WAY_OUT = (
+    "Install there what this project's pytest settings and the session's command line need, or name options "
+    "that are not for a run under accel_withhold."
+)
 
 
-def check(environment: Environment, folder: Path) -> None:
-    """Raise InvalidRun if tests cannot run in this environment; started in ``folder``."""
-    with started(environment, ["--version"], {}, folder, _GREETING_S) as child:
-        try:
-            remote_test.check(child.greeting())
-            child.load({}, {})
-            status = child.exit_status()
-        except Hung as hung:
-            raise InvalidRun(f"it gives no sign of life within {_GREETING_S:g} s", hung.output) from None
-        if status != 0:
-            raise InvalidRun(f"its pytest does not start: it ends with exit status {status}", child.output)
+def surroundings(environment: Environment, task: Task, options: Mapping[str, Any]) -> Surroundings:
+    """What this environment is. Raises InvalidRun if the pytest session of ``task`` does not start there."""
+    try:
+        with task.started(environment) as test:
+            test.begin(task.accelerator, options, only_start=True)
+            found = test.surroundings()
+            test.until("done")
+            return found
+    except Hung as hung:
+        raise InvalidRun(f"it gives no sign of life within {task.timeout_s:g} s", hung.output) from None
+    except (Refused, PytestFailed) as refused:
+        raise InvalidRun(f"{refused}. {WAY_OUT}") from None

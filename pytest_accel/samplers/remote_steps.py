@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pytest_accel import codec
 from pytest_accel.measure import Block, Prepared, settled
+from pytest_accel.records import Workload
 from pytest_accel.samplers.remote_test import RemoteTest
 
 
 class RemoteSteps:
     """The measuring call at which ``test`` waits. Every method raises what those of RemoteTest do.
 
-    ``every_package`` asks for the versions of all that is installed, not only of what is known to matter.
+    ``workload`` is known once the steps are prepared: what a step is made with is seen in what it returns.
     """
 
-    def __init__(self, test: RemoteTest, *, every_package: bool) -> None:
+    def __init__(self, test: RemoteTest) -> None:
         self._test = test
-        self._every_package = every_package
         self._ordered = 0
-        self.provenance: Mapping[str, str] = {}
+        self.workload: Workload | None = None
 
     def prepare(self) -> Prepared:
         self.begin_to_prepare()
@@ -30,14 +28,13 @@ class RemoteSteps:
         self._test.send(
             "prepare",
             doing="building, compiling or warming up",
-            every_package=self._every_package,
             settle=not self._test.on_several_hosts,
         )
 
     def prepared(self) -> Prepared:
         """What the preparation came to."""
         answer = self._test.until("prepared")
-        self.provenance = answer["provenance"]
+        self.workload = codec.decode(Workload, answer["workload"])
         prepared = codec.decode(Prepared, answer["prepared"])
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
         return settled(prepared, self._block) if self._test.on_several_hosts else prepared

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from pytest_accel import channel, codec, why
+from pytest_accel import channel, codec, parameters, why
 from pytest_accel.coordinator import Coordinator
 from pytest_accel.records import Accelerator, Observation, Workload
-from pytest_accel.samplers import InvalidRun, Unmeasured, injection
+from pytest_accel.samplers import (
+    InvalidRun,
+    Unmeasured,
+    command,
+    requirements,
+    warnings_of_runs,
+    withheld,
+)
 from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment
+from pytest_accel.surroundings import Files, Surroundings
 
 NOT_FOUND = (
     "the process of the run did not find this test when it collected: a test must have the same name in "
-    "every process, so its parameters may not come from options of plugins, the time or chance"
+    "every process, so its parameters may not come from the time or from chance"
 )
 
-LEAST_PYTHON = (3, 11)
-LEAST_PYTEST = (8, 4)
+OTHER_PARAMETERS = (
+    "in the process of the run this name stands for other parameters ({differing}): give parametrize a list "
+    "in a fixed order, not a set, and ids that say what each one is"
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,16 @@ class AskedTraining:
 
 @dataclass(frozen=True)
 class Announced:
-    """What a measuring call asks for, ``training`` if that is convergence, and the time from start to it."""
+    """What a measuring call asks for, ``training`` if that is convergence, and the time from start to it.
+
+    ``files`` are those of the project that were loaded until then, by package, where environments are
+    compared.
+    """
 
     workload: Workload
     startup_time_s: float
     training: AskedTraining | None
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class TestEnded(Exception):
@@ -65,12 +80,16 @@ class TestEnded(Exception):
         self.phase = phase
 
 
+class PytestFailed(InvalidRun):
+    """An error outside of any test ended the pytest session of a run."""
+
+
 class RemoteTest:
     """``item`` in ``child``: begin, plan, what RemoteSteps or RemoteTraining ask for, finish.
 
-    ``variables`` are set in the child before it loads anything. Every method raises InvalidRun where the
-    child dies, hangs or talks nonsense, and TestEnded or Unmeasured where the test came to its own end.
-    ``reports`` are those of the test so far.
+    Every method raises InvalidRun where the child dies, hangs or talks nonsense, and TestEnded or Unmeasured
+    where the test came to its own end. ``reports`` are those of the test so far, ``subtests`` those of its
+    subtests. ``compared`` says that environments are.
     """
 
     def __init__(
@@ -78,17 +97,21 @@ class RemoteTest:
         item: pytest.Item,
         child: Child,
         environment: Environment,
-        variables: Mapping[str, str],
         coordinator: Coordinator,
+        *,
+        compared: bool = False,
     ) -> None:
+        self._compared = compared
         self._item = item
         self._coordinator = coordinator
         self._child = child
         self._environment = environment
-        self._variables = variables
         self._done = False
         self._spawned_at = time.time()
         self.reports: list[PhaseReport] = []
+        self.subtests: list[pytest.TestReport] = []
+        self.provenance: Mapping[str, str] = {}
+        self.code: Files = {}
 
     @property
     def pid(self) -> int:
@@ -98,22 +121,32 @@ class RemoteTest:
     def on_several_hosts(self) -> bool:
         return self._coordinator.hosts is not None
 
-    def begin(self, accelerator: Accelerator, options: Mapping[str, Any]) -> None:
-        """Let the child collect the test and run it up to its measuring call, without waiting for that."""
-        check(self._child.greeting())
-        self._child.load(self._variables, injection.sources() if self._environment.injected else {})
+    def begin(
+        self, accelerator: Accelerator, options: Mapping[str, Any], *, only_start: bool = False
+    ) -> None:
+        """Let the child collect the test and run it up to its measuring call, without waiting for that.
+
+        ``only_start``: the session begins, collects nothing and ends.
+        """
+        requirements.check(self._child.greeting())
+        self._child.load()
         hello = self._child.receive()
         if hello["protocol"] != channel.PROTOCOL:
             raise InvalidRun(
                 f"the process speaks protocol {hello['protocol']}, this session {channel.PROTOCOL}: install "
                 "the same pytest-accel on both sides"
             )
+        if not self._environment.foreign:
+            command.keep_path(self._item.config, hello["sys_path"])
         self._child.send(
             "settings",
             doing="collecting and setting up the test",
-            test=self._item.nodeid.partition("::")[2],
+            test=None if only_start else self._item.nodeid.partition("::")[2],
+            parameters=parameters.of_item(self._item)[0],
+            compared=self._compared,
+            silent=withheld.SILENT_PLUGINS,
             accelerator=codec.encode(accelerator),
-            options=dict(options),
+            options={**command.options(self._item.config), **options},
             hosts=codec.encode(self._coordinator.hosts),
             spawned_at=self._spawned_at,
         )
@@ -126,18 +159,30 @@ class RemoteTest:
             codec.decode(Workload, plan["workload"]),
             plan["startup_time_s"],
             None if training is None else codec.decode(AskedTraining, training),
+            plan["files"],
         )
+
+    def surroundings(self) -> Surroundings:
+        """What the environment is, of a session that only starts."""
+        return codec.decode(Surroundings, self.until("surroundings")["surroundings"])
 
     def send(self, kind: str, *, doing: str, **fields: Any) -> None:
         """Give an order, to the children of all hosts."""
         self._coordinator.tell("order", order=kind, doing=doing, fields=fields)
         self._child.send(kind, doing=doing, **fields)
 
+    def describe(self) -> None:
+        """Ask what was measured with: ``provenance``, and ``code`` where environments are compared."""
+        self.send("describe", doing="naming what it was measured with")
+        answer = self.until("described")
+        self.provenance, self.code = answer["provenance"], answer["code"]
+
     def finish(self, observation: Observation) -> None:
         """Hand the observation to the test and let it go on to its end."""
         self.send("finish", doing="running the rest of the test", observation=codec.encode(observation))
         self.until("done")
         self._done = True
+        self._count_failed_subtests()
 
     def stop(self, reason: str) -> None:
         """Let a process that is well tear its fixtures down, though its measurement is of no use."""
@@ -167,15 +212,25 @@ class RemoteTest:
             match message["kind"]:
                 case "report":
                     self._keep(message)
+                case "subtest":
+                    self._keep_subtest(message)
+                case "warning":
+                    if not self._environment.foreign:
+                        warnings_of_runs.forward(self._item, message)
+                case "other_parameters":
+                    differing = ", ".join(message["differing"])
+                    raise InvalidRun(OTHER_PARAMETERS.format(differing=differing))
                 case "exit":
                     pytest.exit(message["reason"], message["returncode"])
                 case "broken":
-                    raise InvalidRun(
-                        f"pytest itself failed while {child.doing}: {_last_line(message['text'])}",
+                    raise PytestFailed(
+                        f"a hook or plugin of pytest failed while {child.doing}: "
+                        f"{_last_line(message['text'])}",
                         message["text"],
                     )
                 case "done":
                     self._done = True
+                    self._count_failed_subtests()
                     child.wait()
                     raise self._ended_early(kind)
                 case other:
@@ -183,13 +238,34 @@ class RemoteTest:
         return message
 
     def _keep(self, message: channel.Message) -> None:
-        config = self._item.config
-        report = config.hook.pytest_report_from_serializable(config=config, data=message["report"])
-        if isinstance(report.longrepr, list):
-            report.longrepr = tuple(report.longrepr)  # a skip's place and reason; JSON has no tuples
+        report = self._report(message)
         if isinstance(report, pytest.CollectReport):
             report = self._as_setup(report)
         self.reports.append(PhaseReport(report, message["raised"]))
+
+    def _report(self, message: channel.Message) -> pytest.TestReport | pytest.CollectReport:
+        config = self._item.config
+        report: pytest.TestReport | pytest.CollectReport = config.hook.pytest_report_from_serializable(
+            config=config, data=message["report"]
+        )
+        if isinstance(report.longrepr, list):
+            report.longrepr = tuple(report.longrepr)  # a skip's place and reason; JSON has no tuples
+        return report
+
+    def _keep_subtest(self, message: channel.Message) -> None:
+        report = self._report(message)
+        if isinstance(report, pytest.TestReport):
+            report.nodeid = self._item.nodeid
+            self.subtests.append(report)
+
+    def _count_failed_subtests(self) -> None:
+        """A test fails with its subtests, as pytest itself has it."""
+        failed = sum(report.failed for report in self.subtests)
+        for index, phase in enumerate(self.reports):
+            if failed and phase.report.when == "call" and phase.report.passed:
+                phase.report.outcome = "failed"
+                phase.report.longrepr = f"contains {failed} failed subtest{'s' * (failed > 1)}"
+                self.reports[index] = PhaseReport(phase.report, raised=True)
 
     def _as_setup(self, report: pytest.CollectReport) -> pytest.TestReport:
         """What kept the file from being collected kept this test from being set up."""
@@ -207,26 +283,6 @@ class RemoteTest:
         return InvalidRun(
             "the test ended before it was measured: let what a step raises leave the test", self._child.output
         )
-
-
-def check(greeting: Mapping[str, Any]) -> None:
-    """Raise InvalidRun if the agent cannot work with what a child says it is."""
-    executable, python, version = (greeting[name] for name in ("executable", "python", "pytest"))
-    if tuple(python) < LEAST_PYTHON:
-        raise InvalidRun(
-            f"{executable} is Python {_dotted(python)}, and {_dotted(LEAST_PYTHON)} or newer is needed"
-        )
-    if version is None:
-        raise InvalidRun(f"there is no pytest in it: {executable} -m pip install pytest")
-    if tuple(int(part) for part in version.split(".")[:2]) < LEAST_PYTEST:
-        raise InvalidRun(
-            f"its pytest is {version}, and {_dotted(LEAST_PYTEST)} or newer is needed: "
-            f"{executable} -m pip install --upgrade pytest"
-        )
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
 
 
 def _last_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from pytest_accel import names
 from pytest_accel.coordinator import Coordinator, Solo
 from pytest_accel.records import Accelerator, Conditions, Epoch
 from pytest_accel.samplers import command
@@ -52,15 +54,20 @@ class Unseen:
         return contextlib.nullcontext(lambda _seen: None)
 
 
+def _nothing_to_check() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Task:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
 
     ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
-    ids that are our own. ``devices`` limits the accelerator to so many. ``every_package``: see RemoteSteps.
+    ids that are our own. ``devices`` limits the accelerator to so many. ``compared``: with another one.
     Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended. How far a run
     is goes to ``screen``. For a ``topology`` the step is compiled only, and
-    ``programs`` is where to keep what the compiler said. ``coordinator`` knows of the other hosts.
+    ``programs`` is where to keep what the compiler said. ``check`` is called while a run is waited for, and
+    raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
     """
 
     item: pytest.Item
@@ -69,10 +76,11 @@ class Task:
     timeout_s: float
     watch: Callable[[frozenset[int]], Conditions]
     devices: int | None = None
-    every_package: bool = False
+    compared: bool = False
     checkpoints: Path | None = None
     topology: str | None = None
     programs: Path | None = None
+    check: Callable[[], None] = _nothing_to_check
     screen: Screen = field(default_factory=Unseen)
     coordinator: Coordinator = field(default_factory=Solo)
 
@@ -83,7 +91,7 @@ class Task:
     @contextlib.contextmanager
     def started(self, environment: Environment = HERE, *, shared: bool = False) -> Iterator[RemoteTest]:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
-        arguments = command.arguments(self.item)
+        arguments = functools.partial(command.arguments, self.item)
         variables = (
             environment.variables(self.accelerator.kind, self.devices, shared=shared)
             if self.topology is None
@@ -91,8 +99,13 @@ class Task:
         )
         folder = self.item.config.invocation_params.dir
         together = self.coordinator
+
+        def check() -> None:
+            together.check()
+            self.check()
+
         with (
-            together.running(self.item.nodeid),
-            started(environment, arguments, variables, folder, self.timeout_s, together.check) as child,
+            together.running(names.shown(self.item)),
+            started(environment, arguments, variables, folder, self.timeout_s, check) as child,
         ):
-            yield RemoteTest(self.item, child, environment, variables, together)
+            yield RemoteTest(self.item, child, environment, together, compared=self.compared)

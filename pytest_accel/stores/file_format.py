@@ -36,6 +36,8 @@ def dumps(baseline: Baseline) -> bytes:
     _check(decode(Baseline, data))
     assert isinstance(data, dict)
     data["schema"] = SCHEMA
+    if not data["parameters"]:
+        del data["parameters"]
     data["workload"] = {**_object(data["workload"], "workload"), "hash": baseline.workload.hash}
     data["accepted"] = _rounded(data["accepted"])
     text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_accel.codec import CodecError
-from pytest_accel.records import Accepted, Baseline, Workload
+from pytest_accel.records import Accepted, Baseline, Benchmark, Workload
 from pytest_accel.stores import file_format
 from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.stores.paths import baseline_path, folder_name
@@ -25,8 +25,8 @@ _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
 class JsonStore:
     """The baselines of one hardware identity under ``folder`` (``--accel-baselines``).
 
-    Benchmarks go by pytest's node id. Every method but ``path`` raises StoreError where the file system
-    fails.
+    A benchmark that has a file under its former name only is read and updated there. Every method but
+    ``path`` raises StoreError where the file system fails.
     """
 
     def __init__(self, folder: Path, identity: str, *, lock_timeout_s: float = 30.0) -> None:
@@ -41,15 +41,16 @@ class JsonStore:
         store.home = home
         return store
 
-    def path(self, benchmark: str, framework: str) -> Path:
-        """The file of a benchmark, whether it exists or not."""
-        return self.home / folder_name(framework) / baseline_path(benchmark)
+    def path(self, name: str, framework: str) -> Path:
+        """The file of the benchmark of this name, whether it exists or not."""
+        return self.home / folder_name(framework) / baseline_path(name)
 
-    def load(self, benchmark: str, framework: str) -> Baseline | None:
+    def load(self, benchmark: Benchmark, framework: str) -> Baseline | None:
         """What was accepted, or None if there is no such file. Raises BrokenBaseline."""
-        return self._read(self.path(benchmark, framework))
+        found = (self._read(self.path(name, framework)) for name in benchmark.names)
+        return next((baseline for baseline in found if baseline is not None), None)
 
-    def elsewhere(self, benchmark: str, framework: str) -> Iterator[tuple[str, Baseline]]:
+    def elsewhere(self, benchmark: Benchmark, framework: str) -> Iterator[tuple[str, Baseline]]:
         """What other hardware has for a benchmark: the name of each folder and the baseline, sorted by name.
 
         Those that cannot be read are left out.
@@ -79,19 +80,20 @@ class JsonStore:
                 if baseline is not None:  # another session may have removed it just now
                     yield path, baseline
 
-    def accept(self, benchmark: str, workload: Workload, accepted: Accepted) -> Baseline:
+    def accept(self, benchmark: Benchmark, workload: Workload, accepted: Accepted) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
 
-        Entries between the first and the last lose their runs. Other work than that stored, or another
-        kind of observation, starts a new history. Fractions are rounded to 9 significant digits. Raises
-        BrokenBaseline rather than overwrite a file that cannot be read, and StoreError for an entry that
-        breaks the file's rules.
+        Entries between the first and the last lose their runs. Other work than that stored, other parameters
+        of the test or another kind of observation start a new history. Fractions are rounded to 9
+        significant digits. Raises BrokenBaseline rather than overwrite a file that cannot be read, and
+        StoreError for an entry that breaks the file's rules.
         """
-        path = self.path(benchmark, workload.framework)
         with self._locked():
-            stored = self._read(path)
-            history = stored.accepted if stored is not None and _continues(stored, workload, accepted) else ()
-            content = _content(path, Baseline(benchmark, workload, _thinned((*history, accepted))))
+            stored = self.load(benchmark, workload.framework)
+            name = benchmark.name if stored is None else stored.benchmark
+            path = self.path(name, workload.framework)
+            entries = _thinned((*_history(stored, benchmark, workload, accepted), accepted))
+            content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
             _replace(path, content)
         return file_format.loads(content)
 
@@ -163,9 +165,14 @@ def _broken(path: Path, fault: str) -> BrokenBaseline:
     return BrokenBaseline(f"{path}: {fault}. Restore it from version control, or {_RECORD_ANEW}")
 
 
-def _continues(stored: Baseline, workload: Workload, accepted: Accepted) -> bool:
+def _history(
+    stored: Baseline | None, benchmark: Benchmark, workload: Workload, accepted: Accepted
+) -> tuple[Accepted, ...]:
+    """What an entry is appended to; nothing if that was other work."""
+    if stored is None or stored.workload.hash != workload.hash or not stored.fits(benchmark):
+        return ()
     kinds = {type(run) for run in (*stored.in_force.runs, *accepted.runs)}
-    return stored.workload.hash == workload.hash and len(kinds) == 1
+    return stored.accepted if len(kinds) == 1 else ()
 
 
 def _thinned(entries: tuple[Accepted, ...]) -> tuple[Accepted, ...]:

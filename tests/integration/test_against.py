@@ -369,12 +369,12 @@ def test_a_pytest_that_does_not_start_is_named_before_anything_runs(project, onl
     result = project.run(f"--accel-against=env PYTHONPATH={tmp_path} {python}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     fault = result.stderr.str()
-    assert "its pytest does not start: it ends with exit status 1\n" in fault
+    assert "the process ended with exit status 1 while starting\n" in fault
     assert "No module named 'no_such_module'" in fault
 
 
 def test_what_gives_no_sign_of_life_is_named(project, monkeypatch):
-    monkeypatch.setattr(preflight, "_GREETING_S", 0.5)
+    monkeypatch.setattr(preflight, "START_S", 0.5)
     result = project.run("--accel-against=sh -c 'sleep 3600'")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--accel-against=sh -c 'sleep 3600': it gives no sign of life within 0.5 s" in result.stderr.str()

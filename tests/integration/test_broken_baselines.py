@@ -30,6 +30,10 @@ DAMAGE = {
         lambda stored: stored["workload"].update(examples_per_step=64),
         "workload.hash: the fields give",
     ),
+    "a parameter that is no text": (
+        lambda stored: stored.update(parameters={"batch": 8}),
+        "parameters.batch: a string expected, not 8",
+    ),
     "a newer schema": (
         lambda stored: stored.update(schema=2),
         "schema: written by a newer pytest-accel (schema 2, this one reads 1): upgrade pytest-accel",

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+
+import pytest
 
 
 def test_the_benchmark_runs_in_this_process_and_is_judged(project):
     project.record()
     assert project.pids != [os.getpid()]
     before = project.baseline_file.read_bytes()
-    outcomes = {0.25: "passed", 0.2: "improved", 0.3: "failed", 0.27: "inconclusive"}
+    outcomes = {0.25: "passed", 0.2: "inconclusive", 0.3: "inconclusive", 0.27: "inconclusive"}
     for step_time_s, outcome in outcomes.items():
         result = project.run("--accel-in-process", step_times_s=step_time_s)
         assert result.parseoutcomes() == {outcome: 1}
         assert project.pids == [os.getpid()]
     assert project.baseline_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(("step_time_s", "change"), [(0.5, r"\+100\.0"), (0.2, r"-20\.0"), (0.27, r"\+8\.0")])
+def test_one_run_confirms_no_change(project, step_time_s, change):
+    project.record("--accel-runs=3")
+    (benchmark,) = project.report("--accel-in-process", step_times_s=step_time_s)["benchmarks"]
+    assert benchmark["outcome"] == "inconclusive"
+    assert [one["outcome"] for one in benchmark["comparisons"]] == ["inconclusive"]
+    assert re.match(
+        rf"step time changed by {change} % \(95 % interval [+-]\d+\.\d % to [+-]\d+\.\d %\), and one run in "
+        "this process can neither confirm nor rule out a change: run without --accel-in-process",
+        benchmark["reason"],
+    )
+    assert project.run("--accel-in-process", "--accel-strict", step_times_s=step_time_s).ret == 1
+    assert project.run("--accel-in-process", step_times_s=step_time_s).ret == 0
 
 
 def test_the_test_itself_works_as_in_a_child(project):
@@ -102,7 +120,7 @@ def test_a_unittest_benchmark_is_judged_as_well(project):
         """)
     project.record()
     result = project.run("--accel-in-process", step_times_s=0.5)
-    assert result.parseoutcomes() == {"failed": 1}
+    assert result.parseoutcomes() == {"inconclusive": 1}
 
 
 def test_accel_asked_for_at_run_time_fails_here_too(project):

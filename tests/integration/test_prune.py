@@ -101,12 +101,139 @@ def test_options_from_the_environment_change_nothing(recorded, monkeypatch, opti
     assert untouched(recorded).ret == 0
 
 
-@pytest.mark.parametrize(
-    "ini", ["addopts = -q -k nothing", "verbosity_test_cases = 2", "addopts = --deselect=test_it.py"]
-)
-def test_settings_of_the_project_change_nothing(recorded, ini):
-    recorded.pytester.makeini(f"[pytest]\n{ini}\n")
+def test_how_much_is_printed_changes_nothing(recorded):
+    recorded.pytester.makeini("[pytest]\nverbosity_test_cases = 2\n")
     assert untouched(recorded).ret == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-n 2 -q -q -k nothing --deselect=test_it.py --ignore=test_it.py",
+        "-p no:accel --strict-markers --co",
+        "-x --lf --lfnf=none --sw --collect-only -qq",
+        "-p no:cacheprovider --strict-config -W error -p no:terminal --pdb",
+    ],
+)
+def test_options_of_the_project_change_nothing(recorded, options):
+    if "--lf" in options:  # what has failed before is all that the project's own sessions would collect
+        recorded.pytester.makepyfile(test_broken="def test_broken(): assert 0")
+        recorded.run("test_broken.py")
+    recorded.benchmark(f"import pytest\npytestmark = pytest.mark.accel(tolerance='3%')\n{TWO}")
+    recorded.pytester.makeini(f"[pytest]\naddopts = {options}\n")
+    result = untouched(recorded)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["no baseline is known to belong to no test"])
+
+
+def test_what_coverage_has_measured_stays(recorded):
+    recorded.pytester.makeconftest(
+        (recorded.path / "conftest.py").read_text()
+        + """
+def pytest_sessionfinish():
+    with open(os.environ.get("COVERAGE_FILE", ".coverage"), "w") as file:
+        file.write("measured of nothing but collection")
+"""
+    )
+    assert untouched(recorded).ret == 0
+    assert not (recorded.path / ".coverage").exists()
+
+
+def test_options_that_nobody_knows_are_said(recorded):
+    recorded.pytester.makeini("[pytest]\naddopts = --option-of-a-plugin-that-is-not-here\n")
+    result = untouched(recorded)
+    assert result.ret == 2
+    result.stderr.fnmatch_lines([
+        "pytest-accel: the tests cannot be collected:", "*--option-of-a-plugin-that-is-not-here"
+    ])  # fmt: skip
+
+
+def test_a_class_that_skips_itself_here_keeps_its_baselines(recorded):
+    recorded.benchmark(
+        TWO
+        + """
+class TestOther:
+    def test_step(self, accel, step, size):
+        accel.measure(step, examples_per_step=32)
+
+def pytest_generate_tests(metafunc):
+    if "size" in metafunc.fixturenames:
+        if SKIPS:
+            pytest.skip("not here")
+        metafunc.parametrize("size", [1])
+    if "batch" in metafunc.fixturenames:
+        metafunc.parametrize("batch", [1] if settings.kind(metafunc.config) == "cpu" else [8])
+
+SKIPS = False
+"""
+    )
+    recorded.record()
+    source = (recorded.path / "test_it.py").read_text()
+    recorded.benchmark(source.replace("SKIPS = False", "SKIPS = True"))
+    assert untouched(recorded).ret == 0
+
+
+def test_parameters_that_come_from_files_elsewhere_keep_their_baselines(recorded):
+    recorded.benchmark(TWO.replace('[1] if settings.kind(metafunc.config) == "cpu" else [8]', "[]"))
+    assert untouched(recorded).ret == 0
+
+
+@pytest.fixture
+def packages(project, monkeypatch):
+    """Two packages with tests of the same names, whose baselines lie in a folder that they share."""
+    (project.path / "test_it.py").unlink()
+    conftest = (project.path / "conftest.py").read_text()
+    for name in ("pkg_a", "pkg_b"):
+        folder = project.pytester.mkdir(name)
+        (folder / "conftest.py").write_text(conftest)
+        (folder / "pytest.ini").write_text("[pytest]\naccel_baselines = ../baselines\n")
+        for test in ("test_it", "test_other"):
+            (folder / f"{test}.py").write_text(TWO)
+        monkeypatch.chdir(folder)
+        project.record("--import-mode=importlib")
+    return project
+
+
+def test_packages_that_share_a_folder_keep_theirs(packages):
+    assert len(packages.baseline_files) == 8
+    result = untouched(packages, "--baselines=../baselines")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([
+        "no baseline is known to belong to no test",
+        "2 stay: pkg_a/test_it.py was not collected here, so its tests are not known",
+        "2 stay: pkg_a/test_other.py *",
+    ])  # fmt: skip
+
+    (packages.path / "pkg_a/test_it.py").unlink()
+    (packages.path / "pkg_b/test_it.py").write_text(ONE)
+    assert prune(packages, "--yes", "--baselines=../baselines").ret == 0
+    left = {
+        str(file.relative_to(packages.path).as_posix()).split("/python/")[1]
+        for file in packages.baseline_files
+    }
+    assert left == {
+        "pkg_a/test_it.py/test_step.json",
+        "pkg_a/test_it.py/test_batch[1].json",
+        "pkg_a/test_other.py/test_step.json",
+        "pkg_a/test_other.py/test_batch[1].json",
+        "pkg_b/test_it.py/test_batch[1].json",
+        "pkg_b/test_other.py/test_step.json",
+        "pkg_b/test_other.py/test_batch[1].json",
+    }
+
+
+def test_files_that_bear_a_former_name_stay(packages):
+    """Earlier versions named tests from rootdir, also where packages shared a folder."""
+    (file,) = (file for file in packages.baseline_files if "pkg_b/test_it.py/test_step" in str(file))
+    former = file.parents[2] / "test_it.py/test_step.json"
+    former.parent.mkdir()
+    former.write_text(file.read_text().replace("pkg_b/test_it.py", "test_it.py"))
+    file.unlink()
+    assert untouched(packages, "--baselines=../baselines").ret == 0
+
+    (packages.path / "pkg_b/test_it.py").write_text(ONE)
+    result = untouched(packages, "--baselines=../baselines")
+    result.stdout.fnmatch_lines(["1 stay: test_it.py was not collected here, so its tests are not known"])
 
 
 def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,17 @@ def test_a_relative_folder_counts_from_rootdir_whatever_the_working_directory(pr
     assert (project.path / "kept/here/ci-pool/python/test_it.py/test_step.json").is_file()
     assert not list(elsewhere.rglob("*.json"))
     assert project.run(*arguments).parseoutcomes() == {"passed": 1}
+
+
+@pytest.mark.parametrize("folder", ["baselines", "benchmarks/baselines"])
+def test_baselines_in_rootdir_have_names_that_count_from_there(project, folder):
+    project.pytester.mkdir("benchmarks")
+    (project.path / "test_it.py").rename(project.path / "benchmarks/test_it.py")
+    project.run(
+        "--rootdir=.", f"--accel-baselines={folder}", "--accel-identity=pool", "--accel-record-missing"
+    )
+    file = project.path / folder / "pool/python/benchmarks/test_it.py/test_step.json"
+    assert json.loads(file.read_text())["benchmark"] == "benchmarks/test_it.py::test_step"
 
 
 def test_an_absolute_folder_is_taken_as_it_is(project, tmp_path_factory):

@@ -1,0 +1,154 @@
+"""What a child sends home of the one test that it runs: reports, subtests, warnings, its end."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_accel import codec, parameters, surroundings
+
+if TYPE_CHECKING:
+    from pytest_accel.agent import Agent
+
+__tracebackhide__ = True  # pytest then shows the user's own lines only
+
+MAX_OUTPUT = 2**20
+"""So many characters of what a phase of the test printed are sent home, the last ones."""
+
+
+class Reporter:
+    """A pytest plugin that keeps the session to one test and sends home all that becomes of it."""
+
+    def __init__(self, config: pytest.Config, agent: Agent) -> None:
+        self._config = config
+        self._agent = agent
+        self._channel = agent.channel
+        self._raised = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        manager = self._config.pluginmanager
+        for name in self._agent.silent:
+            plugin = manager.get_plugin(name)
+            if plugin is not None:
+                manager.unregister(plugin)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> object:
+        if self._agent.test is not None:
+            return None
+        self._channel.send("surroundings", surroundings=codec.encode(surroundings.surroundings()))
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Keep the one test, whatever the project's hooks select here: the session has decided that it runs.
+
+        They see one file of many, so what they deselect by number, or mark to be skipped, may be another.
+        """
+        found = list(items)
+        marks = {item: list(item.own_markers) for item in found}
+        result = yield
+        items[:] = [item for item in found if item.nodeid.partition("::")[2] == self._agent.test][:1]
+        for item in items:
+            item.own_markers[:] = [
+                mark
+                for mark in item.own_markers
+                if mark.name not in ("skip", "skipif") or any(mark is own for own in marks[item])
+            ]
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            here, _ = parameters.of_item(item)
+            differing = parameters.differing(self._agent.parameters, here)
+            if differing:
+                self._channel.send("other_parameters", differing=differing)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.passed:
+            self._send("report", report, raised=True)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._raised = call.excinfo is not None
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(report, "context"):  # of pytest's subtests, and of pytest-subtests
+            self._send("subtest", report)
+        else:
+            self._send("report", report, raised=self._raised)
+
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Those of the test; the session has seen those of its collection itself."""
+        if when == "runtest":
+            self._channel.send(
+                "warning",
+                text=str(warning_message.message),
+                category=warning_message.category.__name__,
+                module=warning_message.category.__module__,
+                filename=warning_message.filename,
+                lineno=warning_message.lineno,
+                location=location,
+            )
+
+    @pytest.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_timeout_set_timer(self) -> bool:
+        """For pytest-timeout: the session watches the time of a test, all its runs together."""
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Reports are for the session, and nobody reads the summary, which plugins may take a second for."""
+        manager = self._config.pluginmanager
+        others = [plugin for plugin in manager.get_plugins() if plugin is not self]
+        hooks = vars(self._config.hook)
+        hooks["pytest_runtest_logreport"] = manager.subset_hook_caller("pytest_runtest_logreport", others)
+        try:
+            return (yield)
+        finally:
+            hooks["pytest_terminal_summary"] = manager.subset_hook_caller(
+                "pytest_terminal_summary", manager.get_plugins()
+            )
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Also what ``pytest.exit`` comes to, and errors of the collection, which are reported already."""
+        if isinstance(excinfo.value, pytest.Session.Interrupted):
+            return
+        code = getattr(excinfo.value, "returncode", None)
+        self._channel.send("exit", reason=str(excinfo.value) or excinfo.typename, returncode=code)
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self._channel.send("broken", text=str(excrepr))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus != pytest.ExitCode.USAGE_ERROR:  # which pytest says, and then ends with that status
+            self._channel.send("done")
+        gc.freeze()  # to look for garbage once more in all of TensorFlow takes Python a second at its end
+
+    def _send(self, kind: str, report: pytest.CollectReport | pytest.TestReport, **fields: Any) -> None:
+        hook = self._config.hook
+        data = hook.pytest_report_to_serializable(config=self._config, report=report)
+        data["sections"] = [(name, _tail(text)) for name, text in report.sections]
+        self._channel.send(kind, report=data, **fields)
+
+
+def _tail(text: str) -> str:
+    left_out = len(text) - MAX_OUTPUT
+    return text if left_out <= 0 else f"[{left_out} characters left out]\n{text[left_out:]}"

@@ -1,0 +1,45 @@
+"""Warnings of the tests that run in children: shown by the session, each once however many runs there are."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import pytest
+
+from pytest_accel.channel import Message
+
+MAX_PER_BENCHMARK = 50
+"""More different warnings of one benchmark are not shown: a step may put a number into the text."""
+
+_SHOWN = pytest.StashKey[set[tuple[str, str, int]]]()
+
+
+def forward(item: pytest.Item, message: Message) -> None:
+    """Let the session record a warning that a run of ``item`` has sent, unless an earlier run did."""
+    shown = item.stash.setdefault(_SHOWN, set())
+    # One that blames the caller of a step blames a line of ours, of which there are two.
+    lineno = 0 if message["filename"].startswith("pytest_accel/") else message["lineno"]
+    key = (message["text"], message["filename"], lineno)
+    if key in shown or len(shown) >= MAX_PER_BENCHMARK:
+        return
+    shown.add(key)
+    category = _category(message["module"], message["category"])
+    warning = warnings.WarningMessage(message["text"], category, message["filename"], message["lineno"])
+    location = message["location"]
+    item.config.hook.pytest_warning_recorded.call_historic(
+        kwargs={
+            "warning_message": warning,
+            "when": "runtest",
+            "nodeid": item.nodeid,
+            "location": None if location is None else tuple(location),
+        }
+    )
+
+
+def _category(module: str, name: str) -> type[Warning]:
+    """The class itself where this process has it: a framework is not imported for its warnings."""
+    found = getattr(sys.modules.get(module), name, None)
+    if isinstance(found, type) and issubclass(found, Warning):
+        return found
+    return type(name, (Warning,), {"__module__": module})
