@@ -6,11 +6,13 @@ session that the user started, but for the list in ``samplers/withheld.py``.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.register(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, None, None]:
     _end_with_parent()
     vars(early_config)["accel_run"] = os.environ[RUN_VARIABLE]
     line = channel.from_environment()
     os.register_at_fork(after_in_child=line.close)  # a process that a step forks must not speak for us
-    early_config.stash[BACKEND] = Agent(line, tuple(sys.path))
+    agent = Agent(line, tuple(sys.path), surroundings.loaded_packages())
+    early_config.stash[BACKEND] = agent
+    yield
+    for spellings, nargs in agent.conftest_options:
+        with contextlib.suppress(ValueError):  # a conftest.py that is loaded here as well has added it
+            how: dict[str, Any] = {"action": "store_true"} if nargs == 0 else {"nargs": nargs}
+            parser.addoption(*spellings, **how)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,11 +76,14 @@ class Agent:
 
     ``test`` is the one to run: its node id without the file; None to run nothing, only to see whether a
     session starts here. ``parameters`` are those that it has in the session that asks for it. Plugins named
-    in ``silent`` take no part. ``compared``: with another environment.
+    in ``silent`` take no part. ``compared``: with another environment. ``loaded`` is what pytest and its
+    plugins have imported before the project's files. ``conftest_options`` were given for a conftest.py that
+    may be none of this test's. ``xfail`` are marks that the test has in the session.
     """
 
-    def __init__(self, line: channel.Channel, sys_path: tuple[str, ...]) -> None:
+    def __init__(self, line: channel.Channel, sys_path: tuple[str, ...], loaded: list[str]) -> None:
         self.channel = line
+        self._loaded_first = loaded
         line.send("hello", protocol=channel.PROTOCOL, sys_path=sys_path)
         orders = line.receive()
         self.test: str | None = orders["test"]
@@ -78,6 +91,9 @@ class Agent:
         self.silent: list[str] = orders["silent"]
         self.compared: bool = orders["compared"]
         self.options: dict[str, Any] = orders["options"]
+        self.conftest_options: list[tuple[list[str], Any]] = orders["conftest_options"]
+        self.xfail: list[str] = orders["xfail"]
+        self.variables = surroundings.variables() if self.test is None else {}
         self.accelerator = codec.decode(Accelerator, orders["accelerator"])
         self.hosts = None if orders["hosts"] is None else codec.decode(Hosts, orders["hosts"])
         self._spawned_at: float = orders["spawned_at"]
@@ -103,7 +119,12 @@ class Agent:
                     prepared = measurement.prepare(settle=order["settle"])
                     plan = measurement.plan
                     workload = codec.encode(plan.workload)
-                    self.channel.send("prepared", prepared=codec.encode(prepared), workload=workload)
+                    self.channel.send(
+                        "prepared",
+                        prepared=codec.encode(prepared),
+                        workload=workload,
+                        loaded=self._loaded(item),
+                    )
                 case "block":
                     block = measurement.block(order["steps"])
                     self.channel.send("block", block=codec.encode(block))
@@ -148,22 +169,30 @@ class Agent:
 
     def _announce(self, item: pytest.Item, plan: Plan | TrainingPlan, **facts: Any) -> None:
         startup_time_s = time.time() - self._spawned_at
-        python_files = item.config.getini("python_files")
         self.channel.send(
             "plan",
             workload=codec.encode(plan.workload),
             startup_time_s=startup_time_s,
             training=facts or None,
-            files=surroundings.project_files(python_files) if self.compared else {},
+            loaded=self._loaded(item),
         )
+
+    def _loaded(self, item: pytest.Item) -> dict[str, Any] | None:
+        """What was imported so far, where environments are compared."""
+        if not self.compared:
+            return None
+        return {
+            "files": surroundings.project_files(item.path),
+            "packages": surroundings.loaded_packages(),
+            "first": self._loaded_first,
+        }
 
     def _describe(self, item: pytest.Item, plan: Plan | TrainingPlan) -> None:
         """What was measured with. Asked for afterwards: reading it takes memory that a step would notice."""
-        python_files = item.config.getini("python_files")
         self.channel.send(
             "described",
             provenance=provenance.of_framework(plan.workload.framework),
-            code=surroundings.project_code(python_files) if self.compared else {},
+            code=surroundings.project_code(item.path) if self.compared else {},
         )
 
 

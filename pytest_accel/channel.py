@@ -57,9 +57,10 @@ class Channel:
     def send(self, kind: str, **fields: Any) -> None:
         """Send one message. Raises Closed if nobody can read it any more.
 
-        What JSON has no word for, such as a property that a test recorded, goes as its ``str``.
+        What JSON has no word for, such as a property that a test recorded, goes as its ``str``; a key that is
+        none of JSON's is left out.
         """
-        message = json.dumps({"kind": kind, **fields}, default=str).encode()
+        message = json.dumps({"kind": kind, **fields}, default=str, skipkeys=True).encode()
         self._write(_LENGTH.pack(len(message)) + message)
 
     def fileno(self) -> int:

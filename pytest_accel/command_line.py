@@ -24,11 +24,13 @@ class CommandLine:
         self._parser = parser
         self.words: Sequence[str] | None = None
         self.sys_path: Sequence[str] = ()
+        self._of_plugins: set[str] | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_load_initial_conftests(self, args: list[str]) -> None:
         self.words = tuple(map(str, args))
         self.sys_path = tuple(sys.path)
+        self._of_plugins = {name for action in self._actions() for name in action.option_strings}
 
     @property
     def actions(self) -> Sequence[argparse.Action]:
@@ -36,7 +38,17 @@ class CommandLine:
 
         pytest has no public way to list them; tests/test_command.py says so when it moves.
         """
-        parser: argparse.ArgumentParser = vars(self._parser)["optparser"]
+        return self._actions()
+
+    def is_of_conftest(self, spellings: Sequence[str]) -> bool:
+        """Whether a conftest.py added the option with these spellings."""
+        return self._of_plugins is not None and self._of_plugins.isdisjoint(spellings)
+
+    def _actions(self) -> Sequence[argparse.Action]:
+        parser = vars(self._parser).get("optparser")
+        if parser is None:  # pytest 8 makes it when it is needed
+            parser = self._parser._getparser()  # type: ignore[attr-defined]
+        assert isinstance(parser, argparse.ArgumentParser)
         return parser._actions
 
 

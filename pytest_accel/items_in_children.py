@@ -29,6 +29,11 @@ from pytest_accel.samplers.task import Task, Unseen
 from pytest_accel.session import Session
 from pytest_accel.time_limit import TimeLimit
 
+CALLED_PASSED = (
+    "the test ended before it was measured, and a hook of the project or a plugin calls it passed: nothing "
+    "was compared"
+)
+
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
 
@@ -63,7 +68,7 @@ class ItemsInChildren:
                         f"--accel-against={environment.name}: {invalid}{output}"
                     ) from None
         there, here = found
-        return TwoEnvironments(other.name, here, there)
+        return TwoEnvironments(other.name, here, there, by_command=len(other.command) > 1)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -95,6 +100,8 @@ class ItemsInChildren:
                 reason = f"on the first host {ended}; not so on {', '.join(went_on)}: let all do the same"
                 self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
             self._session.coordinator.over(result=None, ended=ended.phase.report.longreprtext)
+            if ended.phase.report.passed:
+                self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, CALLED_PASSED)))
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
             return
@@ -234,7 +241,7 @@ def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
         *report.user_properties,
     ]
     # A test that is skipped on one of several hosts fails on all.
-    if phase.raised and not (child.skipped and report.failed):
+    if phase.raised and not child.passed and not (child.skipped and report.failed):
         report.outcome, report.longrepr, report.when = child.outcome, child.longrepr, child.when
         if hasattr(child, "wasxfail"):
             vars(report)["wasxfail"] = child.wasxfail

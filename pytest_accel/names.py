@@ -81,3 +81,12 @@ def _relative(file: Path, folder: Path) -> str:
 def _with_parameters(item: pytest.Item, benchmark: Benchmark) -> str:
     texts = ", ".join(f"{name}={text}" for name, text in benchmark.parameters.items())
     return f"{_name(item, str(item.path))} ({texts})" if texts else _name(item, str(item.path))
+
+
+def place(item: pytest.Item) -> tuple[str, int]:
+    """Where a test stands: its file, from the root of the repository if that is known, and its line."""
+    line = (item.location[1] or 0) + 1
+    try:
+        return str(item.path.relative_to(os.environ.get("GITHUB_WORKSPACE", item.config.rootpath))), line
+    except ValueError:
+        return item.location[0], line

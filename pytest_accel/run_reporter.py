@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
+_ENDED = "ended_test"
+
 MAX_OUTPUT = 2**20
 """So many characters of what a phase of the test printed are sent home, the last ones."""
 
@@ -27,7 +29,6 @@ class Reporter:
         self._config = config
         self._agent = agent
         self._channel = agent.channel
-        self._raised = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -41,7 +42,8 @@ class Reporter:
     def pytest_collection(self) -> object:
         if self._agent.test is not None:
             return None
-        self._channel.send("surroundings", surroundings=codec.encode(surroundings.surroundings()))
+        found = surroundings.surroundings(self._agent.variables)
+        self._channel.send("surroundings", surroundings=codec.encode(found))
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -50,17 +52,24 @@ class Reporter:
 
         They see one file of many, so what they deselect by number, or mark to be skipped, may be another.
         """
-        found = list(items)
-        marks = {item: list(item.own_markers) for item in found}
+        before = list(items)
+        marks = {item: list(item.own_markers) for item in before}
         result = yield
+        found = [*before, *(item for item in items if item not in marks)]
         items[:] = [item for item in found if item.nodeid.partition("::")[2] == self._agent.test][:1]
         for item in items:
             item.own_markers[:] = [
                 mark
                 for mark in item.own_markers
-                if mark.name not in ("skip", "skipif") or any(mark is own for own in marks[item])
+                if any(mark is own for own in marks.get(item, ())) or self._is_of_session(mark)
             ]
         return result
+
+    def _is_of_session(self, mark: pytest.Mark) -> bool:
+        """Whether a mark that a hook has added here is one that the session's test has."""
+        if mark.name == "xfail":
+            return repr((mark.args, mark.kwargs)) in self._agent.xfail
+        return mark.name not in ("skip", "skipif")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -76,10 +85,15 @@ class Reporter:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Say with a report whether it ended the test: by an exception, or by a hook that changed it.
+
+        A test that is expected to fail and did not is for the session to judge.
+        """
         report = yield
-        self._raised = call.excinfo is not None
+        changed = not report.passed and item.get_closest_marker("xfail") is None
+        vars(report)[_ENDED] = call.excinfo is not None or changed
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -87,7 +101,7 @@ class Reporter:
         if hasattr(report, "context"):  # of pytest's subtests, and of pytest-subtests
             self._send("subtest", report)
         else:
-            self._send("report", report, raised=self._raised)
+            self._send("report", report, raised=vars(report).pop(_ENDED, not report.passed))
 
     def pytest_warning_recorded(
         self,

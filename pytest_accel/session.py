@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -47,7 +46,7 @@ class Session:
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
         self._summarized = False
-        self._places = {names.shown(item): _place(item) for item in benchmarks}
+        self._places = {names.shown(item): names.place(item) for item in benchmarks}
         self._reports = _report_files(config, self._settings)
         try:
             self._price = _price(self._settings)
@@ -280,15 +279,6 @@ def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
     given = {"--accel-json": asked.json, "--accel-html": asked.html, "--accel-markdown": asked.markdown}
     folder = config.invocation_params.dir
     return {option: folder / Path(path).expanduser() for option, path in given.items() if path}
-
-
-def _place(item: pytest.Item) -> tuple[str, int]:
-    """Where a test stands: its file, from the root of the repository if that is known, and its line."""
-    line = (item.location[1] or 0) + 1
-    try:
-        return str(item.path.relative_to(os.environ.get("GITHUB_WORKSPACE", item.config.rootpath))), line
-    except ValueError:
-        return item.location[0], line
 
 
 def _priced(result: Result, price: Price) -> Result:

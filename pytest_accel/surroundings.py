@@ -6,13 +6,13 @@ own, before the first run: to free a large piece would change how long a step ta
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
+import platform
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,9 @@ INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of these names hold what is installed."""
 
 CODE = (".py", ".so", ".pyd")
+
+TEST = re.compile(r"test_.*\.py|.*_test\.py")
+"""What pytest takes for a test by default; a project may let it be any file."""
 
 OF_A_PROCESS = re.compile(r"PYTEST_.*|COV_CORE_.*|_|PWD|OLDPWD|SHLVL|COLUMNS|LINES")
 """Variables that differ between any two processes, or say nothing about the program."""
@@ -38,6 +41,8 @@ class Surroundings:
 
     ``variables`` has digests, never values. ``code`` has the files of packages that are not known by their
     version alone: installed from a folder or by hand; of all others one digest, under the path "".
+    ``modules`` says what can be imported from each. ``paths`` has digests of ``.pth`` files that no package
+    owns.
     """
 
     prefix: str
@@ -45,33 +50,46 @@ class Surroundings:
     packages: Mapping[str, str]
     variables: Mapping[str, str]
     code: Mapping[str, Mapping[str, str]]
+    modules: Mapping[str, tuple[str, ...]]
+    paths: Mapping[str, str]
 
 
-def surroundings() -> Surroundings:
-    """Those of this process."""
-    variables = {
+def variables() -> dict[str, str]:
+    """Digests of this process's environment variables."""
+    return {
         name: _digest(value.encode("utf-8", "surrogateescape"))
         for name, value in os.environ.items()
         if not OF_A_PROCESS.fullmatch(name)
     }
+
+
+def surroundings(variables: Mapping[str, str]) -> Surroundings:
+    """Those of this process; ``variables`` are as they were before a conftest.py changed any."""
     packages: dict[str, str] = {}
     code: dict[str, Mapping[str, str]] = {}
+    modules: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, str] = {}
     known: set[Path] = set()
     for distribution in metadata.distributions():
         name = normalized(distribution.metadata["Name"] or "")
         if name and name not in packages:  # what an interrupted installation left has none
             packages[name] = distribution.version
-            known |= _top_level(distribution)
+            tops = _top_level(distribution)
+            known |= tops
+            listed = (distribution.read_text("top_level.txt") or "").split()
+            modules[name] = tuple(sorted({*listed, *(top.stem for top in tops if top.suffix in ("", ".py"))}))
             if name != "pytest-accel":  # which is brought along
                 code[name] = _recorded(distribution)
     for folder in map(Path, sys.path):
         if not INSTALLED.isdisjoint(folder.parts) and folder.is_dir():
             for top in sorted(folder.iterdir()):
                 if top not in known and not top.name.startswith((".", "_")):
+                    if top.suffix == ".pth":
+                        paths[top.name] = _digest_of(top)
                     files = dict(_by_hand(top))
                     if files:
                         code.setdefault(top.stem, files)
-    return Surroundings(os.path.realpath(sys.prefix), sys.version, packages, variables, code)
+    return Surroundings(os.path.realpath(sys.prefix), _python(), packages, variables, code, modules, paths)
 
 
 def normalized(name: str) -> str:
@@ -79,26 +97,47 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def project_files(python_files: Sequence[str]) -> dict[str, list[str]]:
+def loaded_packages() -> list[str]:
+    """Top-level names of the modules that this process has imported."""
+    return sorted({name.partition(".")[0] for name in list(sys.modules)})
+
+
+def project_files(test: Path) -> dict[str, list[str]]:
     """Real paths of the files of loaded modules that are not installed, by top-level package.
 
-    Without tests, which are the same on both sides: ``conftest.py`` and what is called like ``python_files``.
+    Without tests, which are the same on both sides: the file ``test``, others that are called like one,
+    packages that it lies in, and every ``conftest.py``.
     """
     found: dict[str, set[str]] = {}
-    for name, file in _loaded():
-        is_test = file.name == "conftest.py" or any(fnmatch.fnmatch(file.name, like) for like in python_files)
-        if not is_test and INSTALLED.isdisjoint(file.parts):
-            found.setdefault(name.partition(".")[0], set()).add(str(file))
+    for name, file in _of_project(test):
+        found.setdefault(name.partition(".")[0], set()).add(str(file))
     return {name: sorted(files) for name, files in sorted(found.items())}
 
 
-def project_code(python_files: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Digests of those files, by package and by the path from the folder that they have in common."""
-    found = {}
-    for name, files in project_files(python_files).items():
-        folder = os.path.commonpath([os.path.dirname(file) for file in files])  # noqa: PTH120
-        found[name] = {os.path.relpath(file, folder): _digest_of(Path(file)) for file in files}
+def project_code(test: Path) -> dict[str, dict[str, str]]:
+    """Digests of those files, by package and by the path from the folder that the package is in."""
+    found: dict[str, dict[str, str]] = {}
+    for name, file in _of_project(test):
+        depth = name.count(".") + 1 + (file.stem == "__init__")
+        found.setdefault(name.partition(".")[0], {})["/".join(file.parts[-depth:])] = _digest_of(file)
     return found
+
+
+def _of_project(test: Path) -> Iterator[tuple[str, Path]]:
+    test = test.resolve()
+    for name, file in _loaded():
+        is_test = file == test or file.name == "conftest.py" or TEST.fullmatch(file.name) is not None
+        holds_test = file.name == "__init__.py" and file.parent in test.parents
+        if not (is_test or holds_test) and INSTALLED.isdisjoint(file.parts):
+            yield name, file
+
+
+def _python() -> str:
+    """The interpreter, how it was started, and what it runs on."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    driver = Path("/proc/driver/nvidia/version")
+    parts = (sys.version, sys.flags, sys._xoptions, cores, platform.platform(), platform.libc_ver())
+    return " ".join([*map(str, parts), driver.read_text() if driver.is_file() else ""])
 
 
 def _loaded() -> Iterator[tuple[str, Path]]:
@@ -127,7 +166,10 @@ def _recorded(distribution: metadata.Distribution) -> Mapping[str, str]:
         for file in distribution.files or ()
         if file.suffix in CODE and not file.parts[0].startswith("__editable__") and ".." not in file.parts
     ]
-    if distribution.read_text("direct_url.json") is not None:
+    source = distribution.read_text("direct_url.json")
+    if source is not None and '"editable"' in source:
+        return {"": _digest(source.encode())}  # the checkout: what is imported from there is seen in a run
+    if source is not None:
         paths = {str(file): Path(str(distribution.locate_file(file))) for file in files}
         return {name: _digest_of(path) for name, path in sorted(paths.items())}
     text = " ".join(f"{file} {file.hash.value if file.hash else ''}" for file in sorted(files))

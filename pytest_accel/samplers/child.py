@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -270,11 +271,15 @@ class Child:
 
 
 def _usage_error(output: str) -> str | None:
-    """What pytest says of a command line or settings that it refuses."""
+    """What pytest says of a command line, settings or a conftest.py that it refuses."""
+    conftest = re.search(r"^(\w+) while loading conftest '(.*)'\.$", output, re.MULTILINE)
+    if conftest:
+        errors = re.findall(r"^E +(.*)$", output[conftest.end() :], re.MULTILINE)
+        return f"{errors[-1] if errors else conftest[1]}, while loading {conftest[2]}"
     _, found, fault = output.rpartition("ERROR: ")
     lines = [line.strip() for line in fault.splitlines() if line.strip()]
     reasons = [line for line in lines if not line.startswith(("inifile:", "rootdir:"))]
-    return " ".join(reasons).replace("usage: ", "", 1) if found else None
+    return " ".join(reasons).rpartition(" error: ")[2] if found else None
 
 
 def _signal_name(number: int) -> str:

@@ -7,6 +7,7 @@ options that pytest itself has, so that what is not for a run can be left out (`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -76,11 +77,45 @@ def arguments(item: pytest.Item, run: str) -> list[str]:
     words = [_file(item), *handed.options]
     if handed.basetemp is not None:
         words.append(f"--basetemp={_session_basetemp(config, handed.basetemp) / f'run-{run}'}")
-    words += ["--no-header", f"--rootdir={config.rootpath}", "-c", str(config.inipath or os.devnull)]
+    # Relative, since pytest replaces variables in a rootdir, and folders above may be called like one.
+    rootdir = os.path.relpath(config.rootpath, config.invocation_params.dir)
+    words += ["--no-header", f"--rootdir={rootdir}", "-c", str(config.inipath or os.devnull)]
     words.append(f"--confcutdir={config.known_args_namespace.confcutdir}")
-    words += ["-o", "addopts=", "-o", "log_file="]
+    words += ["-o", "addopts=", *_overrides(config)]
     for name in withheld.OWN_PLUGINS:
         words += ["-p", f"no:{name}"]
+    return words
+
+
+def conftest_options(config: pytest.Config) -> list[tuple[tuple[str, ...], Any]]:
+    """Options that conftest files added and that were given: their spellings, and how many values they take.
+
+    A run loads the conftests above its test only, so it may know no other's.
+    """
+    line = command_line(config)
+    return [
+        (given.spellings, _count(given.value))
+        for given in _given(line, _words(config, line))
+        if line.is_of_conftest(given.spellings)
+    ]
+
+
+def _count(value: object) -> int | str | None:
+    """How many values an option takes, as argparse has it."""
+    if value is _BARE:
+        return "?"
+    return len(value) if isinstance(value, list) else None
+
+
+def _overrides(config: pytest.Config) -> list[str]:
+    """Settings of the ini file that are not for a run."""
+    words = []
+    with contextlib.suppress(ValueError):  # of pytest's logging plugin, which may be switched off
+        words += ["-o", "log_file="] if config.getini("log_file") else []
+    required = config.getini("required_plugins")
+    others = [name for name in required if not name.lower().replace("_", "-").startswith("pytest-accel")]
+    if others != required:
+        words += ["-o", f"required_plugins={' '.join(others)}"]
     return words
 
 
@@ -133,6 +168,8 @@ def _handed_over(config: pytest.Config) -> HandedOver:
         elif withheld.is_withheld(given.spellings, also):
             if not given.flag.startswith("--accel-"):
                 left_out.append(shlex.join(given.words))
+        elif config.inipath is None and _is_path_setting(given):
+            kept += ["-o", _absolute(given.value, config.invocation_params.dir)]
         elif not _is_settled_by_us(given):
             kept += given.words
     plugins = config.invocation_params.plugins or ()
@@ -140,6 +177,16 @@ def _handed_over(config: pytest.Config) -> HandedOver:
         kept += ["-p", name] if isinstance(name, str) else []
     objects = tuple(type(plugin).__name__ for plugin in plugins if not isinstance(plugin, str))
     return HandedOver(tuple(kept), tuple(dict.fromkeys(left_out)), basetemp, objects)
+
+
+def _is_path_setting(given: _Given) -> bool:
+    return "-o" in given.spellings and given.value.startswith("pythonpath=")
+
+
+def _absolute(setting: str, folder: Path) -> str:
+    """Paths count from the ini file, or where there is none, from where pytest was called."""
+    key, _, value = setting.partition("=")
+    return f"{key}={shlex.join(str(folder / path) for path in shlex.split(value))}"
 
 
 def _is_settled_by_us(given: _Given) -> bool:

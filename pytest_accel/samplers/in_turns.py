@@ -21,6 +21,7 @@ from pytest_accel.samplers.environments import Environment
 from pytest_accel.samplers.observe import BlockSeen, checked_block, long_enough, steps_of
 from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, RemoteTest
+from pytest_accel.samplers.same_code import Loaded
 from pytest_accel.samplers.task import StepsTold, Task
 
 MOST_SHARED_MEMORY = 0.45
@@ -59,7 +60,7 @@ class InTurns:
     """Measures pairs of processes of ``task``, for ``seconds`` of steps in rounds of a block on either side.
 
     Rounds end sooner where ``enough`` is true of the step times (s) of both sides. ``check`` is called with
-    what both announce, before anything is measured.
+    what both have imported, before anything is measured.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class InTurns:
         seconds: float,
         enough: Callable[[Sequence[float], Sequence[float]], bool],
         order: random.Random,
-        check: Callable[[Announced, Announced], None],
+        check: Callable[[Loaded, Loaded], None],
     ) -> None:
         self._task = task
         self._seconds = seconds
@@ -85,6 +86,7 @@ class InTurns:
         conditions = [self._task.watch_beside(here.test, other.test)]
         prepared = self._prepared(sides)
         check_same_work(here.workload, other.workload)
+        self._check(here.steps.loaded, other.steps.loaded)
         steps_per_block = self._steps_per_block(sides, prepared)
         with self._task.screen.steps(f"pair {self._pairs}", None, self._seconds) as told:
             blocks = self._rounds(sides, steps_per_block, told)
@@ -113,7 +115,7 @@ class InTurns:
                 planned[side.environment] = side.test.plan()
         here, other = (planned[side.environment] for side in sides)
         check_same_work(here.workload, other.workload, but_framework=True)
-        self._check(here, other)
+        self._check(here.loaded, other.loaded)
         if any(plan.training for plan in planned.values()):
             raise NotInTurns("training goes on to its end before the other environment's turn")
         return planned

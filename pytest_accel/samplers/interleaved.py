@@ -17,8 +17,8 @@ from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.in_turns import InTurns, NotInTurns, Side, check_same_work
 from pytest_accel.samplers.observe import BLOCKS, Size
-from pytest_accel.samplers.remote_test import Announced, PhaseReport
-from pytest_accel.samplers.same_code import TwoEnvironments
+from pytest_accel.samplers.remote_test import PhaseReport
+from pytest_accel.samplers.same_code import Loaded, TwoEnvironments
 from pytest_accel.samplers.task import Task
 from pytest_accel.surroundings import Files
 
@@ -77,8 +77,8 @@ class Interleaved:
             self.output = invalid.output
             raise
 
-    def _check(self, here: Announced, other: Announced) -> None:
-        self.notes = self._environments.check(here.files, other.files)
+    def _check(self, here: Loaded, other: Loaded) -> None:
+        self.notes = self._environments.check(here, other)
         self._checked = True
 
     def _look(self) -> None:
@@ -89,7 +89,7 @@ class Interleaved:
                 test.begin(self._task.accelerator, self._task.options)
                 announced[environment] = test.plan()
                 test.stop("what both environments would measure is looked at first")
-        self._check(announced[HERE], announced[self._other])
+        self._check(announced[HERE].loaded, announced[self._other].loaded)
 
     def _found(self, here: Run, other: Run, code: tuple[Files, Files], *, in_turns: bool) -> Pair:
         """A pair, with all that is installed in its provenance."""

@@ -6,18 +6,21 @@ from pytest_accel import codec
 from pytest_accel.measure import Block, Prepared, settled
 from pytest_accel.records import Workload
 from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.samplers.same_code import Loaded
 
 
 class RemoteSteps:
     """The measuring call at which ``test`` waits. Every method raises what those of RemoteTest do.
 
-    ``workload`` is known once the steps are prepared: what a step is made with is seen in what it returns.
+    ``workload`` and ``loaded`` are known once the steps are prepared: what a step is made with is seen in
+    what it returns, and it may import more.
     """
 
     def __init__(self, test: RemoteTest) -> None:
         self._test = test
         self._ordered = 0
         self.workload: Workload | None = None
+        self.loaded = Loaded()
 
     def prepare(self) -> Prepared:
         self.begin_to_prepare()
@@ -35,6 +38,7 @@ class RemoteSteps:
         """What the preparation came to."""
         answer = self._test.until("prepared")
         self.workload = codec.decode(Workload, answer["workload"])
+        self.loaded = Loaded.of(answer["loaded"])
         prepared = codec.decode(Prepared, answer["prepared"])
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
         return settled(prepared, self._block) if self._test.on_several_hosts else prepared

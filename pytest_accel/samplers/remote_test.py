@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +24,13 @@ from pytest_accel.samplers import (
 from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment
+from pytest_accel.samplers.same_code import Loaded
 from pytest_accel.surroundings import Files, Surroundings
 
 NOT_FOUND = (
     "the process of the run did not find this test when it collected: a test must have the same name in "
-    "every process, so its parameters may not come from the time or from chance"
+    "every process, hooks may not rename or add it in the session only, and parameters may not come from the "
+    "time or from chance"
 )
 
 OTHER_PARAMETERS = (
@@ -58,14 +60,13 @@ class AskedTraining:
 class Announced:
     """What a measuring call asks for, ``training`` if that is convergence, and the time from start to it.
 
-    ``files`` are those of the project that were loaded until then, by package, where environments are
-    compared.
+    Where environments are compared, ``loaded`` says what was imported until then.
     """
 
     workload: Workload
     startup_time_s: float
     training: AskedTraining | None
-    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    loaded: Loaded = field(default_factory=Loaded)
 
 
 class TestEnded(Exception):
@@ -128,7 +129,7 @@ class RemoteTest:
 
         ``only_start``: the session begins, collects nothing and ends.
         """
-        requirements.check(self._child.greeting())
+        requirements.check(self._child.greeting(), self._item.config.inipath)
         self._child.load()
         hello = self._child.receive()
         if hello["protocol"] != channel.PROTOCOL:
@@ -144,6 +145,8 @@ class RemoteTest:
             test=None if only_start else self._item.nodeid.partition("::")[2],
             parameters=parameters.of_item(self._item)[0],
             compared=self._compared,
+            xfail=[repr((mark.args, mark.kwargs)) for mark in self._item.iter_markers("xfail")],
+            conftest_options=command.conftest_options(self._item.config),
             silent=withheld.SILENT_PLUGINS,
             accelerator=codec.encode(accelerator),
             options={**command.options(self._item.config), **options},
@@ -159,7 +162,7 @@ class RemoteTest:
             codec.decode(Workload, plan["workload"]),
             plan["startup_time_s"],
             None if training is None else codec.decode(AskedTraining, training),
-            plan["files"],
+            Loaded.of(plan["loaded"]),
         )
 
     def surroundings(self) -> Surroundings:

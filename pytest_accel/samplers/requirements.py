@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pytest_accel.samplers import InvalidRun
@@ -10,9 +12,15 @@ from pytest_accel.samplers import InvalidRun
 MIN_PYTHON = (3, 11)
 MIN_PYTEST = (8, 4)
 
+NATIVE_TOML = (9, 0)
+"""pytest reads its settings from TOML as they are since this version."""
 
-def check(greeting: Mapping[str, Any]) -> None:
-    """Raise InvalidRun if the agent cannot work with what a child says it is."""
+
+def check(greeting: Mapping[str, Any], settings: Path | None) -> None:
+    """Raise InvalidRun if the agent cannot work with what a child says it is.
+
+    ``settings`` is the file that the session's pytest has its settings from.
+    """
     executable, python, version = (greeting[name] for name in ("executable", "python", "pytest"))
     if tuple(python) < MIN_PYTHON:
         raise InvalidRun(
@@ -25,6 +33,21 @@ def check(greeting: Mapping[str, Any]) -> None:
             f"its pytest is {version}, and {_dotted(MIN_PYTEST)} or newer is needed: "
             f"{executable} -m pip install --upgrade pytest"
         )
+
+    if tuple(int(part) for part in version.split(".")[:2]) < NATIVE_TOML and _is_native_toml(settings):
+        raise InvalidRun(
+            f"its pytest {version} cannot read the settings in {settings}, which pytest "
+            f"{_dotted(NATIVE_TOML)} can: {executable} -m pip install --upgrade pytest"
+        )
+
+
+def _is_native_toml(settings: Path | None) -> bool:
+    if settings is None or settings.suffix != ".toml":
+        return False
+    if settings.name != "pyproject.toml":
+        return True
+    table = tomllib.loads(settings.read_text(encoding="utf-8")).get("tool", {}).get("pytest", {})
+    return bool(table.keys() - {"ini_options"})
 
 
 def _dotted(version: tuple[int, ...]) -> str:

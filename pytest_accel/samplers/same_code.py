@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_accel.surroundings import Files, Surroundings, normalized
 
@@ -17,7 +18,18 @@ NOTHING_DIFFERS = (
     "python -m pytest; with a package beside the tests add --import-mode=importlib)"
 )
 
-ON_PURPOSE = "both sides are the same environment, so all that differs between them is noise"
+TOOLS = frozenset({
+    "pytest", "pluggy", "iniconfig", "packaging", "pygments",
+    "pip", "setuptools", "wheel", "uv", "virtualenv",
+})  # fmt: skip
+
+ENVIRONMENT = ("python", "variables", "paths")
+"""What counts of two environments whatever their packages are."""
+
+ON_PURPOSE = "both sides are the same environment: this shows how far apart two equal sides appear"
+
+
+NOTHING_SEEN = "the two environments have the same packages, code and variables: no difference was found"
 
 
 class SameCode(Exception):
@@ -25,27 +37,83 @@ class SameCode(Exception):
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """What a run had imported when it came to its measuring call.
+
+    ``files`` are those of the project, by package. ``packages`` are all top-level names, and ``first`` those
+    that pytest and its plugins had imported before the project's own files.
+    """
+
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    packages: frozenset[str] = frozenset()
+    first: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any] | None) -> Loaded:
+        """As a child says it; nothing where environments are not compared."""
+        if said is None:
+            return cls()
+        return cls(said["files"], frozenset(said["packages"]), frozenset(said["first"]))
+
+
+@dataclass(frozen=True)
 class TwoEnvironments:
-    """The environments of a comparison; the other one is called ``name``."""
+    """The environments of a comparison; the other one is called ``name``.
+
+    ``by_command``: it is started by more than an interpreter, which may change what cannot be seen inside.
+    """
 
     name: str
     here: Surroundings
     other: Surroundings
+    by_command: bool = False
 
-    def check(self, here: Mapping[str, Sequence[str]], other: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """Notes on what the two sides have in common, given the project's files that each has loaded.
+    def check(self, here: Loaded, other: Loaded) -> tuple[str, ...]:
+        """Notes on what the two sides have in common, given what each has imported.
 
         Raises SameCode if that is everything, although the environments are not the same one.
         """
-        if self._is_one():
+        if self.here == self.other:
             return (ON_PURPOSE,)
-        shared = [name for name in here if not set(here[name]).isdisjoint(other.get(name, ()))]
+        shared = [
+            name for name in here.files if not set(here.files[name]).isdisjoint(other.files.get(name, ()))
+        ]
+        differs = self.by_command or self._differs(shared, here, other)
         if not shared:
-            return ()
-        named = " and ".join(f"{name} ({_first(here[name])})" for name in shared[:MAX_NAMED])
-        if here == other and not self._differs():
+            return () if differs else (NOTHING_SEEN,)
+        named = " and ".join(f"{name} ({min(here.files[name], key=len)})" for name in shared[:MAX_NAMED])
+        if here.files == other.files and not differs:
             raise SameCode(NOTHING_DIFFERS.format(name=self.name, shared=named))
         return (f"both environments import {named} from the same files: no change of these is compared",)
+
+    def _differs(self, shared: Sequence[str], here: Loaded, other: Loaded) -> bool:
+        """Whether anything does that takes part in the step, beside ``shared`` packages of the project."""
+        if any(getattr(self.here, part) != getattr(self.other, part) for part in ENVIRONMENT):
+            return True
+        names = (
+            self.here.modules.keys()
+            | self.here.code.keys()
+            | self.other.modules.keys()
+            | self.other.code.keys()
+        )
+        return any(self._takes_part(name, shared, here, other) for name in names if not _is_tool(name))
+
+    def _takes_part(self, name: str, shared: Sequence[str], here: Loaded, other: Loaded) -> bool:
+        """Whether the package ``name`` is another one on either side.
+
+        One that is installed on one side only is most often a tool, unless the project's own files import it.
+        """
+        sides = ((self.here, here), (self.other, other))
+        modules = {module for side, _ in sides for module in side.modules.get(name, (name,))}
+        # What was installed to be edited may not say what can be imported from it: then its own name must do.
+        if not modules.isdisjoint(shared) or name in map(normalized, shared):
+            return False
+        if all(name in side.modules or name in side.code for side, _ in sides):
+            return self._is(self.here, name) != self._is(self.other, name)
+        return any(modules & (loaded.packages - loaded.first) for _, loaded in sides)
+
+    def _is(self, side: Surroundings, name: str) -> object:
+        return side.packages.get(name), side.code.get(name)
 
     def code_changes(self, here: Files, other: Files) -> tuple[str, ...]:
         """Packages of one version whose code differs, given the code of the project on either side."""
@@ -69,15 +137,7 @@ class TwoEnvironments:
     def _version(self, side: Surroundings, name: str) -> str | None:
         return side.packages.get(normalized(name))
 
-    def _is_one(self) -> bool:
-        return self.here == self.other
 
-    def _differs(self) -> bool:
-        return any(
-            getattr(self.here, part) != getattr(self.other, part)
-            for part in ("python", "packages", "variables", "code")
-        )
-
-
-def _first(files: Sequence[str]) -> str:
-    return min(files, key=len)
+def _is_tool(distribution: str) -> bool:
+    """Whether it installs packages or runs the test, and takes no part in a step."""
+    return distribution in TOOLS or distribution.startswith("pytest-")
