@@ -22,6 +22,9 @@ INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 CODE = (".py", ".so", ".pyd")
 
+MAX_READ_BYTES = 2**26
+"""Files that are larger are compared by their size."""
+
 TEST = re.compile(r"test_.*\.py|.*_test\.py")
 """What pytest takes for a test by default; a project may let it be any file."""
 
@@ -74,10 +77,8 @@ def surroundings(variables: Mapping[str, str]) -> Surroundings:
         name = normalized(distribution.metadata["Name"] or "")
         if name and name not in packages:  # what an interrupted installation left has none
             packages[name] = distribution.version
-            tops = _top_level(distribution)
-            known |= tops
-            listed = (distribution.read_text("top_level.txt") or "").split()
-            modules[name] = tuple(sorted({*listed, *(top.stem for top in tops if top.suffix in ("", ".py"))}))
+            known |= _top_level(distribution)
+            modules[name] = _modules(distribution)
             if name != "pytest-accel":  # which is brought along
                 code[name] = _recorded(distribution)
     for folder in map(Path, sys.path):
@@ -103,14 +104,14 @@ def loaded_packages() -> list[str]:
 
 
 def project_files(test: Path) -> dict[str, list[str]]:
-    """Real paths of the files of loaded modules that are not installed, by top-level package.
+    """Real paths of the files of loaded modules that are not installed, by package.
 
     Without tests, which are the same on both sides: the file ``test``, others that are called like one,
     packages that it lies in, and every ``conftest.py``.
     """
     found: dict[str, set[str]] = {}
     for name, file in _of_project(test):
-        found.setdefault(name.partition(".")[0], set()).add(str(file))
+        found.setdefault(_package(name), set()).add(str(file))
     return {name: sorted(files) for name, files in sorted(found.items())}
 
 
@@ -119,8 +120,15 @@ def project_code(test: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, file in _of_project(test):
         depth = name.count(".") + 1 + (file.stem == "__init__")
-        found.setdefault(name.partition(".")[0], {})["/".join(file.parts[-depth:])] = _digest_of(file)
+        found.setdefault(_package(name), {})["/".join(file.parts[-depth:])] = _digest_of(file)
     return found
+
+
+def _package(module: str) -> str:
+    """The name of its package: the first part, and the second too where the first is a namespace only."""
+    first, _, rest = module.partition(".")
+    is_namespace = getattr(sys.modules.get(first), "__file__", None) is None
+    return f"{first}.{rest.partition('.')[0]}" if rest and is_namespace else first
 
 
 def _of_project(test: Path) -> Iterator[tuple[str, Path]]:
@@ -159,12 +167,24 @@ def _top_level(distribution: metadata.Distribution) -> set[Path]:
     return {Path(str(distribution.locate_file(name))) for name in names}
 
 
+def _modules(distribution: metadata.Distribution) -> tuple[str, ...]:
+    """What can be imported from it, as :func:`_package` has it."""
+    files = [file for file in distribution.files or () if file.suffix in CODE]
+    packages = {file.parts[0] for file in files if file.name == "__init__.py" and len(file.parts) == 2}
+    found = set((distribution.read_text("top_level.txt") or "").split())
+    for file in files:
+        first = file.parts[0].partition(".")[0]
+        is_namespace = len(file.parts) > 1 and first not in packages
+        found.add(f"{first}.{file.parts[1].partition('.')[0]}" if is_namespace else first)
+    return tuple(sorted(found))
+
+
 def _recorded(distribution: metadata.Distribution) -> Mapping[str, str]:
     """The files that were installed from a folder; of a published package one digest is enough."""
     files = [
         file
         for file in distribution.files or ()
-        if file.suffix in CODE and not file.parts[0].startswith("__editable__") and ".." not in file.parts
+        if file.suffix != ".pyc" and ".." not in file.parts and not file.parts[0].endswith(".dist-info")
     ]
     source = distribution.read_text("direct_url.json")
     if source is not None and '"editable"' in source:
@@ -177,17 +197,18 @@ def _recorded(distribution: metadata.Distribution) -> Mapping[str, str]:
 
 
 def _by_hand(top: Path) -> Iterator[tuple[str, str]]:
-    """The code in a folder or file that no installed package claims."""
-    if top.name.endswith((".dist-info", ".egg-info", ".data")):
+    """The files of a folder or module that no installed package claims."""
+    if top.name.endswith((".dist-info", ".egg-info", ".data")) or not (top.is_dir() or top.suffix in CODE):
         return
     for file in sorted(top.rglob("*")) if top.is_dir() else [top]:
-        if file.suffix in CODE and file.is_file():
+        if file.suffix != ".pyc" and file.is_file():
             yield str(file.relative_to(top.parent)), _digest_of(file)
 
 
 def _digest_of(file: Path) -> str:
     try:
-        return _digest(file.read_bytes())
+        size = file.stat().st_size
+        return _digest(file.read_bytes()) if size <= MAX_READ_BYTES else f"{size} bytes"
     except OSError:
         return "unreadable"
 

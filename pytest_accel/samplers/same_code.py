@@ -11,17 +11,26 @@ from pytest_accel.surroundings import Files, Surroundings, normalized
 MAX_NAMED = 3
 """So many files of a package are named, and so many packages."""
 
+KEEP_OFF = (
+    "keep this checkout off Python's path: call pytest, not python -m pytest, leave out pythonpath and "
+    "PYTHONPATH, and if it lies beside the tests or beside a conftest.py, add --import-mode=importlib"
+)
+
 NOTHING_DIFFERS = (
-    "--accel-against={name}: both environments import {shared} from the same files, and nothing else differs "
-    "between them, so the program would be compared with itself. Let each environment import its own: "
-    "install the package in both, and drop what puts this checkout before that (pythonpath, PYTHONPATH, "
-    "python -m pytest; with a package beside the tests add --import-mode=importlib)"
+    "--accel-against={name}: both environments would run the same {shared}, and nothing else differs between "
+    "them, so there is nothing to compare. If that is what you upgrade, install it in both environments and "
+    f"{KEEP_OFF}"
 )
 
 TOOLS = frozenset({
     "pytest", "pluggy", "iniconfig", "packaging", "pygments",
     "pip", "setuptools", "wheel", "uv", "virtualenv",
 })  # fmt: skip
+
+HIDDEN = (
+    "--accel-against={name}: the environments have different {hidden} installed, but both would run the same "
+    f"{{shared}}. To compare what is installed, {KEEP_OFF}"
+)
 
 ENVIRONMENT = ("python", "variables", "paths")
 """What counts of two environments whatever their packages are."""
@@ -82,9 +91,12 @@ class TwoEnvironments:
         if not shared:
             return () if differs else (NOTHING_SEEN,)
         named = " and ".join(f"{name} ({min(here.files[name], key=len)})" for name in shared[:MAX_NAMED])
+        hidden = [name for name in self._providing(shared) if self._is_another(name)]
+        if hidden:
+            raise SameCode(HIDDEN.format(name=self.name, shared=named, hidden=" and ".join(hidden)))
         if here.files == other.files and not differs:
             raise SameCode(NOTHING_DIFFERS.format(name=self.name, shared=named))
-        return (f"both environments import {named} from the same files: no change of these is compared",)
+        return (f"both environments run the same {named}, so a change of it is not part of this comparison",)
 
     def _differs(self, shared: Sequence[str], here: Loaded, other: Loaded) -> bool:
         """Whether anything does that takes part in the step, beside ``shared`` packages of the project."""
@@ -104,16 +116,36 @@ class TwoEnvironments:
         One that is installed on one side only is most often a tool, unless the project's own files import it.
         """
         sides = ((self.here, here), (self.other, other))
-        modules = {module for side, _ in sides for module in side.modules.get(name, (name,))}
-        # What was installed to be edited may not say what can be imported from it: then its own name must do.
-        if not modules.isdisjoint(shared) or name in map(normalized, shared):
+        if name in self._providing(shared):
             return False
         if all(name in side.modules or name in side.code for side, _ in sides):
-            return self._is(self.here, name) != self._is(self.other, name)
+            return self._is_another(name)
+        modules = {
+            module.partition(".")[0] for side, _ in sides for module in side.modules.get(name, (name,))
+        }
         return any(modules & (loaded.packages - loaded.first) for _, loaded in sides)
 
-    def _is(self, side: Surroundings, name: str) -> object:
-        return side.packages.get(name), side.code.get(name)
+    def _providing(self, shared: Sequence[str]) -> set[str]:
+        """What is installed on either side and would provide these packages of the project.
+
+        What was installed to be edited may not say what can be imported from it: then its own name must do.
+        """
+        own_names = {name for package in shared for name in (package, normalized(package))}
+        return {
+            name
+            for side in (self.here, self.other)
+            for name in (side.modules.keys() | side.code.keys())
+            if name in own_names or not set(side.modules.get(name, ())).isdisjoint(shared)
+        }
+
+    def _is_another(self, name: str) -> bool:
+        """Whether a package is installed on both sides, in different versions, code or checkouts."""
+        both = [
+            (side.packages.get(name), side.code[name])
+            for side in (self.here, self.other)
+            if name in side.code
+        ]
+        return len(both) == 2 and both[0] != both[1]
 
     def code_changes(self, here: Files, other: Files) -> tuple[str, ...]:
         """Packages of one version whose code differs, given the code of the project on either side."""
