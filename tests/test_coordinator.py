@@ -90,7 +90,7 @@ def test_a_test_that_ended_elsewhere_may_end_in_the_same_way_here(ends, monkeypa
 
 def test_rubbish_on_the_line_is_a_lost_host(ends):
     first, theirs = ends
-    os.write(theirs._outgoing.fileno(), b"\0\0\0\4oops")
+    os.write(theirs._outgoing, b"\0\0\0\4oops")
 
     with pytest.raises(HostLost):
         first.check()

@@ -116,7 +116,7 @@ def test_who_calls_and_says_nothing_or_half_of_it_is_left_alone(address, monkeyp
 def test_a_host_that_stops_in_the_middle_of_a_message_is_lost(address, monkeypatch):
     monkeypatch.setattr(meeting, "STALLED_S", 1)
     with meeting_of(address, [(launch(0), FACTS), (launch(1), FACTS)]) as (first, second):
-        os.write(second._line._connection._outgoing.fileno(), b"\0\0\0\x10{")
+        os.write(second._line._connection._outgoing, b"\0\0\0\x10{")
         with pytest.raises(HostLost, match="ended its session or was lost"):
             watch(first)
 

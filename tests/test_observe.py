@@ -32,7 +32,7 @@ class Subject:
 
 
 def observed(subject, size=None, watch=Conditions):
-    return observe(subject, size or Size(BLOCKS, 1e9), startup_time_s=1.0, watch=watch)
+    return observe(subject, lambda: size or Size(BLOCKS, 1e9), startup_time_s=1.0, watch=watch)
 
 
 def test_everything_seen_is_in_the_observation():

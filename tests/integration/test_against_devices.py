@@ -66,8 +66,14 @@ def takes_turns(noted):
     )
 
 
+def noted_of_looks(noted):
+    """What the first process of either side noted, in which both are looked at, and the rest."""
+    return noted[:2], noted[2:]
+
+
 def test_a_tpu_belongs_to_one_process_at_a_time(compare):
-    noted = compare(Kind.TPU)
+    first_looks, noted = noted_of_looks(compare(Kind.TPU))
+    assert [what for what, _, _ in first_looks] == ["begins", "begins"]  # and end before they measure
     assert takes_turns(noted)
     assert len({pid for _, pid, _ in noted}) == 8
 

@@ -78,12 +78,22 @@ def test_what_pytest_writes_of_tests_stays(project, verbosity, line):
     assert not [shown for shown in screen.display if "a step, at most" in shown]
 
 
-def test_two_environments_show_the_pair_and_the_interval_so_far(project):
-    against = (f"--accel-against={sys.executable}", "--accel-budget=6")
-    seen = on_a_terminal(project, *against, step_times_s="0.25 0.244")
+def test_two_environments_show_the_pair_and_the_interval_so_far(project, monkeypatch):
+    """Which differ by so much that four pairs do not decide."""
+    project.benchmark("""
+        import os
+
+        def test_step(accel, clock):
+            def step():
+                clock.now_s += float(os.environ["STEP_TIME_S"])
+            accel.measure(step, examples_per_step=32)
+        """)
+    monkeypatch.setenv("STEP_TIME_S", "0.255")
+    against = (f"--accel-against=env STEP_TIME_S=0.25 {sys.executable}", "--accel-budget=6")
+    seen = on_a_terminal(project, *against)
 
     assert "test_step, pair 1" in seen
-    assert re.search(r"pair 5.*250 ms a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most \d+ s more", seen)
+    assert re.search(r"pair 5.*2\d\d ms a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most \d+ s more", seen)
 
 
 def test_a_log_has_nothing_of_it(project):

@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
-from pathlib import Path
+import sys
 from typing import Any
 
 import jax
@@ -68,7 +69,7 @@ def lowered(program: jax.stages.Lowered, target: Slice, partitioning: str) -> Lo
 def _fingerprint(text: str, target: Slice) -> str:
     """Of all that the facts come from: the program, the compiler and its settings, and how it is read."""
     settings = [*(os.environ.get(flag, "") for flag in _FLAGS), repr(sorted(jax.config.values.items()))]
-    readers = [Path(module).read_text() for module in (__file__, program_text.__file__)]
+    readers = [inspect.getsource(sys.modules[name]) for name in (__name__, program_text.__name__)]
     versions = [importlib.metadata.version("jaxlib"), _libtpu_version()]
     parts = [target.name, *versions, *settings, *readers, text]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
