@@ -48,7 +48,7 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
         return self._sources.get(fullname) or self._sources[fullname + ".__init__"]
 
     def get_filename(self, fullname: str) -> str:
-        return fullname.replace(".", "/") + ".py"
+        return fullname.replace(".", "/") + ("/__init__.py" if self.is_package(fullname) else ".py")
 
 
 class Lines:
