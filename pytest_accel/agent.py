@@ -30,8 +30,6 @@ __all__ = ["accel", "accelerator"]
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
-RUN_VARIABLE = "PYTEST_ACCEL_RUN"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.register(parser)
@@ -42,7 +40,7 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser
 ) -> Generator[None, None, None]:
     _end_with_parent()
-    vars(early_config)["accel_run"] = os.environ[RUN_VARIABLE]
+    vars(early_config)["accel_run"] = os.environ[channel.RUN_VARIABLE]
     line = channel.from_environment()
     os.register_at_fork(after_in_child=line.close)  # a process that a step forks must not speak for us
     agent = Agent(line, tuple(sys.path), surroundings.loaded_packages())

@@ -20,6 +20,12 @@ PROTOCOL = 4
 VARIABLE = "PYTEST_ACCEL_LINE"
 """The environment variable in which ``bootstrap`` leaves the file descriptors of the child's end."""
 
+RUN_VARIABLE = "PYTEST_ACCEL_RUN"
+"""An environment variable that every process of a run inherits, and by which those left over are found.
+
+It is also how a project's hooks know that they run in the process of a run (docs/runs.md).
+"""
+
 MAX_MESSAGE_BYTES = 2**27
 """A message is no longer than this. Any text that is read as a length, as control characters are, is more."""
 

@@ -161,8 +161,8 @@ def _is_running(framework: str) -> bool:
 
     Where that cannot be told, one that is alone is the one in use.
     """
-    told = {"tensorflow": _tensorflow_is_running, "jax": _jax_is_running}[framework]()
-    return _imported() == [framework] if told is None else told
+    running = {"tensorflow": _tensorflow_is_running, "jax": _jax_is_running}[framework]()
+    return _imported() == [framework] if running is None else running
 
 
 def _tensorflow_is_running() -> bool | None:

@@ -39,12 +39,6 @@ _TAIL_BYTES = 20_000
 _USAGE_ERROR = 4
 """pytest's exit status where it refuses its command line or its settings."""
 
-RUN_VARIABLE = "PYTEST_ACCEL_RUN"
-"""An environment variable that every process of a run inherits, and by which those left over are found.
-
-It is also how a project's hooks know that they run in the process of a run (docs/runs.md).
-"""
-
 
 def _nothing_else() -> None:
     pass
@@ -67,7 +61,7 @@ def started(
     start.
     """
     run = uuid.uuid4().hex
-    mark = {RUN_VARIABLE: run}
+    mark = {channel.RUN_VARIABLE: run}
     program = [*interpreter.flags(), "-c", injection.first_lines(), *arguments(run)]
     line, their_incoming, their_outgoing = channel.pair()
     with contextlib.closing(line), tempfile.TemporaryFile() as output:
