@@ -34,6 +34,11 @@ from pytest_accel.step_case import EXTRA_RUNS, StepCase
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
 from pytest_accel.stores.json_files import JsonStore
 
+OTHER_LABEL = (
+    "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "
+    "any framework; if the step used to use {label}, delete {file} and record it again"
+)
+
 
 class Case(Protocol):
     """What the gate needs to know of one kind of observation."""
@@ -79,6 +84,7 @@ class Gate:
         self._store = store
         self._settings = settings
         self._told = told
+        self._notes: tuple[str, ...] = ()
 
     def size(self, workload: Workload) -> Size:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
@@ -106,10 +112,13 @@ class Gate:
         others = (announced, *FRAMEWORKS) if unknown else (announced,)
         for framework in (workload.framework, *others):
             try:
-                found = self._store.load(self._benchmark, framework) is not None
+                baseline = self._store.load(self._benchmark, framework)
             except (BrokenBaseline, StoreError):
-                found = True  # which is said when it is compared with
-            if found:
+                return dataclasses.replace(workload, framework=framework)  # comparing with it says why not
+            if baseline is not None:
+                if not unknown and framework != workload.framework:
+                    file = self._store.path(baseline.benchmark, framework)
+                    self._notes = (OTHER_LABEL.format(is_of=workload.framework, label=framework, file=file),)
                 return dataclasses.replace(workload, framework=framework)
         return workload
 
@@ -234,7 +243,7 @@ class Gate:
             metrics=case.summary(runs[0].workload, runs),
             provenance=versions,
             provenance_changes=changes,
-            notes=(*notes, *case.notes(runs)),
+            notes=(*self._notes, *notes, *case.notes(runs)),
             history=() if baseline is None else baseline.accepted,
         )
 

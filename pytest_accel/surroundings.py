@@ -141,10 +141,11 @@ def _of_project(test: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _python() -> str:
-    """The interpreter, how it was started, and what it runs on."""
+    """The interpreter, how it was started, what it runs on, and what conda installed beside it."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     driver = Path("/proc/driver/nvidia/version")
-    parts = (sys.version, sys.flags, sys._xoptions, cores, platform.platform(), platform.libc_ver())
+    conda = sorted(file.stem for file in Path(sys.prefix, "conda-meta").glob("*.json"))
+    parts = (sys.version, sys.flags, sys._xoptions, cores, platform.platform(), platform.libc_ver(), conda)
     return " ".join([*map(str, parts), driver.read_text() if driver.is_file() else ""])
 
 

@@ -235,7 +235,7 @@ class Child:
         status = self._process.poll()
         fault = _usage_error(self.output) if status == _USAGE_ERROR else None
         if fault is not None:
-            return Refused(f"its pytest does not start: {fault}", self.output)
+            return Refused(f"pytest does not start in the process of a run: {fault}", self.output)
         if status is None:
             how = "fell silent"
         elif status < 0:

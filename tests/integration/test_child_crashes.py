@@ -297,7 +297,7 @@ if "PYTEST_ACCEL_RUN" in os.environ:
         [
             "*Captured output of the child*",
             "*LookupError: no such thing",
-            "invalid*its pytest does not start: LookupError: no such thing, while loading *conftest.py",
+            "invalid*pytest does not start in the process of a run: LookupError: no such thing*conftest.py",
         ]
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
+
+from pytest_accel.stores import file_format
 
 pytest.importorskip("jax")
 
@@ -101,3 +104,21 @@ def test_a_step_of_your_own_in_jax_is_filed_under_jax(pytester, session):
     pytester.makepyfile(test_it=OWN_STEP)
     assert session("--accel-update-baselines")["outcome"] == "recorded"
     assert baselines(pytester).keys() == {"jax"}
+
+
+def test_a_baseline_that_an_earlier_version_stored_under_tensorflow_is_found_with_a_note(pytester, session):
+    pytester.makepyfile(test_it=f"import tensorflow\n{OWN_STEP}")
+    session("--accel-update-baselines")
+    jax = baselines(pytester)["jax"]
+    tensorflow = pytester.path / jax.relative_to(pytester.path).as_posix().replace("/jax/", "/tensorflow/")
+    tensorflow.parent.mkdir(parents=True)
+    stored = file_format.loads(jax.read_bytes())
+    workload = dataclasses.replace(stored.workload, framework="tensorflow")
+    tensorflow.write_bytes(file_format.dumps(dataclasses.replace(stored, workload=workload)))
+    jax.unlink()
+
+    seen = session("--accel-tolerance=99%")
+    assert seen["outcome"] == "passed"
+    (note,) = (note for note in seen["notes"] if "stored under" in note)
+    assert note.startswith("this step uses jax, and its baseline is stored under tensorflow")
+    assert f"delete {tensorflow} and record it again" in note
