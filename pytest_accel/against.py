@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import curve_case, curve_metrics, engine, metrics, provenance
-from pytest_accel.gate import explained, unmeasured
+from pytest_accel import curve_case, curve_metrics, engine, metrics
+from pytest_accel.analysis import provenance_diff
+from pytest_accel.engine import Sampler
+from pytest_accel.explanations import explained, unmeasured
 from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
+from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
 from pytest_accel.rules import curve, interleaved, variance
 from pytest_accel.rules.policy import PairPolicy
-from pytest_accel.samplers import InvalidRun, OtherWork, Sampler, Unmeasured
 from pytest_accel.settings import Settings
 
 LEAST_PAIRS = 4
@@ -100,7 +102,7 @@ class Against:
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
-        changes, only = provenance.differences(other[-1].provenance, now[-1].provenance)
+        changes, only = provenance_diff.differences(other[-1].provenance, now[-1].provenance)
         return Result(
             nodeid=self._nodeid,
             verdict=explained(verdict, now),

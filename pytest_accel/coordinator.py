@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from pytest_accel.host_line import HostLost, Line, Message
 from pytest_accel.records import Hosts
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 
 HEARTBEAT_S = 2.0
 GRACE_S = 10.0

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pytest_accel.records import NeedMore, Run, Steps, Verdict
-from pytest_accel.samplers import Sampler
 
 Seen = TypeVar("Seen")
 """A Run, or a Pair of them."""
+
+Given = TypeVar("Given", covariant=True)
+"""The same, as a sampler gives it."""
+
+
+class Sampler(Protocol[Given]):
+    """A source of runs of one benchmark, or of pairs of runs."""
+
+    least: int
+    """How many the test itself asks for, known after the first."""
+
+    def next(self) -> Given:
+        """One more. Raises InvalidRun, OtherWork, TestEnded or Unmeasured where there is none."""
+        ...
 
 
 def collect(sampler: Sampler[Seen], count: int) -> list[Seen]:

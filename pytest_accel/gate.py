@@ -7,8 +7,11 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import comparable, engine, hardware, parameters, provenance
+from pytest_accel import comparable, engine, parameters
+from pytest_accel.analysis import provenance_diff
 from pytest_accel.curve_case import CurveCase
+from pytest_accel.engine import Sampler
+from pytest_accel.explanations import explained, unmeasured
 from pytest_accel.frameworks.values import FRAMEWORKS, NO_FRAMEWORK
 from pytest_accel.program_case import ProgramCase
 from pytest_accel.records import (
@@ -27,8 +30,8 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
-from pytest_accel.samplers import InvalidRun, Sampler, Unmeasured
-from pytest_accel.samplers.observe import BLOCKS, Size
+from pytest_accel.records.plans import BLOCKS, Size
+from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.settings import Settings
 from pytest_accel.step_case import EXTRA_RUNS, StepCase
 from pytest_accel.stores.errors import BrokenBaseline, StoreError
@@ -234,7 +237,7 @@ class Gate:
         notes: Sequence[str] = (),
     ) -> Result:
         versions = runs[-1].provenance
-        changes = () if baseline is None else provenance.changes(baseline.in_force.provenance, versions)
+        changes = () if baseline is None else provenance_diff.changes(baseline.in_force.provenance, versions)
         return Result(
             nodeid=self._nodeid,
             verdict=verdict,
@@ -246,15 +249,6 @@ class Gate:
             notes=(*self._notes, *notes, *case.notes(runs)),
             history=() if baseline is None else baseline.accepted,
         )
-
-
-def unmeasured(nodeid: str) -> Result:
-    """What a test comes to that asked for ``accel`` and ended normally without using it."""
-    reason = (
-        "the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "
-        "accel.measure(step, ...), or drop accel from its arguments"
-    )
-    return Result(nodeid, Verdict(Outcome.UNMEASURED, reason))
 
 
 def _accepted(case: Case, runs: Sequence[Run]) -> Accepted:
@@ -270,12 +264,3 @@ def _old_to_new(case: Case, runs: Sequence[Run], baseline: Baseline) -> tuple[Co
     answer = case.judge(baseline, runs, more=False)
     found = answer.comparisons if isinstance(answer, Verdict) else ()
     return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)
-
-
-def explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
-    """A verdict that is no pass names what else went on, where that may explain it."""
-    if verdict.outcome is Outcome.PASSED:
-        return verdict
-    said = [hardware.explain(run.observation.conditions) for run in runs]
-    causes = "; ".join(dict.fromkeys(cause for cause in said if cause))
-    return dataclasses.replace(verdict, reason=f"{verdict.reason}; {causes}") if causes else verdict

@@ -17,15 +17,17 @@ from pytest_accel.coordinator import Other
 from pytest_accel.fixture import uses_accel
 from pytest_accel.orderly_end import orderly_end
 from pytest_accel.records import Outcome, Result, Verdict
+from pytest_accel.records.progress import Unseen
+from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.reports.progress import Screen
-from pytest_accel.samplers import InvalidRun, command, preflight
+from pytest_accel.samplers import command, preflight
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.following import Following
 from pytest_accel.samplers.fresh_runs import FreshRuns
 from pytest_accel.samplers.interleaved import Interleaved
 from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
 from pytest_accel.samplers.same_code import SameCode, TwoEnvironments
-from pytest_accel.samplers.task import Task, Unseen
+from pytest_accel.samplers.task import Task
 from pytest_accel.session import Session
 from pytest_accel.time_limit import TimeLimit
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator
 import pytest
 
 from pytest_accel import provenance
+from pytest_accel.explanations import unmeasured
 from pytest_accel.fixture import BACKEND, uses_accel
-from pytest_accel.gate import unmeasured
 from pytest_accel.measure import CLOCK, Measurement
 from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan

@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from pytest_accel.fixture import uses_accel
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 
 
 class Timer(Protocol):

@@ -10,7 +10,7 @@ from pytest_accel import codec
 from pytest_accel.learning import Begun
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Epoch, Workload
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers.all_hosts import merged
 
 SECONDS = st.floats(1e-6, 1e6)

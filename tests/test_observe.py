@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Conditions
-from pytest_accel.samplers import InvalidRun
-from pytest_accel.samplers.observe import BLOCKS, LEAST_BLOCK_S, LEAST_BLOCKS, Size, observe
+from pytest_accel.records.plans import BLOCKS, LEAST_BLOCK_S, Size
+from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.samplers.observe import LEAST_BLOCKS, observe
 
 
 class Subject:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_accel import provenance
+from pytest_accel.analysis import provenance_diff
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics, said
 from pytest_accel.records import Baseline, Kind
@@ -96,7 +96,7 @@ def _entries(one: Stored) -> Iterator[dict[str, Any]]:
                 }
                 for name in main_metrics(entry.summary)
             },
-            "changes": list(provenance.changes(last.provenance, entry.provenance)) if last else [],
+            "changes": list(provenance_diff.changes(last.provenance, entry.provenance)) if last else [],
         }
         last = entry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.commands import DIFFERS
-from pytest_accel.provenance import FRAMEWORKS
 from pytest_accel.reports.table import SHOWN_ALONE
 from pytest_accel.reports.units import label, one_line, quantity
 from pytest_accel.stores.everything import Stored, everything

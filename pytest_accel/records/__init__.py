@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pytest_accel.records.baselines import Accepted, Baseline
 from pytest_accel.records.benchmarks import Benchmark
+from pytest_accel.records.hardware import Accelerator, Kind, Price
 from pytest_accel.records.hosts import Hosts
 from pytest_accel.records.observations import (
     Conditions,
@@ -21,20 +22,9 @@ from pytest_accel.records.observations import (
     Run,
     Steps,
 )
+from pytest_accel.records.plans import Lowered, Plan, Program, Training, TrainingPlan
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
-from pytest_accel.records.work import (
-    Accelerator,
-    DataSource,
-    Kind,
-    Lowered,
-    Plan,
-    Price,
-    Program,
-    Scalar,
-    Training,
-    TrainingPlan,
-    Workload,
-)
+from pytest_accel.records.work import DataSource, Scalar, Workload
 
 __all__ = [
     "Accelerator",

@@ -19,8 +19,7 @@ from pytest_accel.reports.units import percent, quantity
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from pytest_accel.samplers.observe import BlockSeen
-    from pytest_accel.samplers.task import EpochTold, StepsTold
+    from pytest_accel.records.progress import BlockSeen, EpochTold, StepsTold
 
 
 class Screen:

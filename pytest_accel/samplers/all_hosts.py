@@ -10,7 +10,7 @@ from pytest_accel.channel import Message
 from pytest_accel.learning import Begun
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Workload
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 
 
 def merged(answers: Sequence[Message]) -> Message:

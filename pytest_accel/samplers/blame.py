@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from pytest_accel import why
-from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.samplers.environments import HERE, Environment
 from pytest_accel.samplers.remote_test import TestEnded
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_accel import bootstrap, channel
-from pytest_accel.samplers import InvalidRun, injection, interpreter
+from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.samplers import injection, interpreter
 from pytest_accel.samplers.environments import Environment
 
 _GLANCE_S = 0.2

@@ -9,7 +9,7 @@ import pytest
 from pytest_accel import names
 from pytest_accel.coordinator import Abandoned, Other
 from pytest_accel.host_line import HostLost, Message
-from pytest_accel.samplers import InvalidRun, Unmeasured
+from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest, TestEnded
 from pytest_accel.samplers.task import Task
 

@@ -9,11 +9,12 @@ import pytest
 
 from pytest_accel import names
 from pytest_accel.records import Curve, Run, Workload
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.plans import Size
+from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers.checkpoints import checkpoints
 from pytest_accel.samplers.compile_only import compiled
 from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, Size, observe
+from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, observe
 from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
 from pytest_accel.samplers.remote_training import RemoteTraining

@@ -9,7 +9,8 @@ from pathlib import Path
 from pytest_accel.learning import Begun, Learning
 from pytest_accel.measure import Measurement
 from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
-from pytest_accel.samplers.observe import Size, observe
+from pytest_accel.records.plans import Size
+from pytest_accel.samplers.observe import observe
 from pytest_accel.samplers.train import train
 
 

@@ -15,14 +15,15 @@ from typing import TypeVar
 from pytest_accel import comparable
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Kind, Pair, Run, Workload
-from pytest_accel.samplers import OtherWork
+from pytest_accel.records.progress import BlockSeen, StepsTold
+from pytest_accel.records.run_errors import OtherWork
 from pytest_accel.samplers.blame import blamed_on
 from pytest_accel.samplers.environments import Environment
-from pytest_accel.samplers.observe import BlockSeen, checked_block, long_enough, steps_of
+from pytest_accel.samplers.observe import checked_block, long_enough, steps_of
 from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, RemoteTest
 from pytest_accel.samplers.same_code import Loaded
-from pytest_accel.samplers.task import StepsTold, Task
+from pytest_accel.samplers.task import Task
 
 MOST_SHARED_MEMORY = 0.45
 """Of a GPU's memory: two processes that need more than this each do not fit beside each other."""

@@ -5,49 +5,21 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_accel import hardware
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Conditions, Steps
-from pytest_accel.samplers import InvalidRun
-
-BLOCKS = 120
-"""Blocks in a run: the fastest of 120 varied by 1.3 to 1.9 % between processes on two cores, and the fastest
-of 40 by 1.6 to 2.3 %."""
+from pytest_accel.records.plans import LEAST_BLOCK_S, Size
+from pytest_accel.records.progress import BlockSeen
+from pytest_accel.records.run_errors import InvalidRun
 
 LEAST_BLOCKS = 5
 """A run has so many blocks, however long they take."""
 
-LEAST_BLOCK_S = 0.1
-"""A block is at least this long, so that waiting for the device once weighs nothing."""
-
 
 LEAST_BLOCK_OF_HOSTS_S = 0.5
 """On several hosts the orders for a block travel while the one before is trained, and take cores from it."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen.
-
-    Chosen are so many that a block takes ``least_block_s`` or more.
-    """
-
-    blocks: int
-    seconds: float
-    steps_per_block: int | None = None
-    least_block_s: float = LEAST_BLOCK_S
-
-
-@dataclass(frozen=True)
-class BlockSeen:
-    """How far a run is: the number of its last block, from 1, the fastest step, and what blocks took."""
-
-    number: int
-    fastest_step_time_s: float
-    spent_s: float
 
 
 class Subject(Protocol):

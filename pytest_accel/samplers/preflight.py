@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers.child import Hung, Refused
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.samplers.remote_test import PytestFailed

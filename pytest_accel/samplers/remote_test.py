@@ -13,14 +13,8 @@ import pytest
 from pytest_accel import channel, codec, parameters, why
 from pytest_accel.coordinator import Coordinator
 from pytest_accel.records import Accelerator, Observation, Workload
-from pytest_accel.samplers import (
-    InvalidRun,
-    Unmeasured,
-    command,
-    requirements,
-    warnings_of_runs,
-    withheld,
-)
+from pytest_accel.records.run_errors import InvalidRun, Unmeasured
+from pytest_accel.samplers import command, requirements, warnings_of_runs, withheld
 from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment

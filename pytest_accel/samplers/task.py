@@ -8,50 +8,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from pytest_accel import names
 from pytest_accel.coordinator import Coordinator, Solo
-from pytest_accel.records import Accelerator, Conditions, Epoch
+from pytest_accel.records import Accelerator, Conditions
+from pytest_accel.records.progress import Screen, Unseen
 from pytest_accel.samplers import command
 from pytest_accel.samplers.child import started
 from pytest_accel.samplers.environments import HERE, Environment, compile_only_variables
-from pytest_accel.samplers.observe import BlockSeen
 from pytest_accel.samplers.remote_test import RemoteTest
-
-EpochTold = Callable[[int, Epoch], None]
-"""Takes the number of an epoch, from 1, and what it came to."""
-
-StepsTold = Callable[[BlockSeen], None]
-"""Takes what a block of steps, or a round of one on either side, came to."""
-
-
-class Screen(Protocol):
-    """Shows a person how far a run is, which is told while what these give is open.
-
-    ``what`` is a run or a pair with its number; it takes so many ``blocks``, if that is known, and at most so
-    many ``seconds`` of steps.
-    """
-
-    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]: ...
-
-    def steps(
-        self, what: str, blocks: int | None, seconds: float
-    ) -> contextlib.AbstractContextManager[StepsTold]: ...
-
-
-class Unseen:
-    """Shows nothing."""
-
-    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]:
-        return contextlib.nullcontext(lambda _number, _epoch: None)
-
-    def steps(
-        self, what: str, blocks: int | None, seconds: float
-    ) -> contextlib.AbstractContextManager[StepsTold]:
-        return contextlib.nullcontext(lambda _seen: None)
 
 
 def _nothing_to_check() -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from pytest_accel import hardware
 from pytest_accel.learning import Begun
 from pytest_accel.records import Conditions, Curve, Epoch
-from pytest_accel.samplers import InvalidRun
+from pytest_accel.records.run_errors import InvalidRun
 
 
 class Subject(Protocol):

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_accel import provenance as module
-from pytest_accel.provenance import beside_known, changes, differences, provenance
+from pytest_accel.analysis.provenance_diff import changes, differences
+from pytest_accel.provenance import beside_known, provenance
 
 FACTS = st.dictionaries(
     st.sampled_from(["XLA_FLAGS", "jax", "keras", "numpy", "os", "tensorflow"]), st.text(max_size=8)

@@ -1,0 +1,27 @@
+"""Results and reasons that both gates share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from pytest_accel import hardware
+from pytest_accel.records import Outcome, Result, Run, Verdict
+
+
+def explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
+    """A verdict that is no pass names what else went on, where that may explain it."""
+    if verdict.outcome is Outcome.PASSED:
+        return verdict
+    said = [hardware.explain(run.observation.conditions) for run in runs]
+    causes = "; ".join(dict.fromkeys(cause for cause in said if cause))
+    return dataclasses.replace(verdict, reason=f"{verdict.reason}; {causes}") if causes else verdict
+
+
+def unmeasured(nodeid: str) -> Result:
+    """What a test comes to that asked for ``accel`` and ended normally without using it."""
+    reason = (
+        "the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "
+        "accel.measure(step, ...), or drop accel from its arguments"
+    )
+    return Result(nodeid, Verdict(Outcome.UNMEASURED, reason))

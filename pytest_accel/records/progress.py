@@ -1,0 +1,52 @@
+"""How far a run is, and who is told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_accel.records.observations import Epoch
+
+
+@dataclass(frozen=True)
+class BlockSeen:
+    """How far a run is: the number of its last block, from 1, the fastest step, and what blocks took."""
+
+    number: int
+    fastest_step_time_s: float
+    spent_s: float
+
+
+EpochTold = Callable[[int, Epoch], None]
+"""Takes the number of an epoch, from 1, and what it came to."""
+
+StepsTold = Callable[[BlockSeen], None]
+"""Takes what a block of steps, or a round of one on either side, came to."""
+
+
+class Screen(Protocol):
+    """Shows a person how far a run is, which is told while what these give is open.
+
+    ``what`` is a run or a pair with its number; it takes so many ``blocks``, if that is known, and at most so
+    many ``seconds`` of steps.
+    """
+
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]: ...
+
+    def steps(
+        self, what: str, blocks: int | None, seconds: float
+    ) -> contextlib.AbstractContextManager[StepsTold]: ...
+
+
+class Unseen:
+    """Shows nothing."""
+
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]:
+        return contextlib.nullcontext(lambda _number, _epoch: None)
+
+    def steps(
+        self, what: str, blocks: int | None, seconds: float
+    ) -> contextlib.AbstractContextManager[StepsTold]:
+        return contextlib.nullcontext(lambda _seen: None)
