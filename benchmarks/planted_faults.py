@@ -26,10 +26,10 @@ from unittest import mock
 
 from tabulate import tabulate
 
-from pytest_accel import codec, workloads
+from pytest_accel import workloads
 from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
 from pytest_accel.learning import Learning
-from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict
+from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict, json_codec
 from pytest_accel.rules import curve
 from pytest_accel.rules.decision import CHANGE_CONFIDENCE
 from pytest_accel.stats import one_sided_quantile
@@ -186,13 +186,13 @@ def _trained(name: str, seed: int) -> dict[str, Any]:
         begun.compile_time_s,
         learning.frozen_variables(),
     )
-    return {"curve": codec.encode(seen)}
+    return {"curve": json_codec.encode(seen)}
 
 
 def report(lines: list[dict[str, Any]]) -> str:
     curves: dict[str, list[Curve]] = {}
     for line in sorted(lines, key=lambda line: line["seed"]):
-        curves.setdefault(line["name"], []).append(codec.decode(Curve, line["curve"]))
+        curves.setdefault(line["name"], []).append(json_codec.decode(Curve, line["curve"]))
     reference = curves.pop("baseline")
     rows = [_row("baseline", reference, reference, [])]
     for name, seen in curves.items():

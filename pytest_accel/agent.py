@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import channel, codec, compiling, options, provenance, surroundings
+from pytest_accel import channel, compiling, options, provenance, surroundings
 from pytest_accel.fixture import BACKEND, accel, accelerator
 from pytest_accel.learning import Learning
 from pytest_accel.measure import CLOCK, Measurement
 from pytest_accel.measured import Learned, Measured
-from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan
+from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan, json_codec
 from pytest_accel.run_reporter import Reporter
 
 __all__ = ["accel", "accelerator"]
@@ -92,8 +92,8 @@ class Agent:
         self.conftest_options: list[tuple[list[str], Any]] = orders["conftest_options"]
         self.xfail: list[str] = orders["xfail"]
         self.variables = surroundings.variables() if self.test is None else {}
-        self.accelerator = codec.decode(Accelerator, orders["accelerator"])
-        self.hosts = None if orders["hosts"] is None else codec.decode(Hosts, orders["hosts"])
+        self.accelerator = json_codec.decode(Accelerator, orders["accelerator"])
+        self.hosts = None if orders["hosts"] is None else json_codec.decode(Hosts, orders["hosts"])
         self._spawned_at: float = orders["spawned_at"]
 
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
@@ -112,20 +112,20 @@ class Agent:
                     kept = Path(order["kept"]) if order["kept"] else None
                     facts = compiling.facts(plan, order["topology"], kept, clock=clock)
                     versions = provenance.of_framework(plan.workload.framework)
-                    self.channel.send("compiled", facts=codec.encode(facts), provenance=versions)
+                    self.channel.send("compiled", facts=json_codec.encode(facts), provenance=versions)
                 case "prepare":
                     prepared = measurement.prepare(settle=order["settle"])
                     plan = measurement.plan
-                    workload = codec.encode(plan.workload)
+                    workload = json_codec.encode(plan.workload)
                     self.channel.send(
                         "prepared",
-                        prepared=codec.encode(prepared),
+                        prepared=json_codec.encode(prepared),
                         workload=workload,
                         loaded=self._loaded(item),
                     )
                 case "block":
                     block = measurement.block(order["steps"])
-                    self.channel.send("block", block=codec.encode(block))
+                    self.channel.send("block", block=json_codec.encode(block))
                 case "pause":
                     self.channel.send("paused")
                 case "describe":
@@ -135,7 +135,7 @@ class Agent:
                 case "finish" if item.config.getoption("accel_topology"):
                     raise NothingRan
                 case "finish":
-                    return Measured.of(plan.workload, codec.decode(Steps, order["observation"]))
+                    return Measured.of(plan.workload, json_codec.decode(Steps, order["observation"]))
 
     def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
         """Announce the plan, then do as told until told to finish; raises as ``measure`` does."""
@@ -153,23 +153,23 @@ class Agent:
                     versions = provenance.of_framework(plan.workload.framework)
                     learning = Learning(plan, order["seed"], folder, software=versions, clock=clock)
                     begun = learning.begin()
-                    self.channel.send("begun", begun=codec.encode(begun), provenance=versions)
+                    self.channel.send("begun", begun=json_codec.encode(begun), provenance=versions)
                 case "epoch":
                     assert learning is not None
-                    epoch = codec.encode(learning.epoch())
+                    epoch = json_codec.encode(learning.epoch())
                     self.channel.send("epoch", epoch=epoch, frozen=list(learning.frozen_variables()))
                 case "describe":
                     self._describe(item, plan)
                 case "stop":
                     pytest.fail(order["reason"], pytrace=False)
                 case "finish":
-                    return Learned.of(codec.decode(Curve, order["observation"]), plan.target)
+                    return Learned.of(json_codec.decode(Curve, order["observation"]), plan.target)
 
     def _announce(self, item: pytest.Item, plan: Plan | TrainingPlan, **facts: Any) -> None:
         startup_time_s = time.time() - self._spawned_at
         self.channel.send(
             "plan",
-            workload=codec.encode(plan.workload),
+            workload=json_codec.encode(plan.workload),
             startup_time_s=startup_time_s,
             training=facts or None,
             loaded=self._loaded(item),

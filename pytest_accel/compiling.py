@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_accel import codec
-from pytest_accel.records import Plan, ProgramFacts
+from pytest_accel.records import Plan, ProgramFacts, json_codec
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -41,7 +40,7 @@ def _read(file: Path | None) -> ProgramFacts | None:
     if file is None:
         return None
     try:
-        return codec.decode(ProgramFacts, json.loads(file.read_text()))
+        return json_codec.decode(ProgramFacts, json.loads(file.read_text()))
     except (OSError, ValueError):
         return None
 
@@ -53,5 +52,5 @@ def _write(file: Path | None, known: ProgramFacts) -> None:
     temporary = file.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(codec.encode(known)))
+        temporary.write_text(json.dumps(json_codec.encode(known)))
         temporary.replace(file)

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import comparable, engine, parameters
+from pytest_accel import comparable, engine
 from pytest_accel.analysis import provenance_diff
 from pytest_accel.curve_case import CurveCase
 from pytest_accel.engine import Sampler
@@ -29,6 +29,7 @@ from pytest_accel.records import (
     Steps,
     Verdict,
     Workload,
+    parameters,
 )
 from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured

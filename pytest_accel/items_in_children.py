@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import codec
 from pytest_accel.benchmark_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.coordinator import Other
 from pytest_accel.fixture import uses_accel
 from pytest_accel.orderly_end import orderly_end
-from pytest_accel.records import Outcome, Result, Verdict
+from pytest_accel.records import Outcome, Result, Verdict, json_codec
 from pytest_accel.records.progress import Unseen
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.reports.progress import Screen
@@ -132,7 +131,7 @@ class ItemsInChildren:
                         f"on the first host the test ended by itself:\n{over['ended']}", pytrace=False
                     )
                 return
-            result = codec.decode(Result, over["result"])
+            result = json_codec.decode(Result, over["result"])
             following.output = following.output or over["output"]
         finally:
             _keep(item, following)

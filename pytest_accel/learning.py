@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_accel import codec, loaded_code
-from pytest_accel.records import Epoch, Training, TrainingPlan
+from pytest_accel import loaded_code
+from pytest_accel.records import Epoch, Training, TrainingPlan, json_codec
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -106,7 +106,7 @@ class Learning:
         for folder in self._saved():
             try:
                 left = json.loads((folder / _PROGRESS).read_text())
-                epochs = [codec.decode(Epoch, epoch) for epoch in left["epochs"]]
+                epochs = [json_codec.decode(Epoch, epoch) for epoch in left["epochs"]]
                 if left["same"] != self._same:
                     continue
                 training.restore(folder)
@@ -125,7 +125,7 @@ class Learning:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         training.save(unfinished)
-        epochs = [codec.encode(epoch) for epoch in self._epochs]
+        epochs = [json_codec.encode(epoch) for epoch in self._epochs]
         (unfinished / _PROGRESS).write_text(json.dumps({"same": self._same, "epochs": epochs}))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import parameters
-from pytest_accel.records import Benchmark
+from pytest_accel.records import Benchmark, parameters
 from pytest_accel.stores.paths import baseline_path
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pytest_accel.codec import decode
 from pytest_accel.records import Price
+from pytest_accel.records.json_codec import decode
 
 FILE = Path(__file__).with_name("prices.json")
 

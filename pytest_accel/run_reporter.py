@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accel import codec, parameters, surroundings
+from pytest_accel import surroundings
+from pytest_accel.records import json_codec, parameters
 
 if TYPE_CHECKING:
     from pytest_accel.agent import Agent
@@ -43,7 +44,7 @@ class Reporter:
         if self._agent.test is not None:
             return None
         found = surroundings.surroundings(self._agent.variables)
-        self._channel.send("surroundings", surroundings=codec.encode(found))
+        self._channel.send("surroundings", surroundings=json_codec.encode(found))
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import codec, hardware, metrics, names, price_book, scaling, settings, why
+from pytest_accel import hardware, metrics, names, price_book, scaling, settings, why
 from pytest_accel.against import Against
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.meeting import NotMet
-from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
+from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
 from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
 from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.units import quantity
@@ -108,7 +108,7 @@ class Session:
             result = self._scaled(item, result)
         if self._price is not None:
             result = _priced(result, self._price)
-        self.coordinator.over(result=codec.encode(result), ended=None, output=output)
+        self.coordinator.over(result=json_codec.encode(result), ended=None, output=output)
         self.keep(item, result)
 
     def keep(self, item: pytest.Item, result: Result) -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.codec import CodecError, decode, encode
 from pytest_accel.records import (
     Accelerator,
     Accepted,
@@ -20,6 +19,7 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
+from pytest_accel.records.json_codec import CodecError, decode, encode
 
 STEPS = {
     "step_times_s": [0.25, 0.26],

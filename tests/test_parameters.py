@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.parameters import DEEPEST, LONGEST, MOST_VALUES, described, differing
+from pytest_accel.records.parameters import DEEPEST, LONGEST, MOST_VALUES, described, differing
 
 
 class Colour(enum.Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_accel.codec import Json
+from pytest_accel.records.json_codec import Json
 
 DIFFERS = 1
 """The exit code of an answer that asks for attention."""

@@ -6,10 +6,10 @@ import argparse
 from typing import Any
 
 from pytest_accel import hardware, provenance
-from pytest_accel.codec import encode
 from pytest_accel.commands import DIFFERS, Answer
 from pytest_accel.hardware import disturbances
 from pytest_accel.records import Accelerator, Kind
+from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.terminal import hardware_line
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.codec import CodecError
 from pytest_accel.commands import Answer
 from pytest_accel.exports import bencher, mllog, openmetrics, tensorboard
+from pytest_accel.records.json_codec import CodecError
 from pytest_accel.reports import files
 from pytest_accel.reports.reading import Report, load, report
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_accel import cost, price_book
-from pytest_accel.codec import CodecError, decode
 from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.records.json_codec import CodecError, decode
 
 SCHEMA = 1
 

@@ -24,7 +24,7 @@ from pytest_accel.records.observations import (
 )
 from pytest_accel.records.plans import Lowered, Plan, Program, Training, TrainingPlan
 from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
-from pytest_accel.records.work import DataSource, Scalar, Workload
+from pytest_accel.records.workload import DataSource, Scalar, Workload
 
 __all__ = [
     "Accelerator",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_accel.records.benchmarks import Benchmark
 from pytest_accel.records.observations import Observation
-from pytest_accel.records.work import Workload
+from pytest_accel.records.workload import Workload
 
 
 @dataclass(frozen=True)

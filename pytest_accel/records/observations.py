@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_accel.records.work import Workload
+from pytest_accel.records.workload import Workload
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_accel.records.observations import ProgramFacts
-from pytest_accel.records.work import Workload
+from pytest_accel.records.workload import Workload
 
 BLOCKS = 120
 """Blocks in a run: the fastest of 120 varied by 1.3 to 1.9 % between processes on two cores, and the fastest

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_accel.records.baselines import Accepted
 from pytest_accel.records.observations import Observation
-from pytest_accel.records.work import Workload
+from pytest_accel.records.workload import Workload
 
 
 class Outcome(enum.StrEnum):

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.codec import encode
 from pytest_accel.records import Observation, Outcome, ProgramFacts, Result, Steps
+from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.json_report import finite, workload_fields
 
 

@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from pytest_accel.codec import Json, encode
 from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
+from pytest_accel.records.json_codec import Json, encode
 
 SCHEMA = 1
 

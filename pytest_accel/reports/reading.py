@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pytest_accel.codec import CodecError, decode
 from pytest_accel.records import Accelerator, Observation, Price, Scalar
+from pytest_accel.records.json_codec import CodecError, decode
 from pytest_accel.reports.json_report import SCHEMA
 
 T = TypeVar("T")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_accel import codec, comparable
+from pytest_accel import comparable
 from pytest_accel.channel import Message
 from pytest_accel.learning import Begun
 from pytest_accel.measure import Block, Prepared
-from pytest_accel.records import Workload
+from pytest_accel.records import Workload, json_codec
 from pytest_accel.records.run_errors import InvalidRun
 
 
@@ -36,7 +36,7 @@ def _plan(answers: Sequence[Message]) -> Mapping[str, Any]:
 
 
 def _check_same_work(answers: Sequence[Message]) -> None:
-    specs = [codec.decode(Workload, answer["workload"]) for answer in answers]
+    specs = [json_codec.decode(Workload, answer["workload"]) for answer in answers]
     for index, spec in enumerate(specs):
         if spec.hash != specs[0].hash:
             fields = ", ".join(comparable.differing_fields(specs[0], spec))
@@ -47,7 +47,7 @@ def _check_same_work(answers: Sequence[Message]) -> None:
 
 
 def _prepared(answers: Sequence[Message]) -> Mapping[str, Any]:
-    seen = [codec.decode(Prepared, answer["prepared"]) for answer in answers]
+    seen = [json_codec.decode(Prepared, answer["prepared"]) for answer in answers]
     alone = [one.alone_step_time_s for one in seen if one.alone_step_time_s is not None]
     slowest = Prepared(
         build_time_s=max(one.build_time_s for one in seen),
@@ -56,11 +56,11 @@ def _prepared(answers: Sequence[Message]) -> Mapping[str, Any]:
         hosts_alone_s=tuple(alone) if len(alone) == len(seen) else (),
     )
     _check_same_work(answers)
-    return {"prepared": codec.encode(slowest)}
+    return {"prepared": json_codec.encode(slowest)}
 
 
 def _block(answers: Sequence[Message]) -> Mapping[str, Any]:
-    seen = [codec.decode(Block, answer["block"]) for answer in answers]
+    seen = [json_codec.decode(Block, answer["block"]) for answer in answers]
     memory = [one.peak_memory_bytes for one in seen if one.peak_memory_bytes is not None]
     slowest = Block(
         time_s=max(one.time_s for one in seen),
@@ -68,11 +68,11 @@ def _block(answers: Sequence[Message]) -> Mapping[str, Any]:
         peak_memory_bytes=max(memory, default=None),
         hosts_time_s=tuple(one.time_s for one in seen),
     )
-    return {"block": codec.encode(slowest)}
+    return {"block": json_codec.encode(slowest)}
 
 
 def _begun(answers: Sequence[Message]) -> Mapping[str, Any]:
-    seen = [codec.decode(Begun, answer["begun"]) for answer in answers]
+    seen = [json_codec.decode(Begun, answer["begun"]) for answer in answers]
     slowest = Begun(
         max(one.build_time_s for one in seen),
         max(one.compile_time_s for one in seen),
@@ -80,7 +80,7 @@ def _begun(answers: Sequence[Message]) -> Mapping[str, Any]:
         seen[0].evaluation_examples,
         seen[0].epochs,
     )
-    return {"begun": codec.encode(slowest), "provenance": _provenance(answers)}
+    return {"begun": json_codec.encode(slowest), "provenance": _provenance(answers)}
 
 
 def _epoch(answers: Sequence[Message]) -> Mapping[str, Any]:

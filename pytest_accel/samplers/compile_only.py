@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_accel import codec
-from pytest_accel.records import ProgramFacts
+from pytest_accel.records import ProgramFacts, json_codec
 from pytest_accel.samplers.remote_test import RemoteTest
 
 
@@ -21,5 +20,5 @@ def compiled(
     folder = None if kept is None else str(kept)
     test.send("compile", doing=f"compiling for {topology}", topology=topology, kept=folder)
     answer = test.until("compiled")
-    facts = codec.decode(ProgramFacts, answer["facts"])
+    facts = json_codec.decode(ProgramFacts, answer["facts"])
     return dataclasses.replace(facts, startup_time_s=startup_time_s), answer["provenance"]

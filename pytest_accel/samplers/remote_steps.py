@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_accel import codec
 from pytest_accel.measure import Block, Prepared, settled
-from pytest_accel.records import Workload
+from pytest_accel.records import Workload, json_codec
 from pytest_accel.samplers.remote_test import RemoteTest
 from pytest_accel.samplers.same_code import Loaded
 
@@ -37,9 +36,9 @@ class RemoteSteps:
     def prepared(self) -> Prepared:
         """What the preparation came to."""
         answer = self._test.until("prepared")
-        self.workload = codec.decode(Workload, answer["workload"])
+        self.workload = json_codec.decode(Workload, answer["workload"])
         self.loaded = Loaded.of(answer["loaded"])
-        prepared = codec.decode(Prepared, answer["prepared"])
+        prepared = json_codec.decode(Prepared, answer["prepared"])
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
         return settled(prepared, self._block) if self._test.on_several_hosts else prepared
 
@@ -71,6 +70,6 @@ class RemoteSteps:
         self._ordered += 1
 
     def _answered(self) -> Block:
-        block = codec.decode(Block, self._test.until("block")["block"])
+        block = json_codec.decode(Block, self._test.until("block")["block"])
         self._ordered -= 1
         return block

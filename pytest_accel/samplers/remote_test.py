@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import channel, codec, parameters, why
+from pytest_accel import channel, why
 from pytest_accel.coordinator import Coordinator
-from pytest_accel.records import Accelerator, Observation, Workload
+from pytest_accel.records import Accelerator, Observation, Workload, json_codec, parameters
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.samplers import command, requirements, warnings_of_runs, withheld
 from pytest_accel.samplers.all_hosts import merged
@@ -142,9 +142,9 @@ class RemoteTest:
             xfail=[repr((mark.args, mark.kwargs)) for mark in self._item.iter_markers("xfail")],
             conftest_options=command.conftest_options(self._item.config),
             silent=withheld.SILENT_PLUGINS,
-            accelerator=codec.encode(accelerator),
+            accelerator=json_codec.encode(accelerator),
             options={**command.options(self._item.config), **options},
-            hosts=codec.encode(self._coordinator.hosts),
+            hosts=json_codec.encode(self._coordinator.hosts),
             spawned_at=self._spawned_at,
         )
 
@@ -153,15 +153,15 @@ class RemoteTest:
         plan = self.until("plan")
         training = plan["training"]
         return Announced(
-            codec.decode(Workload, plan["workload"]),
+            json_codec.decode(Workload, plan["workload"]),
             plan["startup_time_s"],
-            None if training is None else codec.decode(AskedTraining, training),
+            None if training is None else json_codec.decode(AskedTraining, training),
             Loaded.of(plan["loaded"]),
         )
 
     def surroundings(self) -> Surroundings:
         """What the environment is, of a session that only starts."""
-        return codec.decode(Surroundings, self.until("surroundings")["surroundings"])
+        return json_codec.decode(Surroundings, self.until("surroundings")["surroundings"])
 
     def send(self, kind: str, *, doing: str, **fields: Any) -> None:
         """Give an order, to the children of all hosts."""
@@ -176,7 +176,7 @@ class RemoteTest:
 
     def finish(self, observation: Observation) -> None:
         """Hand the observation to the test and let it go on to its end."""
-        self.send("finish", doing="running the rest of the test", observation=codec.encode(observation))
+        self.send("finish", doing="running the rest of the test", observation=json_codec.encode(observation))
         self.until("done")
         self._done = True
         self._count_failed_subtests()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_accel import codec
 from pytest_accel.learning import Begun
-from pytest_accel.records import Epoch
+from pytest_accel.records import Epoch, json_codec
 from pytest_accel.samplers.remote_test import RemoteTest
 
 
@@ -27,10 +26,10 @@ class RemoteTraining:
         self._test.send("begin", doing="building or compiling", seed=seed, checkpoints=folder)
         answer = self._test.until("begun")
         self.provenance = answer["provenance"]
-        return codec.decode(Begun, answer["begun"])
+        return json_codec.decode(Begun, answer["begun"])
 
     def epoch(self, number: int) -> Epoch:
         self._test.send("epoch", doing=f"training epoch {number}")
         answer = self._test.until("epoch")
         self.frozen_variables = tuple(answer["frozen"])
-        return codec.decode(Epoch, answer["epoch"])
+        return json_codec.decode(Epoch, answer["epoch"])

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from pytest_accel.codec import CodecError, Json, decode, encode
 from pytest_accel.records import Accepted, Baseline, Curve, ProgramFacts, Steps, Workload
+from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 from pytest_accel.stores.observation_rules import (
     SHARES,
     check_curve,

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_accel.codec import CodecError
 from pytest_accel.records import Accepted, Baseline, Benchmark, Workload
+from pytest_accel.records.json_codec import CodecError
 from pytest_accel.stores import file_format
 from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.stores.paths import baseline_path, folder_name
