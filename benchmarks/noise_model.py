@@ -10,8 +10,8 @@ from noise_study import components
 from recordings import Recording, Times
 from replay import RUNS, Trial
 
+from pytest_accel.analysis.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED
 from pytest_accel.records import Kind
-from pytest_accel.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED
 
 STEP_TIME_S = 0.25
 

@@ -27,12 +27,12 @@ from unittest import mock
 from tabulate import tabulate
 
 from pytest_accel import workloads
-from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
+from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
+from pytest_accel.analysis.rules import convergence
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.analysis.stats import one_sided_quantile
 from pytest_accel.learning import Learning
 from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict, json_codec
-from pytest_accel.rules import curve
-from pytest_accel.rules.decision import CHANGE_CONFIDENCE
-from pytest_accel.stats import one_sided_quantile
 
 EPOCHS, TARGET = 8, 0.95
 MOST_SEEDS = 1000
@@ -196,8 +196,8 @@ def report(lines: list[dict[str, Any]]) -> str:
     reference = curves.pop("baseline")
     rows = [_row("baseline", reference, reference, [])]
     for name, seen in curves.items():
-        alone = [curve.judge([one], reference, TARGET) for one in seen]
-        rows.append(_row(name, seen, reference, alone, curve.judge(seen, reference, TARGET)))
+        alone = [convergence.judge([one], reference, TARGET) for one in seen]
+        rows.append(_row(name, seen, reference, alone, convergence.judge(seen, reference, TARGET)))
     headers = [
         "planted",
         "seeds",
@@ -243,7 +243,7 @@ def needed(seen: list[Curve], reference: list[Curve]) -> str:
     """How many seeds, here and in the baseline, would show the mean loss that these seeds have."""
     epochs = statistics.fmean(epochs_to_target(one, TARGET) or math.inf for one in reference)
     counts = []
-    for aspect in curve.aspects(TARGET, None, epochs):
+    for aspect in convergence.aspects(TARGET, None, epochs):
         ours, theirs = [aspect.of(one) for one in seen], [aspect.of(one) for one in reference]
         before, examples = statistics.fmean(theirs), reference[0].evaluation_examples
         worse = (statistics.fmean(ours) - before) * (1 if aspect.lower_is_better else -1)

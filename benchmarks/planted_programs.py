@@ -19,8 +19,8 @@ from unittest import mock
 from tabulate import tabulate
 
 from pytest_accel import workloads
+from pytest_accel.analysis.rules import program
 from pytest_accel.records import ProgramFacts
-from pytest_accel.rules import program_facts
 from pytest_accel.samplers.environments import compile_only_variables
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     rows = []
     for name, planted in FAULTS.items():
         with planted():
-            verdict = program_facts.judge(compiled(asked.global_batch), before)
+            verdict = program.judge(compiled(asked.global_batch), before)
         rows.append((name, verdict.outcome.value, verdict.reason))
         print(f"{name}: {verdict.outcome}: {verdict.reason}", flush=True)
     try:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from recordings import Recording, Times, consecutive
 
+from pytest_accel.analysis.metrics.steps import run_step_time_s
+from pytest_accel.analysis.rules import step_time, variance
+from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.gate import EXTRA_RUNS
-from pytest_accel.metrics import run_step_time_s
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
-from pytest_accel.rules import step_time, variance
-from pytest_accel.rules.policy import Policy
 
 RUNS = 1 + EXTRA_RUNS
 """Of a session that is compared: one, and those that it may ask for."""

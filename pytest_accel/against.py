@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import curve_case, curve_metrics, engine, metrics
+from pytest_accel import curve_case, engine
 from pytest_accel.analysis import provenance_diff
+from pytest_accel.analysis.metrics import convergence, steps
+from pytest_accel.analysis.rules import convergence as rules_convergence
+from pytest_accel.analysis.rules import paired, variance
+from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.engine import Sampler
 from pytest_accel.explanations import explained, unmeasured
 from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
-from pytest_accel.rules import curve, interleaved, variance
-from pytest_accel.rules.policy import PairPolicy
 from pytest_accel.settings import Settings
 
 LEAST_PAIRS = 4
@@ -56,7 +58,7 @@ class Against:
             tolerance=settings.tolerance_for(kind),
             min_pairs=least,
             max_pairs=max(MOST_PAIRS, least),
-            in_turns_sd=interleaved.IN_TURNS_SD[kind],
+            in_turns_sd=paired.IN_TURNS_SD[kind],
             run_sd=variance.FLOOR_SD[kind],
         )
 
@@ -67,7 +69,7 @@ class Against:
 
     def enough(self, here_s: Sequence[float], other_s: Sequence[float]) -> bool:
         """Whether further rounds of this pair would not make the verdict sharper."""
-        return interleaved.precise(here_s, other_s, self._policy)
+        return paired.precise(here_s, other_s, self._policy)
 
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
         if _trained(pairs):
@@ -91,14 +93,14 @@ class Against:
 
     def _judge(self, pairs: Sequence[Pair], more: bool) -> Verdict | NeedMore:
         if not _trained(pairs):
-            return interleaved.judge(pairs, self._policy, more=more)
+            return paired.judge(pairs, self._policy, more=more)
         now, other = _curves(pairs)
         target = curve_case.target_of(pairs[0].now.workload)
         for one in other:
-            if curve_metrics.epochs_to_target(one, target) is None:
-                return Verdict(Outcome.INVALID, f"in {self._name}: {curve.missed(one, target)}")
-        pace = curve.Pace(self._policy.tolerance, self._policy.run_sd)
-        return curve.judge(now, other, target, pace)
+            if convergence.epochs_to_target(one, target) is None:
+                return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(one, target)}")
+        pace = rules_convergence.Pace(self._policy.tolerance, self._policy.run_sd)
+        return rules_convergence.judge(now, other, target, pace)
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
@@ -127,5 +129,5 @@ def _curves(pairs: Sequence[Pair]) -> tuple[list[Curve], list[Curve]]:
 def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
     workload = pairs[0].now.workload
     if _trained(pairs):
-        return curve_metrics.summary(_curves(pairs)[0], curve_case.target_of(workload))
-    return metrics.summary(workload, [pair.now.steps for pair in pairs])
+        return convergence.summary(_curves(pairs)[0], curve_case.target_of(workload))
+    return steps.summary(workload, [pair.now.steps for pair in pairs])

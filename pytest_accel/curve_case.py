@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
-from pytest_accel import curve_metrics
+from pytest_accel.analysis.metrics import convergence
+from pytest_accel.analysis.rules import convergence as rules_convergence
+from pytest_accel.analysis.rules import variance
 from pytest_accel.records import Baseline, Curve, Kind, NeedMore, Outcome, Run, Verdict, Workload
-from pytest_accel.rules import curve, variance
 from pytest_accel.settings import Settings
 
 
@@ -25,10 +26,10 @@ class CurveCase:
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
         sd = variance.FLOOR_SD[kind] * math.hypot(1, variance.SHARED)
-        self._pace = curve.Pace(settings.tolerance_for(kind), sd)
+        self._pace = rules_convergence.Pace(settings.tolerance_for(kind), sd)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
-        return curve_metrics.summary([run.curve for run in runs], target_of(workload))
+        return convergence.summary([run.curve for run in runs], target_of(workload))
 
     def affordable(self, runs: Sequence[Run]) -> bool:
         """The number of seeds is planned: to look again would give chance a second opportunity."""
@@ -48,11 +49,13 @@ class CurveCase:
                 f"--accel-update-baselines --accel-runs={self.advised_runs}",
             )
         pace = self._pace if same_hardware else None
-        return curve.judge([run.curve for run in runs], reference, target_of(baseline.workload), pace)
+        return rules_convergence.judge(
+            [run.curve for run in runs], reference, target_of(baseline.workload), pace
+        )
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What is wrong with these runs whatever the baseline is, so that they make none either."""
-        return curve.failure([run.curve for run in runs], target_of(runs[0].workload))
+        return rules_convergence.failure([run.curve for run in runs], target_of(runs[0].workload))
 
     def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """The sizes of the two sets where they are not those of the baseline: a name does not tell them."""

@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import comparable, engine
-from pytest_accel.analysis import provenance_diff
+from pytest_accel import engine
+from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.curve_case import CurveCase
 from pytest_accel.engine import Sampler
 from pytest_accel.explanations import explained, unmeasured
@@ -224,7 +224,7 @@ class Gate:
         before, now = type(baseline.in_force.runs[-1]), type(runs[0].observation)
         if before is not now:
             return (f"{before.__name__} -> {now.__name__}",)
-        fields = comparable.differing_fields(baseline.workload, runs[0].workload)
+        fields = workload_diff.differing_fields(baseline.workload, runs[0].workload)
         if not baseline.fits(self._benchmark):
             fields = (*parameters.differing(baseline.parameters, self._benchmark.parameters), *fields)
         return fields or case.other_work(baseline, runs)

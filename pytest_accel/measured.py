@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_accel import curve_metrics, metrics
+from pytest_accel.analysis.metrics import convergence
+from pytest_accel.analysis.metrics import steps as metrics_steps
 from pytest_accel.records import Curve, Steps, Workload
 
 
@@ -24,7 +25,7 @@ class Measured:
     @classmethod
     def of(cls, workload: Workload, steps: Steps) -> Measured:
         """The numbers of one run of this workload."""
-        numbers = metrics.summary(workload, [steps])
+        numbers = metrics_steps.summary(workload, [steps])
         return cls(numbers["throughput"], numbers["step_time_s"], numbers.get("final_loss"), numbers)
 
 
@@ -45,9 +46,9 @@ class Learned:
     def of(cls, curve: Curve, target: float) -> Learned:
         """The numbers of one curve."""
         return cls(
-            curve_metrics.best_top1(curve),
-            curve_metrics.final_top1(curve),
-            curve_metrics.epochs_to_target(curve, target),
+            convergence.best_top1(curve),
+            convergence.final_top1(curve),
+            convergence.epochs_to_target(curve, target),
             curve,
-            curve_metrics.summary([curve], target),
+            convergence.summary([curve], target),
         )

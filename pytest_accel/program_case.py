@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from pytest_accel import program_metrics
+from pytest_accel.analysis.metrics import program
+from pytest_accel.analysis.metrics.program import Limits
+from pytest_accel.analysis.rules import program as rules_program
 from pytest_accel.hardware.tpu_generations import slice_named
-from pytest_accel.program_metrics import Limits
 from pytest_accel.records import Accelerator, Baseline, NeedMore, ProgramFacts, Run, Verdict, Workload
-from pytest_accel.rules import program_facts
 
 GATED_FOR_DRIFT = ("flops", "bytes_accessed", "peak_memory_bytes")
 
@@ -28,7 +28,7 @@ class ProgramCase:
         )
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
-        return program_metrics.summary(workload, runs[-1].program, self._limits)
+        return program.summary(workload, runs[-1].program, self._limits)
 
     def affordable(self, runs: Sequence[Run]) -> bool:
         """Another run would say the same."""
@@ -38,7 +38,7 @@ class ProgramCase:
         self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
     ) -> Verdict | NeedMore:
         assert same_hardware, "programs for two machines are not compared"
-        return program_facts.judge(runs[-1].program, _facts(baseline))
+        return rules_program.judge(runs[-1].program, _facts(baseline))
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What does not fit or cannot be compiled does not come so far."""
@@ -69,7 +69,7 @@ class ProgramCase:
         said = [
             f"{name.replace('_', ' ')} {100 * change:+.1f} %"
             for name, change in changes.items()
-            if abs(change) > program_facts.TOLERANCE
+            if abs(change) > rules_program.TOLERANCE
         ]
         if not said:
             return ()

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, metrics, names, price_book, scaling, settings, why
+from pytest_accel import hardware, names, price_book, settings, why
 from pytest_accel.against import Against
+from pytest_accel.analysis import scaling
+from pytest_accel.analysis.formatting import quantity
+from pytest_accel.analysis.metrics import steps
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.meeting import NotMet
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
 from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
 from pytest_accel.reports.files import ReportError
-from pytest_accel.reports.units import quantity
 from pytest_accel.samplers import environments
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
@@ -283,7 +285,7 @@ def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
 
 def _priced(result: Result, price: Price) -> Result:
     found = result.verdict.comparisons
-    costs = [metrics.compared_by_cost(comparison, price) for comparison in found]
+    costs = [steps.compared_by_cost(comparison, price) for comparison in found]
     comparisons = (*found, *(comparison for comparison in costs if comparison is not None))
     verdict = dataclasses.replace(result.verdict, comparisons=comparisons)
-    return dataclasses.replace(result, verdict=verdict, metrics=metrics.with_cost(result.metrics, price))
+    return dataclasses.replace(result, verdict=verdict, metrics=steps.with_cost(result.metrics, price))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pytest_accel import engine, metrics
+from pytest_accel import engine
+from pytest_accel.analysis.metrics import steps as metrics_steps
+from pytest_accel.analysis.rules import step_time, variance
+from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
-from pytest_accel.rules import step_time, variance
-from pytest_accel.rules.policy import Policy
 from pytest_accel.settings import Settings
 
 EXTRA_RUNS = 2
@@ -29,7 +30,7 @@ class StepCase:
         self._stored = stored
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
-        return metrics.summary(workload, [run.steps for run in runs])
+        return metrics_steps.summary(workload, [run.steps for run in runs])
 
     def affordable(self, runs: Sequence[Run]) -> bool:
         """Whether a comparison may take another run."""
@@ -71,7 +72,7 @@ class StepCase:
         """How far step time has come since the first accepted entry, where there is more than one."""
         if len(baseline.accepted) < 2:
             return ()
-        now = metrics.step_time_s([run.steps for run in runs])
+        now = metrics_steps.step_time_s([run.steps for run in runs])
         last, first = (
             now / entry.summary["step_time_s"] - 1 for entry in (baseline.in_force, baseline.anchor)
         )
@@ -82,7 +83,7 @@ class StepCase:
 
     def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
         groups = [
-            [metrics.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps)]
+            [metrics_steps.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps)]
             for one in (baseline, *(other for other in self._stored if other != baseline))
             for entry in one.accepted
         ]

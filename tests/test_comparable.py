@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.comparable import differing_fields
+from pytest_accel.analysis.workload_diff import differing_fields
 from pytest_accel.records import Workload
 
 numbers = st.integers(0, 2) | st.floats(allow_nan=False, allow_infinity=False)

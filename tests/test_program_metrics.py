@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pytest_accel.program_metrics import Limits, summary
+from pytest_accel.analysis.metrics.program import Limits, summary
 from pytest_accel.records import Operations, ProgramFacts, Workload
 
 WORKLOAD = Workload("resnet50", "jax", 1024)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_accel.program_text import collectives, loop_iterations, loops, operations
+from pytest_accel.analysis.hlo import collectives, loop_iterations, loops, operations
 from pytest_accel.records import Operations
 
 TEXT = """\

@@ -10,9 +10,9 @@ from cmarkgfm.cmark import Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.formatting import one_line
 from pytest_accel.records import Comparison, Outcome, Result, Verdict
 from pytest_accel.reports import markdown
-from pytest_accel.reports.units import one_line
 
 HARDWARE = "accel: gpu, 4 x NVIDIA V100 [baselines: gpu-nvidia-v100-4]"
 HOSTILE = [

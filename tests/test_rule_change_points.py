@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.rules.change_points import LEAST, change_points
+from pytest_accel.analysis.rules.change_points import LEAST, change_points
 
 VALUES = st.lists(st.floats(1e-6, 1e6), max_size=30)
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel import curve_metrics
+from pytest_accel.analysis.metrics import convergence
+from pytest_accel.analysis.rules.convergence import judge
 from pytest_accel.records import Curve, Epoch, Outcome
-from pytest_accel.rules.curve import judge
 
 TARGET = 0.759
 MLPERF = (34, 34, 34, 35, 35, 37, 35, 35, 33, 35, 35, 37, 37, 35, 35, 34, 35)
@@ -144,7 +144,7 @@ def test_published_runs_pass_and_three_epochs_more_fail(count):
 
 
 def test_metrics_of_a_curve():
-    numbers = curve_metrics.summary([curve(6, final=0.7), curve(8)], TARGET)
+    numbers = convergence.summary([curve(6, final=0.7), curve(8)], TARGET)
     assert numbers["epochs_to_target"] == 7
     assert numbers["examples_to_target"] == 7 * 1_281_167
     assert numbers["time_to_target_s"] == 70
@@ -154,6 +154,6 @@ def test_metrics_of_a_curve():
 
 
 def test_what_no_seed_or_not_every_seed_reached_has_no_time():
-    assert curve_metrics.summary([], TARGET) == {}
-    assert "time_to_target_s" not in curve_metrics.summary([curve(6), never()], TARGET)
-    assert math.isfinite(curve_metrics.summary([never()], TARGET)["best_top1"])
+    assert convergence.summary([], TARGET) == {}
+    assert "time_to_target_s" not in convergence.summary([curve(6), never()], TARGET)
+    assert math.isfinite(convergence.summary([never()], TARGET)["best_top1"])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.rules.paired import judge, precise
+from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.records import NeedMore, Outcome, Pair, Run, Steps, Verdict, Workload
-from pytest_accel.rules.interleaved import judge, precise
-from pytest_accel.rules.policy import PairPolicy
 
 POLICY = PairPolicy(tolerance=0.025, min_pairs=4, max_pairs=20, in_turns_sd=0.015, run_sd=0.005)
 FEW = settings(max_examples=50, deadline=None)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.rules.program import TOLERANCE, judge
 from pytest_accel.records import Operations, Outcome, ProgramFacts
-from pytest_accel.rules.program_facts import TOLERANCE, judge
 
 BEFORE = ProgramFacts(
     partitioning="replicas",

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED, between_run
 from pytest_accel.records import Kind
-from pytest_accel.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED, between_run
 
 SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
 GROUPS = st.lists(st.lists(st.floats(0.1, 10), max_size=5), max_size=5)

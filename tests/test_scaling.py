@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.scaling import metrics, scaling
 from pytest_accel.records import Accepted, Baseline, Workload
-from pytest_accel.scaling import metrics, scaling
 
 ONE = Workload("resnet50", "jax", 64, {"precision": "float32"})
 

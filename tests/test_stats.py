@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.stats import Spread, log_ratio, pooled_log_variance, two_sided_quantile
+from pytest_accel.analysis.stats import Spread, log_ratio, pooled_log_variance, two_sided_quantile
 
 TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=6)
 FEW = settings(max_examples=50, deadline=None)

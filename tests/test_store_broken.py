@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.rules import convergence
 from pytest_accel.records import Accepted, Benchmark, Curve, Epoch, Steps, Workload
-from pytest_accel.rules import curve
 from pytest_accel.stores import BrokenBaseline, JsonStore, OtherSchema, StoreError
 
 NODEID = "test_a.py::test_b"
@@ -302,5 +302,5 @@ def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, valu
         baseline = store.load(BENCHMARK, "tensorflow")
     except BrokenBaseline:
         return
-    verdict = curve.judge(CURVES[:1], baseline.in_force.runs, 1 / 3, curve.Pace(0.1, 0.05))
+    verdict = convergence.judge(CURVES[:1], baseline.in_force.runs, 1 / 3, convergence.Pace(0.1, 0.05))
     assert verdict.reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from pytest_accel.analysis.formatting import one_line
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import main_metrics, said, shown, versions
-from pytest_accel.reports.units import one_line
 from pytest_accel.stores.everything import Stored, everything
 
 COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
+from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.commands import DIFFERS
 from pytest_accel.reports.table import SHOWN_ALONE
-from pytest_accel.reports.units import label, one_line, quantity
 from pytest_accel.stores.everything import Stored, everything
 
 

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.compare import published, session_report
 from pytest_accel.compare.rows import Results
 from pytest_accel.records import Outcome, Result
@@ -19,7 +20,6 @@ from pytest_accel.reports.files import ReportError
 from pytest_accel.reports.json_report import finite
 from pytest_accel.reports.sentences import Sentence, sentences
 from pytest_accel.reports.table import header, rows
-from pytest_accel.reports.units import label, one_line, quantity
 
 PAGE = "page"
 """The folder beside this file with the template, its style and its script."""

@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pytest_accel.analysis.formatting import one_line
 from pytest_accel.records import Result
 from pytest_accel.reports.sentences import Sentence, sentences
 from pytest_accel.reports.table import header, rows
-from pytest_accel.reports.units import one_line
 
 LONGEST = 1000
 """Characters of a name or a sentence that are shown."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_accel.analysis.formatting import percent, quantity
 from pytest_accel.records import Epoch, Verdict
-from pytest_accel.reports.units import percent, quantity
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from pytest_accel.analysis.formatting import label, percent, quantity
 from pytest_accel.records import Comparison, Curve, Outcome, ProgramFacts, Result
-from pytest_accel.reports.units import label, percent, quantity
 
 
 class Sentence(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_accel.analysis.formatting import label, one_line, percent, quantity
 from pytest_accel.records import Comparison, Outcome, Result
-from pytest_accel.reports.units import label, one_line, percent, quantity
 
 SHOWN_ALONE = (
     "step_time_s",

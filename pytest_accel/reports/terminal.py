@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_accel.analysis.formatting import one_line, quantity
 from pytest_accel.records import Accelerator, Outcome, Price, Result
 from pytest_accel.reports.sentences import Sentence, sentences
 from pytest_accel.reports.table import Line, markup, table
-from pytest_accel.reports.units import one_line, quantity
 
 if TYPE_CHECKING:
     import pytest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_accel import comparable
+from pytest_accel.analysis import workload_diff
 from pytest_accel.channel import Message
 from pytest_accel.learning import Begun
 from pytest_accel.measure import Block, Prepared
@@ -39,7 +39,7 @@ def _check_same_work(answers: Sequence[Message]) -> None:
     specs = [json_codec.decode(Workload, answer["workload"]) for answer in answers]
     for index, spec in enumerate(specs):
         if spec.hash != specs[0].hash:
-            fields = ", ".join(comparable.differing_fields(specs[0], spec))
+            fields = ", ".join(workload_diff.differing_fields(specs[0], spec))
             raise InvalidRun(
                 f"host {index} is to do other work than the first ({fields}): let the test ask for the same "
                 "on every host"

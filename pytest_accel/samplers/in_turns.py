@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pytest_accel import comparable
+from pytest_accel.analysis import workload_diff
 from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.records.progress import BlockSeen, StepsTold
@@ -184,7 +184,7 @@ def check_same_work(here: Workload, other: Workload, *, but_framework: bool = Fa
     if but_framework:
         other = dataclasses.replace(other, framework=here.framework)
     if here.hash != other.hash:
-        raise OtherWork(", ".join(comparable.differing_fields(other, here)))
+        raise OtherWork(", ".join(workload_diff.differing_fields(other, here)))
 
 
 def _times_s(blocks: Sequence[Block]) -> list[float]:

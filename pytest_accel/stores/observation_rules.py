@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1
+from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
 from pytest_accel.records import Conditions, Curve, Epoch, ProgramFacts, Steps, Workload
 from pytest_accel.records.json_codec import CodecError
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
-from pytest_accel import program_text
+from pytest_accel.analysis import hlo
 from pytest_accel.frameworks.jax.training import DEVICES
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered, ProgramFacts
@@ -69,7 +69,7 @@ def lowered(program: jax.stages.Lowered, target: Slice, partitioning: str) -> Lo
 def _fingerprint(text: str, target: Slice) -> str:
     """Of all that the facts come from: the program, the compiler and its settings, and how it is read."""
     settings = [*(os.environ.get(flag, "") for flag in _FLAGS), repr(sorted(jax.config.values.items()))]
-    readers = [inspect.getsource(sys.modules[name]) for name in (__name__, program_text.__name__)]
+    readers = [inspect.getsource(sys.modules[name]) for name in (__name__, hlo.__name__)]
     versions = [importlib.metadata.version("jaxlib"), _libtpu_version()]
     parts = [target.name, *versions, *settings, *readers, text]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -108,8 +108,8 @@ def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> 
         + memory.temp_size_in_bytes
         + memory.generated_code_size_in_bytes,
         generated_code_bytes=memory.generated_code_size_in_bytes,
-        operations=program_text.operations(text),
-        loops=program_text.loops(text),
+        operations=hlo.operations(text),
+        loops=hlo.loops(text),
         estimated_step_time_s=float(estimated) if estimated > 0 else None,
     )
 

@@ -11,13 +11,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_accel.metrics import run_step_time_s, step_time_s
+from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
+from pytest_accel.analysis.rules import wording
+from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
+from pytest_accel.analysis.rules.policy import PairPolicy
+from pytest_accel.analysis.rules.variance import of_few_blocks
+from pytest_accel.analysis.stats import LogRatio, trimmed_mean
 from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
-from pytest_accel.rules import wording
-from pytest_accel.rules.decision import CHANGED, comparison_of
-from pytest_accel.rules.policy import PairPolicy
-from pytest_accel.rules.variance import of_few_blocks
-from pytest_accel.stats import LogRatio, trimmed_mean
 
 IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
 """Least standard deviation between pairs of the log ratio of their step times, beside the noise of rounds.

@@ -17,8 +17,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_accel.analysis.stats import pooled_log_variance
 from pytest_accel.records import Kind
-from pytest_accel.stats import pooled_log_variance
 
 FLOOR_SD: Mapping[Kind, float] = {Kind.CPU: 0.017, Kind.GPU: 0.003, Kind.TPU: 0.002}
 """Least standard deviation of the log step time between the runs of a session.

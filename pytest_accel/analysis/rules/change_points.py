@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from pytest_accel.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
 
 LEAST = 0.005
 """A smaller change begins no level: what a compiler knows is compared to this tolerance, too."""

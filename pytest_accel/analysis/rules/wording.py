@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
-from pytest_accel.stats import LogRatio
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
+from pytest_accel.analysis.stats import LogRatio
 
 
 def size(ratio: LogRatio) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pytest_accel.metrics import run_step_time_s, step_time_s
+from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
+from pytest_accel.analysis.rules import wording
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
+from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SHARED
+from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
-from pytest_accel.rules import wording
-from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
-from pytest_accel.rules.policy import Policy
-from pytest_accel.rules.variance import FULL_BLOCKS, SHARED
-from pytest_accel.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 
 
 def judge(

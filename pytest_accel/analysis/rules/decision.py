@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_accel.analysis.stats import LogRatio
 from pytest_accel.records import Comparison, Outcome
-from pytest_accel.stats import LogRatio
 
 CONFIDENCE = 0.95
 """Of the interval that is shown. A slowdown beyond its upper end is ruled out, which makes a pass.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_accel.program_text import collectives, loop_iterations
+from pytest_accel.analysis.hlo import collectives, loop_iterations
 from pytest_accel.records import ProgramFacts, Workload
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_accel.program_text import CATEGORIES, collectives, loop_iterations
+from pytest_accel.analysis.hlo import CATEGORIES, collectives, loop_iterations
 from pytest_accel.records import Comparison, Operations, Outcome, ProgramFacts, Verdict
 
 TOLERANCE = 0.005

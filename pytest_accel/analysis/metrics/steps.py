@@ -6,7 +6,7 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
-from pytest_accel import cost
+from pytest_accel.analysis import cost
 from pytest_accel.records import Comparison, Price, Steps, Workload
 
 

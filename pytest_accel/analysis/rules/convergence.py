@@ -13,10 +13,15 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_accel.curve_metrics import best_top1, epochs_to_target, final_top1, time_to_target_s
+from pytest_accel.analysis.metrics.convergence import (
+    best_top1,
+    epochs_to_target,
+    final_top1,
+    time_to_target_s,
+)
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
+from pytest_accel.analysis.stats import one_sided_quantile, two_sided_quantile
 from pytest_accel.records import Comparison, Curve, Outcome, Verdict
-from pytest_accel.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
-from pytest_accel.stats import one_sided_quantile, two_sided_quantile
 
 EPOCHS_MARGIN = 0.09
 """Several seeds pass if they rule out that training takes so much longer, relative to the baseline.

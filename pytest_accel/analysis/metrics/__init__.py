@@ -1,0 +1,1 @@
+"""What runs are summed up in: times, curves and compiled programs."""
