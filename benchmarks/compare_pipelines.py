@@ -107,7 +107,7 @@ def keras(folder: Path) -> Callable[[int], Iterable[Any]]:
     """As its documentation has it: batched by Keras, augmented by ``map``, prefetched."""
     import tensorflow as tf
 
-    from pytest_accel.frameworks.tensorflow import photographs
+    from pytest_accel.frameworks.tensorflow import image_preprocessing
 
     dataset = tf.keras.utils.image_dataset_from_directory(
         folder, image_size=(400, 500), batch_size=None, seed=0, verbose=False
@@ -115,10 +115,12 @@ def keras(folder: Path) -> Callable[[int], Iterable[Any]]:
 
     def augmented(image: Any, label: Any) -> Any:
         seed = tf.random.uniform([2], 0, 2**31 - 1, tf.int32)
-        begin, extent = photographs.random_part(tf.shape(image), seed)
+        begin, extent = image_preprocessing.random_part(tf.shape(image), seed)
         crop = tf.image.resize(tf.slice(image, begin, extent), [SIZE, SIZE])
         crop = tf.image.random_flip_left_right(crop)
-        normal = (crop - tf.constant(photographs.MEAN)) / tf.constant(photographs.STANDARD_DEVIATION)
+        normal = (crop - tf.constant(image_preprocessing.MEAN)) / tf.constant(
+            image_preprocessing.STANDARD_DEVIATION
+        )
         return tf.ensure_shape(normal, [SIZE, SIZE, 3]), label
 
     batches = dataset.map(augmented, tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)

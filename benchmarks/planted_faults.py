@@ -80,7 +80,7 @@ def _layer_not_updated() -> Any:
 def _labels_shuffled() -> Iterator[None]:
     import numpy as np
 
-    from pytest_accel.frameworks import digits
+    from pytest_accel.frameworks.common import digits
 
     original = digits._resized
 
@@ -99,7 +99,7 @@ def _labels_shuffled() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_augmented() -> Iterator[None]:
-    from pytest_accel.frameworks import digits
+    from pytest_accel.frameworks.common import digits
 
     with mock.patch.object(digits, "SHIFT", 0.0):
         yield

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_accel import frameworks, settings, user_step, workloads
-from pytest_accel.frameworks import Framework, values
+from pytest_accel.frameworks import Framework, introspection
 from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import (
     Accelerator,
@@ -181,7 +181,7 @@ class Accel:
             )
         kind = self._kind
         marked = settings.marker_arguments(self._item).get("framework")
-        spec = Workload("measure", marked or values.framework_of((state, batch)), examples)
+        spec = Workload("measure", marked or introspection.framework_of((state, batch)), examples)
         if state is _NOT_GIVEN:
             plan = Plan(spec, lambda: user_step.closed_program(step, kind, marked), user_step.not_functional)
         else:

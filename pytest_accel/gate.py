@@ -9,10 +9,12 @@ from typing import Protocol
 
 from pytest_accel import engine
 from pytest_accel.analysis import provenance_diff, workload_diff
+from pytest_accel.baselines.errors import BrokenBaseline, StoreError
+from pytest_accel.baselines.store import JsonStore
 from pytest_accel.curve_case import CurveCase
 from pytest_accel.engine import Sampler
 from pytest_accel.explanations import explained, unmeasured
-from pytest_accel.frameworks.values import FRAMEWORKS, NO_FRAMEWORK
+from pytest_accel.frameworks.introspection import FRAMEWORKS, NO_FRAMEWORK
 from pytest_accel.program_case import ProgramCase
 from pytest_accel.records import (
     Accelerator,
@@ -35,8 +37,6 @@ from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.settings import Settings
 from pytest_accel.step_case import EXTRA_RUNS, StepCase
-from pytest_accel.stores.errors import BrokenBaseline, StoreError
-from pytest_accel.stores.json_files import JsonStore
 
 OTHER_LABEL = (
     "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, names, price_book, settings, why
+from pytest_accel import hardware, settings, why
 from pytest_accel.against import Against
 from pytest_accel.analysis import scaling
 from pytest_accel.analysis.formatting import quantity
 from pytest_accel.analysis.metrics import steps
+from pytest_accel.baselines import naming
+from pytest_accel.baselines.errors import BrokenBaseline, StoreError
+from pytest_accel.baselines.store import JsonStore
 from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
+from pytest_accel.hardware import price_book
 from pytest_accel.meeting import NotMet
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
 from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
@@ -24,8 +28,6 @@ from pytest_accel.reports.files import ReportError
 from pytest_accel.samplers import environments
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.settings import Settings
-from pytest_accel.stores.errors import BrokenBaseline, StoreError
-from pytest_accel.stores.json_files import JsonStore
 from pytest_accel.together import coordinator, launched_as, over_hosts
 
 ALL_SKIPPED = (
@@ -42,13 +44,13 @@ class Session:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         benchmarks = [item for item in items if uses_accel(item)]
-        self._benchmarks = {names.shown(item): settings.for_item(item) for item in benchmarks}
+        self._benchmarks = {naming.shown(item): settings.for_item(item) for item in benchmarks}
         self._settings = settings.resolve(config, {})
         settings.check_combination(config, self._settings)
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
         self._summarized = False
-        self._places = {names.shown(item): names.place(item) for item in benchmarks}
+        self._places = {naming.shown(item): naming.place(item) for item in benchmarks}
         self._reports = _report_files(config, self._settings)
         try:
             self._price = _price(self._settings)
@@ -58,13 +60,13 @@ class Session:
             here = _accelerator(config, self._settings)
             self.accelerator = over_hosts(here, launch, self._settings.identity)
             folder = settings.baselines_folder(config, self._settings)
-            names.check_distinct(benchmarks, folder)
+            naming.check_distinct(benchmarks, folder)
             self._store = JsonStore(folder, self.accelerator.identity)
             self._alone = _store_of_one_device(config, self._settings, self.accelerator)
             self.other = _other_environment(config, self._settings)
             if launch is None or launch.index == 0:
                 self._check_store()
-            files = {names.shown(item): item.path for item in benchmarks}
+            files = {naming.shown(item): item.path for item in benchmarks}
             say = functools.partial(terminal.say_at_once, config)
             self.coordinator = coordinator(launch, self._settings, here, files, say)
         except (hardware.AbsentAccelerator, StoreError, ReportError, NotMet, ValueError) as error:
@@ -83,20 +85,20 @@ class Session:
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
-        asked = self._benchmarks[names.shown(item)]
+        asked = self._benchmarks[naming.shown(item)]
         if item.get_closest_marker("xfail"):
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
 
     def gate(self, item: pytest.Item, told: Callable[[Verdict], None] = lambda _verdict: None) -> Gate:
         """``told`` hears what the runs so far would come to, while more are needed."""
-        benchmark, nodeid = names.benchmark(item, self._store.folder), names.shown(item)
+        benchmark, nodeid = naming.benchmark(item, self._store.folder), naming.shown(item)
         return Gate(benchmark, nodeid, self.accelerator, self._store, self.settings_of(item), told)
 
     def against(self, item: pytest.Item, told: Callable[[Verdict], None]) -> Against:
         """``told`` is as in :meth:`gate`."""
         assert self.other is not None
-        return Against(names.shown(item), self.accelerator, self.settings_of(item), self.other.name, told)
+        return Against(naming.shown(item), self.accelerator, self.settings_of(item), self.other.name, told)
 
     def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
@@ -115,7 +117,7 @@ class Session:
 
     def keep(self, item: pytest.Item, result: Result) -> None:
         """The same with a result that the first of several hosts has come to."""
-        result = dataclasses.replace(result, nodeid=names.shown(item))
+        result = dataclasses.replace(result, nodeid=naming.shown(item))
         self._results[result.nodeid] = result
         benchmark_bridge.export(item, result)
         item.user_properties += junit.properties(result)
@@ -131,7 +133,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if uses_accel(item):
-            self._results.pop(names.shown(item), None)
+            self._results.pop(naming.shown(item), None)
             missing = self._missing(self.settings_of(item))
             if missing:
                 pytest.skip(missing)
@@ -141,7 +143,7 @@ class Session:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        name = names.shown(item)
+        name = naming.shown(item)
         if name in self._benchmarks:
             vars(report)["accel_benchmark"] = name  # node ids of files outside rootdir are not unique
         result = self._results.get(name)
@@ -201,7 +203,7 @@ class Session:
         found = None
         if self._alone is not None:
             with contextlib.suppress(BrokenBaseline, StoreError):
-                benchmark = names.benchmark(item, self._store.folder)
+                benchmark = naming.benchmark(item, self._store.folder)
                 alone = self._alone.load(benchmark, result.workload.framework)
                 if alone is not None and alone.fits(benchmark):
                     found = scaling.scaling(result.workload, throughput, devices, alone)

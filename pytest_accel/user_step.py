@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequ
 from typing import Any
 
 from pytest_accel import frameworks
-from pytest_accel.frameworks import values
+from pytest_accel.frameworks import introspection
 from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Kind, Lowered, Program, Workload
 
@@ -26,11 +26,13 @@ def closed_program(step: Callable[[], Any], kind: Kind, framework: str | None = 
     def wait(result: object) -> float | None:
         nonlocal found
         if found is None:
-            found = values.framework_of_result(result) or values.NO_FRAMEWORK
-        return values.wait_for(_done(result))
+            found = introspection.framework_of_result(result) or introspection.NO_FRAMEWORK
+        return introspection.wait_for(_done(result))
 
     # The step itself, without a function of ours around it: a step may take microseconds.
-    return Program(step, wait, lambda: values.peak_memory_bytes(kind), lambda: found or values.NO_FRAMEWORK)
+    return Program(
+        step, wait, lambda: introspection.peak_memory_bytes(kind), lambda: found or introspection.NO_FRAMEWORK
+    )
 
 
 def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any], kind: Kind) -> Program:
@@ -48,10 +50,10 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
         return aux
 
     def wait(aux: object) -> float | None:
-        values.block_until_ready((current, aux))  # together: one of them may have no array
-        return values.loss_in(aux)
+        introspection.block_until_ready((current, aux))  # together: one of them may have no array
+        return introspection.loss_in(aux)
 
-    return Program(start, wait, lambda: values.peak_memory_bytes(kind))
+    return Program(start, wait, lambda: introspection.peak_memory_bytes(kind))
 
 
 def lowered(
@@ -119,7 +121,7 @@ def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
 
 def _check_can_be_split(batch: Sequence[Any], examples: int, topology: str) -> None:
     """Raises ValueError if every device would be given all there is."""
-    shapes = [tuple(leaf.shape) for leaf in values.leaves(batch) if hasattr(leaf, "shape")]
+    shapes = [tuple(leaf.shape) for leaf in introspection.leaves(batch) if hasattr(leaf, "shape")]
     if slice_named(topology).devices > 1 and not any(shape[:1] == (examples,) for shape in shapes):
         raise ValueError(
             f"--accel-topology={topology} splits the batch over the devices, and no array of batch= has "
@@ -129,7 +131,9 @@ def _check_can_be_split(batch: Sequence[Any], examples: int, topology: str) -> N
 
 def _arrays(state: object) -> list[str]:
     """Type and shape of each array, such as "float32[3, 16]"."""
-    arrays = [leaf for leaf in values.leaves(state) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")]
+    arrays = [
+        leaf for leaf in introspection.leaves(state) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+    ]
     return [f"{getattr(leaf.dtype, 'name', leaf.dtype)}{list(leaf.shape)}" for leaf in arrays]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.frameworks.values import FRAMEWORKS
+from pytest_accel.frameworks.introspection import FRAMEWORKS
 
 pytest_plugins = ("pytester",)
 

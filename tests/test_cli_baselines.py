@@ -8,8 +8,8 @@ import re
 import pytest
 
 from pytest_accel import cli
+from pytest_accel.baselines.store import JsonStore
 from pytest_accel.records import Accepted, Benchmark, Steps, Workload
-from pytest_accel.stores.json_files import JsonStore
 
 NODEID = "benchmarks/test_it.py::test_step[64]"
 BENCHMARK = Benchmark(NODEID)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_accel import cli, hardware
-from pytest_accel.hardware import disturbances
+from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Conditions
 
 STAT = "cpu  {user} 0 100 5000 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
@@ -16,8 +16,8 @@ STAT = "cpu  {user} 0 100 5000 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """The files that Linux would show, and nothing else going on."""
-    monkeypatch.setattr(disturbances, "CPU", tmp_path / "cpu")
-    monkeypatch.setattr(disturbances, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(noise_sources, "CPU", tmp_path / "cpu")
+    monkeypatch.setattr(noise_sources, "PROC", tmp_path / "proc")
     monkeypatch.setattr(hardware, "conditions", lambda kind, own_pids: Conditions(load_average=0.05))
 
     def machine(files):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel import price_book
 from pytest_accel.analysis import cost
+from pytest_accel.hardware import price_book
 
 PUBLISHED = json.loads(
     Path(__file__).parents[1].joinpath("baselines/published/riseml-2018-04.json").read_text(encoding="utf-8")

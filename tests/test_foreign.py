@@ -56,10 +56,10 @@ def test_a_step_of_tensorflow_computes_the_same_in_jax(precision, tolerance):
 
 
 def test_a_text_that_is_no_program_is_refused():
-    from pytest_accel.frameworks.jax import foreign
+    from pytest_accel.frameworks.xla import stablehlo_import
 
     with pytest.raises(ValueError, match=r"no StableHLO that JAX .* can read"):
-        foreign.function("module { what }", ["cpu"])
+        stablehlo_import.function("module { what }", ["cpu"])
 
 
 def test_a_step_that_reaches_for_a_tensor_outside_is_told():
@@ -77,9 +77,9 @@ def test_a_step_that_reaches_for_a_tensor_outside_is_told():
 def test_a_variable_has_no_functional_form():
     import tensorflow as tf
 
-    from pytest_accel.frameworks.tensorflow import ahead_of_time
+    from pytest_accel.frameworks.tensorflow import lowering
 
     with pytest.raises(
         TypeError, match=r"a tf.Variable in state= or batch= has no functional form: hand over"
     ):
-        ahead_of_time.lower_step(lambda s: (s, 0), tf.Variable([1.0]), (), "v2-8", 8)
+        lowering.lower_step(lambda s: (s, 0), tf.Variable([1.0]), (), "v2-8", 8)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_accel.frameworks.digits import Digits, resized
-from pytest_accel.frameworks.frozen import STEPS_UNTIL_ALL_CHANGE, Variable, checksums, frozen
-from pytest_accel.frameworks.schedule import learning_rate
+from pytest_accel.frameworks.common.digits import Digits, resized
+from pytest_accel.frameworks.common.frozen_variables import (
+    STEPS_UNTIL_ALL_CHANGE,
+    Variable,
+    checksums,
+    frozen,
+)
+from pytest_accel.frameworks.common.schedule import learning_rate
 
 
 def test_the_rate_warms_up_and_then_falls_to_nothing():

@@ -25,12 +25,12 @@ def jax_framework():
     """JAX, which compiles the programs of one workload once for all trainings here."""
     loaded = frameworks.load("jax")
     loaded.start(Kind.CPU)
-    from pytest_accel.frameworks.jax import learning
+    from pytest_accel.frameworks.jax import convergence
     from pytest_accel.frameworks.jax import training as steps
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "over", functools.cache(steps.over))
-        patch.setattr(learning, "_right_over", functools.cache(learning._right_over))
+        patch.setattr(convergence, "_right_over", functools.cache(convergence._right_over))
         yield loaded
 
 
@@ -116,7 +116,8 @@ def test_another_seed_gives_another_curve(begun, uninterrupted):
 def test_the_first_five_are_counted_as_tensorflow_counts_them(jax_framework, monkeypatch):
     import tensorflow as tf
 
-    from pytest_accel.frameworks.jax import learning, resnet
+    from pytest_accel.frameworks.jax import convergence as convergence
+    from pytest_accel.frameworks.jax import resnet
 
     rng = np.random.default_rng(0)
     scores = rng.integers(4, size=(200, 10)).astype(np.float32)  # many are equal
@@ -124,7 +125,7 @@ def test_the_first_five_are_counted_as_tensorflow_counts_them(jax_framework, mon
     labels = rng.integers(10, size=200).astype(np.int32)
     labels[-20:] = -1
     monkeypatch.setattr(resnet, "logits", lambda *given, training: (scores, None))
-    first, five, count = learning.right(None, None, labels)
+    first, five, count = convergence.right(None, None, labels)
     expected = [
         int(tf.reduce_sum(tf.cast(tf.math.in_top_k(labels[:180], scores[:180], k), tf.int32))) for k in (1, 5)
     ]

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_accel.frameworks import learning as shared
-from pytest_accel.frameworks.frozen import Variable
+from pytest_accel.frameworks.common import training_loop as shared
+from pytest_accel.frameworks.common.frozen_variables import Variable
 from pytest_accel.learning import Learning
 from pytest_accel.records import TrainingPlan
 from pytest_accel.workloads import training

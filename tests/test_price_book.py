@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pytest_accel import price_book
+from pytest_accel.hardware import price_book
 from pytest_accel.records import Price
 
 NAMES = list(json.loads(price_book.FILE.read_text(encoding="utf-8")))

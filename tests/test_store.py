@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.baselines import JsonStore
+from pytest_accel.baselines.file_format import dumps, loads
 from pytest_accel.records import Accepted, Benchmark, Steps, Workload
 from pytest_accel.records.json_codec import encode
-from pytest_accel.stores import JsonStore
-from pytest_accel.stores.file_format import dumps, loads
 
 DOCS = Path(__file__).parents[1] / "docs" / "baselines.md"
 

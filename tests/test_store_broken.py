@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_accel.analysis.rules import convergence
+from pytest_accel.baselines import BrokenBaseline, JsonStore, OtherSchema, StoreError
 from pytest_accel.records import Accepted, Benchmark, Curve, Epoch, Steps, Workload
-from pytest_accel.stores import BrokenBaseline, JsonStore, OtherSchema, StoreError
 
 NODEID = "test_a.py::test_b"
 BENCHMARK = Benchmark(NODEID)

@@ -14,8 +14,8 @@ from pathlib import Path
 import filelock
 import pytest
 
+from pytest_accel.baselines import JsonStore, StoreError
 from pytest_accel.records import Accepted, Benchmark, Steps, Workload
-from pytest_accel.stores import JsonStore, StoreError
 
 NODEID = "test_a.py::test_b"
 BENCHMARK = Benchmark(NODEID)

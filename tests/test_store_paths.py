@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.stores.paths import baseline_path, folder_name
+from pytest_accel.baselines.paths import baseline_path, folder_name
 
 words = [
     *("a", "A", ".", "..", "/", "\\", ":", "::", "[", "]", "~", "_", " ", "\n", "é", "\udcff", "x" * 300),

@@ -113,7 +113,7 @@ def test_hosts_read_shards_of_their_own(tf, made):
 
 
 def test_the_evaluation_crop_is_the_middle(tf, photographs):
-    from pytest_accel.frameworks.tensorflow import photographs as module
+    from pytest_accel.frameworks.tensorflow import image_preprocessing as module
 
     picture = photographs[0]
     encoded = tf.io.encode_jpeg(picture, quality=100)

@@ -204,7 +204,7 @@ class TestDigits:
         return [np.concatenate([batch[part].numpy() for batch in batches]) for part in (0, 1)]
 
     def test_are_what_scikit_learn_ships(self):
-        from pytest_accel.frameworks.datasets import NO_LABEL
+        from pytest_accel.frameworks.common.datasets import NO_LABEL
         from pytest_accel.frameworks.tensorflow.datasets import Share
 
         dataset = self.make()
@@ -249,7 +249,7 @@ class TestOwnData:
     def make(self, make, **given):
         import tensorflow as tf
 
-        from pytest_accel.frameworks.tensorflow.own_data import own_data
+        from pytest_accel.frameworks.tensorflow.user_dataset import own_data
 
         sizes = {"batch": 8, "image_size": 32, "num_classes": 2, "dtype": tf.float32, "seed": 0}
         return own_data(make, **{**sizes, **given})

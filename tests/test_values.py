@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.frameworks.values import (
+from pytest_accel.frameworks.introspection import (
     framework_of,
     framework_of_result,
     leaves,

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_accel import names, options
+from pytest_accel import options
+from pytest_accel.baselines import naming
 from pytest_accel.records import Kind
 
 QUESTION = "PYTEST_ACCEL_QUESTION"
@@ -78,7 +79,7 @@ class _Listening:
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Also of what is deselected later."""
-        self._names += names.benchmark(item, self._baselines).names
+        self._names += naming.benchmark(item, self._baselines).names
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """What skips itself, as where a framework is missing, does not say which tests it has."""

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pytest_accel.baselines.catalog import PUBLISHED, everything
 from pytest_accel.commands import Answer
 from pytest_accel.compare import published, session_report, stored_baselines
 from pytest_accel.compare.rows import Results
 from pytest_accel.compare.tables import tables
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.reading import load
-from pytest_accel.stores.everything import PUBLISHED, everything
 
 RESULTS = "a report of --accel-json, a hardware's folder, or published results"
 

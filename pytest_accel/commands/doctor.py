@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_accel import hardware, provenance
 from pytest_accel.commands import DIFFERS, Answer
-from pytest_accel.hardware import disturbances
+from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.terminal import hardware_line
@@ -27,7 +27,7 @@ def answer(options: argparse.Namespace) -> Answer:
     """Never raises: what cannot be read is left out."""
     installed = provenance.provenance()
     seen = _accelerators()
-    found = disturbances.found()
+    found = noise_sources.found()
     lines = [
         "installed",
         *(f"  {name} {version}" for name, version in installed.items()),

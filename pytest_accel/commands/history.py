@@ -11,10 +11,10 @@ from pytest_accel.analysis import provenance_diff
 from pytest_accel.analysis.formatting import label, one_line, percent, quantity
 from pytest_accel.analysis.rules import variance
 from pytest_accel.analysis.rules.change_points import change_points
+from pytest_accel.baselines.catalog import Stored
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics, said
 from pytest_accel.records import Baseline, Kind
-from pytest_accel.stores.everything import Stored
 
 TIMES = ("step_time_s", "time_to_target_s")
 """Metrics that vary as runs do."""

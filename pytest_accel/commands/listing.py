@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from pytest_accel.analysis.formatting import one_line
+from pytest_accel.baselines.catalog import Stored, everything
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import main_metrics, said, shown, versions
-from pytest_accel.stores.everything import Stored, everything
 
 COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")
 

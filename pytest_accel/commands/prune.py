@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from pytest_accel import names
+from pytest_accel.baselines import naming
+from pytest_accel.baselines.catalog import Stored, everything
 from pytest_accel.commands import DIFFERS, Answer
 from pytest_accel.commands.collected import collected
 from pytest_accel.commands.stored import heading, said
 from pytest_accel.records import Kind
-from pytest_accel.stores.everything import Stored, everything
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def _sorted(stored: Iterable[Stored], baselines: Path) -> tuple[list[Stored], li
     """
     stored = list(stored)
     rootdir = Path.cwd()
-    home = names.home_of_names(baselines.absolute(), rootdir)
+    home = naming.home_of_names(baselines.absolute(), rootdir)
     places = {_file(one): Path(os.path.normpath(home / _file(one))) for one in stored}
     # Earlier versions named tests from rootdir, wherever the baselines lay.
     there = {path for file, place in places.items() for path in (place, rootdir / file) if path.is_file()}

@@ -6,9 +6,9 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_accel.baselines.paths import baseline_path
 from pytest_accel.records import Curve, Observation, Steps
 from pytest_accel.reports.reading import Report
-from pytest_accel.stores.paths import baseline_path
 
 
 def write(report: Report, folder: Path) -> None:

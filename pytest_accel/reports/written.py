@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from pytest_accel.baselines.catalog import PUBLISHED
 from pytest_accel.records import Accelerator, Price, Result
 from pytest_accel.reports import files, github, html, json_report, markdown, terminal
 from pytest_accel.reports.files import ReportError
-from pytest_accel.stores.everything import PUBLISHED
 
 
 def check(paths: Mapping[str, Path]) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from pytest_accel import names
+from pytest_accel.baselines import naming
 from pytest_accel.coordinator import Abandoned, Other
 from pytest_accel.host_line import HostLost, Message
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
@@ -51,7 +51,7 @@ class Following:
     def _run(self, test: str) -> None:
         self.reports, self.subtests, self.output = [], [], ""
         try:
-            here = names.shown(self._task.item)
+            here = naming.shown(self._task.item)
             if test != here:
                 raise InvalidRun(f"this host is at {here}, and the first at {test}")
             with self._task.started() as remote:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from pytest_accel import names
+from pytest_accel.baselines import naming
 from pytest_accel.records import Curve, Run, Workload
 from pytest_accel.records.plans import Size
 from pytest_accel.records.run_errors import InvalidRun
@@ -126,7 +126,7 @@ class FreshRuns:
         with (
             checkpoints(
                 self._task.checkpoints,
-                names.shown(self._task.item),
+                naming.shown(self._task.item),
                 plan.workload,
                 self._task.accelerator,
                 self._environment.name,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import names
+from pytest_accel.baselines import naming
 from pytest_accel.coordinator import Coordinator, Solo
 from pytest_accel.records import Accelerator, Conditions
 from pytest_accel.records.progress import Screen, Unseen
@@ -73,7 +73,7 @@ class Task:
             self.check()
 
         with (
-            together.running(names.shown(self.item)),
+            together.running(naming.shown(self.item)),
             started(environment, arguments, variables, folder, self.timeout_s, check) as child,
         ):
             yield RemoteTest(self.item, child, environment, together, compared=self.compared)

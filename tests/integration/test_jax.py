@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from pytest_accel.stores import file_format
+from pytest_accel.baselines import file_format
 
 pytest.importorskip("jax")
 

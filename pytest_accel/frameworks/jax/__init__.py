@@ -11,8 +11,8 @@ import jaxlib
 import numpy as np
 from jax.extend import backend
 
-from pytest_accel.frameworks import values
-from pytest_accel.frameworks.jax import devices, image_classification, learning, real_data
+from pytest_accel.frameworks import introspection
+from pytest_accel.frameworks.jax import convergence, dataset_steps, devices, image_classification
 from pytest_accel.frameworks.jax.devices import start
 from pytest_accel.frameworks.jax.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
@@ -29,13 +29,13 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     the number of devices, and for data that is not there or is not what it should be.
     """
     mesh = devices.mesh()
-    peak_memory_bytes = functools.partial(values.peak_memory_bytes, devices.kind_in_use())
+    peak_memory_bytes = functools.partial(introspection.peak_memory_bytes, devices.kind_in_use())
     if workload.name == "input_pipeline":
-        batches = real_data.endless(workload, data, mesh)
-        return Program(lambda: next(batches), real_data.wait, peak_memory_bytes)
+        batches = dataset_steps.endless(workload, data, mesh)
+        return Program(lambda: next(batches), dataset_steps.wait, peak_memory_bytes)
     _check_known(workload)
     if "dataset" in workload.parameters:
-        return Program(real_data.step(workload, data, mesh), _wait, peak_memory_bytes)
+        return Program(dataset_steps.step(workload, data, mesh), _wait, peak_memory_bytes)
     return Program(image_classification.synthetic_steps(workload, mesh), _wait, peak_memory_bytes)
 
 
@@ -52,7 +52,7 @@ def train(workload: Workload, seed: int, data: DataSource = None) -> Training:
     Raises ValueError as ``build`` does, and RuntimeError for a package that is missing.
     """
     _check_known(workload)
-    return learning.training(workload, seed, data)
+    return convergence.training(workload, seed, data)
 
 
 def _check_known(workload: Workload) -> None:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from pytest_accel.frameworks import datasets
+from pytest_accel.frameworks.common import datasets
 from pytest_accel.frameworks.jax.training import SPLIT
 
 HostBatch: TypeAlias = tuple[np.ndarray, np.ndarray]

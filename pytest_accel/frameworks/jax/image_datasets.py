@@ -9,8 +9,8 @@ import jax
 from jax.sharding import Mesh
 
 from pytest_accel import frameworks
-from pytest_accel.frameworks import datasets
-from pytest_accel.frameworks.digits import EVALUATION_EXAMPLES, Digits
+from pytest_accel.frameworks.common import datasets
+from pytest_accel.frameworks.common.digits import EVALUATION_EXAMPLES, Digits
 from pytest_accel.frameworks.jax import image_classification
 from pytest_accel.frameworks.jax.datasets import Dataset, in_memory
 from pytest_accel.records import DataSource, Kind, Workload

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from pytest_accel.frameworks.jax import ahead_of_time, image_classification, training
+from pytest_accel.frameworks.jax import image_classification, training
 from pytest_accel.frameworks.jax.training import PLACES, SAME, SPLIT
+from pytest_accel.frameworks.xla import aot_compiler
 from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Lowered, Workload
 
@@ -23,8 +24,8 @@ def lower(workload: Workload, topology: str) -> Lowered:
     Raises ValueError for a batch that does not divide by the devices, RuntimeError where libtpu is missing.
     """
     target = slice_named(topology)
-    mesh = ahead_of_time.mesh(target)
-    ahead_of_time.check_divides(workload.examples_per_step, target)
+    mesh = aot_compiler.mesh(target)
+    aot_compiler.check_divides(workload.examples_per_step, target)
     state = image_classification.initial_state(workload, target.devices)
     shapes = type(state)(
         *(
@@ -42,7 +43,7 @@ def lower(workload: Workload, topology: str) -> Lowered:
         _shape(mesh, SPLIT, images),
         _shape(mesh, SPLIT, labels),
     )
-    return ahead_of_time.lowered(program, target, "replicas")
+    return aot_compiler.lowered(program, target, "replicas")
 
 
 def lower_step(
@@ -55,8 +56,8 @@ def lower_step(
     devices, TypeError for what JAX cannot trace, and RuntimeError as ``lower`` does.
     """
     target = slice_named(topology)
-    mesh = ahead_of_time.mesh(target)
-    ahead_of_time.check_divides(examples_per_step, target)
+    mesh = aot_compiler.mesh(target)
+    aot_compiler.check_divides(examples_per_step, target)
 
     def of_batch(leaf: Any) -> jax.ShapeDtypeStruct:
         return _shape(mesh, SPLIT if np.shape(leaf)[:1] == (examples_per_step,) else SAME, leaf)
@@ -71,9 +72,9 @@ def lower_step(
     except Exception as error:
         raise TypeError(
             f"--accel-topology={topology}: JAX cannot trace this step, which must be a function of arrays, "
-            f"step(state, *batch) -> (state, aux): {type(error).__name__}: {ahead_of_time.first_line(error)}"
+            f"step(state, *batch) -> (state, aux): {type(error).__name__}: {aot_compiler.first_line(error)}"
         ) from error
-    return ahead_of_time.lowered(program, target, "global batch")
+    return aot_compiler.lowered(program, target, "global batch")
 
 
 def _shape(mesh: Mesh, place: PartitionSpec, leaf: Any) -> jax.ShapeDtypeStruct:

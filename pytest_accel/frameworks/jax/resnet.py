@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pytest_accel.frameworks.resnet50 import (
+from pytest_accel.frameworks.common.resnet50 import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
     EXPANSION,

@@ -9,10 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from pytest_accel.frameworks import values
-from pytest_accel.frameworks.tensorflow import devices, image_classification, learning, real_data
-from pytest_accel.frameworks.tensorflow.ahead_of_time import lower, lower_step
+from pytest_accel.frameworks import introspection
+from pytest_accel.frameworks.tensorflow import convergence, dataset_steps, devices, image_classification
 from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strategy
+from pytest_accel.frameworks.tensorflow.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
 
 __all__ = ["build", "build_alone", "lower", "lower_step", "provenance", "start", "train"]
@@ -26,12 +26,12 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     Raises ValueError for a workload that TensorFlow has no version of, for a global batch that does not
     divide by the number of replicas, and for data that is not there or is not what it should be.
     """
-    peak_memory_bytes = functools.partial(values.peak_memory_bytes, kind_in_use())
+    peak_memory_bytes = functools.partial(introspection.peak_memory_bytes, kind_in_use())
     if workload.name == "input_pipeline":
-        batches = real_data.endless(workload, data)
-        return Program(lambda: next(batches), real_data.wait, peak_memory_bytes)
+        batches = dataset_steps.endless(workload, data)
+        return Program(lambda: next(batches), dataset_steps.wait, peak_memory_bytes)
     if "dataset" in workload.parameters:
-        return Program(real_data.step(workload, data), _wait, peak_memory_bytes)
+        return Program(dataset_steps.step(workload, data), _wait, peak_memory_bytes)
     return Program(compiled_step(workload), _wait, peak_memory_bytes)
 
 
@@ -66,7 +66,7 @@ def train(workload: Workload, seed: int, data: DataSource = None) -> Training:
     Raises ValueError as ``build`` does, and for data that is not there or is not what it should be.
     """
     _check_known(workload)
-    return learning.training(workload, seed, data)
+    return convergence.training(workload, seed, data)
 
 
 def _check_known(workload: Workload) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks import datasets
+from pytest_accel.frameworks.common import datasets
 from pytest_accel.frameworks.tensorflow import devices
 from pytest_accel.records import Kind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from pytest_accel.frameworks.digits import EVALUATION_EXAMPLES, Digits
+from pytest_accel.frameworks.common.digits import EVALUATION_EXAMPLES, Digits
 from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share, in_memory
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from pytest_accel.frameworks.datasets import checked
+from pytest_accel.frameworks.common.datasets import checked
 from pytest_accel.frameworks.tensorflow import image_classification
 from pytest_accel.frameworks.tensorflow.datasets import Dataset
 from pytest_accel.frameworks.tensorflow.digits import digits
 from pytest_accel.frameworks.tensorflow.imagenet import imagenet
-from pytest_accel.frameworks.tensorflow.own_data import own_data
+from pytest_accel.frameworks.tensorflow.user_dataset import own_data
 from pytest_accel.records import DataSource, Workload
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.datasets import NO_LABEL
-from pytest_accel.frameworks.tensorflow import photographs
+from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.tensorflow import image_preprocessing
 from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
 KNOWN_EXAMPLES = {("train", 1024): 1_281_167, ("validation", 128): 50_000}
@@ -45,7 +45,7 @@ def imagenet(
     def train(epoch: int, share: Share) -> tf.data.Dataset:
         def example(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, label = _parsed(record, num_classes)
-            return photographs.distorted(encoded, image_size, tf.stack([drawn, number]), dtype), label
+            return image_preprocessing.distorted(encoded, image_size, tf.stack([drawn, number]), dtype), label
 
         drawn = np.random.default_rng([seed, epoch, 1]).integers(2**31)
         per_replica = share.get_per_replica_batch_size(batch)
@@ -60,7 +60,7 @@ def imagenet(
     def evaluation(share: Share) -> tf.data.Dataset:
         def example(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, label = _parsed(record, num_classes)
-            return photographs.central(encoded, image_size, dtype), label
+            return image_preprocessing.central(encoded, image_size, dtype), label
 
         per_replica = share.get_per_replica_batch_size(batch)
         images = _read(shards["validation"]).map(example, tf.data.AUTOTUNE, deterministic=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.resnet50 import (
+from pytest_accel.frameworks.common.resnet50 import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
     EXPANSION,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_accel.baselines.errors import StoreError
+from pytest_accel.baselines.store import JsonStore
 from pytest_accel.records import Baseline
-from pytest_accel.stores.errors import StoreError
-from pytest_accel.stores.json_files import JsonStore
 
 PUBLISHED = "published"
 """The folder beside them that holds no baselines, but what others reported."""

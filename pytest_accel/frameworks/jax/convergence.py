@@ -11,9 +11,9 @@ from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from pytest_accel.frameworks import learning
-from pytest_accel.frameworks.datasets import NO_LABEL
-from pytest_accel.frameworks.frozen import Variable
+from pytest_accel.frameworks.common import training_loop
+from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.common.frozen_variables import Variable
 from pytest_accel.frameworks.jax import devices, image_datasets, resnet
 from pytest_accel.frameworks.jax import training as steps
 from pytest_accel.frameworks.jax.image_classification import Trainer
@@ -26,7 +26,7 @@ def training(workload: Workload, seed: int, data: DataSource) -> Training:
     """The workload with its dataset, initialized with this seed. Raises ValueError and RuntimeError."""
     mesh = devices.mesh()
     dataset = image_datasets.dataset(workload, seed, data, mesh)
-    return learning.training(workload, dataset, Learner(workload, seed, mesh))
+    return training_loop.training(workload, dataset, Learner(workload, seed, mesh))
 
 
 class Learner:

@@ -9,8 +9,8 @@ import jax
 from jax import lax
 from jax.sharding import NamedSharding
 
-from pytest_accel.frameworks.jax import ahead_of_time, foreign
 from pytest_accel.frameworks.jax.training import DEVICES, SAME, SPLIT
+from pytest_accel.frameworks.xla import aot_compiler, stablehlo_import
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered
 
@@ -40,9 +40,9 @@ def replicated(
 
     ``local`` are variables of which each device has its own.
     """
-    mesh = ahead_of_time.mesh(target)
-    ahead_of_time.check_divides(global_batch, target)
-    compute, update = (foreign.function(each.text, ["tpu"]) for each in (first, second))
+    mesh = aot_compiler.mesh(target)
+    aot_compiler.check_divides(global_batch, target)
+    compute, update = (stablehlo_import.function(each.text, ["tpu"]) for each in (first, second))
     given = len(compute.arguments) - len(first.variables)
     shapes = dict(zip(first.variables, compute.arguments[given:], strict=True))
     shapes |= dict(zip(second.variables, update.arguments[-len(second.variables) :], strict=True))
@@ -71,14 +71,14 @@ def replicated(
     ]
     batch = [_whole(shape, target.devices, mesh, True) for shape in compute.arguments[:given]]
     program = jax.jit(shared, donate_argnums=0).lower(values, *batch)
-    return ahead_of_time.lowered(program, target, "replicas")
+    return aot_compiler.lowered(program, target, "replicas")
 
 
 def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_state: int) -> Lowered:
     """One program for the global batch, which the compiler splits over the devices."""
-    mesh = ahead_of_time.mesh(target)
-    ahead_of_time.check_divides(global_batch, target)
-    function = foreign.function(module.text, ["tpu"])
+    mesh = aot_compiler.mesh(target)
+    aot_compiler.check_divides(global_batch, target)
+    function = stablehlo_import.function(module.text, ["tpu"])
     given = len(function.arguments) - len(module.variables)
 
     def placed(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
@@ -96,11 +96,11 @@ def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_stat
         donate_argnums=(*range(leaves_of_state), *changed),
         out_shardings=[*results, *[same] * len(module.updated)],  # or the compiler leaves them where it likes
     ).lower(*shapes)
-    return ahead_of_time.lowered(program, target, "global batch")
+    return aot_compiler.lowered(program, target, "global batch")
 
 
 def _called(
-    function: foreign.Function, module: Module, given: Any, values: Values
+    function: stablehlo_import.Function, module: Module, given: Any, values: Values
 ) -> tuple[list[jax.Array], dict[Hashable, jax.Array]]:
     """Its results, and the values of all variables after it."""
     out = list(function.call(*given, *(values[variable] for variable in module.variables)))

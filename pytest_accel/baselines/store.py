@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_accel.baselines import file_format
+from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
+from pytest_accel.baselines.paths import baseline_path, folder_name
 from pytest_accel.records import Accepted, Baseline, Benchmark, Workload
 from pytest_accel.records.json_codec import CodecError
-from pytest_accel.stores import file_format
-from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError, store_error
-from pytest_accel.stores.paths import baseline_path, folder_name
 
 _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
 

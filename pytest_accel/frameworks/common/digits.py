@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_accel.frameworks.datasets import filled_up
+from pytest_accel.frameworks.common.datasets import filled_up
 
 EVALUATION_EXAMPLES = 360
 """A fifth, drawn once and the same for every seed."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.datasets import NO_LABEL
+from pytest_accel.frameworks.common.datasets import NO_LABEL
 from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
 SHUFFLED_AT_ONCE = 10_000

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_accel.baselines.paths import baseline_path
 from pytest_accel.records import Benchmark, parameters
-from pytest_accel.stores.paths import baseline_path
 
 
 def shown(item: pytest.Item) -> str:

@@ -82,7 +82,7 @@ def _is_array(value: Any) -> bool:
 def _jax_side() -> Any:
     """Imported late: TensorFlow on its own needs no JAX. Raises RuntimeError, which says what to install."""
     try:
-        from pytest_accel.frameworks.jax import of_tensorflow
+        from pytest_accel.frameworks.xla import tensorflow_programs
     except ModuleNotFoundError as error:
         if error.name != "jax":
             raise
@@ -90,4 +90,4 @@ def _jax_side() -> Any:
             "to compile TensorFlow's programs for --accel-topology takes JAX: pip install "
             '"pytest-accel[aot]"'
         ) from error
-    return of_tensorflow
+    return tensorflow_programs

@@ -7,9 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from pytest_accel.records import Accepted, Baseline, Curve, ProgramFacts, Steps, Workload
-from pytest_accel.records.json_codec import CodecError, Json, decode, encode
-from pytest_accel.stores.observation_rules import (
+from pytest_accel.baselines.validation import (
     SHARES,
     check_curve,
     check_finite,
@@ -18,6 +16,8 @@ from pytest_accel.stores.observation_rules import (
     check_program,
     check_steps,
 )
+from pytest_accel.records import Accepted, Baseline, Curve, ProgramFacts, Steps, Workload
+from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 
 SCHEMA = 1
 

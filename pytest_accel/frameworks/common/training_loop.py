@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pytest_accel.frameworks.datasets import Dataset
-from pytest_accel.frameworks.frozen import Variable, checksums, frozen
-from pytest_accel.frameworks.schedule import learning_rate
+from pytest_accel.frameworks.common.datasets import Dataset
+from pytest_accel.frameworks.common.frozen_variables import Variable, checksums, frozen
+from pytest_accel.frameworks.common.schedule import learning_rate
 from pytest_accel.records import Training, Workload
 
 _FILE = "variables.npz"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_accel.stores.errors import BrokenBaseline, OtherSchema, StoreError
-from pytest_accel.stores.json_files import JsonStore
+from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError
+from pytest_accel.baselines.store import JsonStore
 
 __all__ = ["BrokenBaseline", "JsonStore", "OtherSchema", "StoreError"]

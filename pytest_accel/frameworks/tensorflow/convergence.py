@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks import learning
-from pytest_accel.frameworks.datasets import NO_LABEL
-from pytest_accel.frameworks.frozen import Variable
+from pytest_accel.frameworks.common import training_loop
+from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.common.frozen_variables import Variable
 from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
 from pytest_accel.frameworks.tensorflow.training import Trainer
 from pytest_accel.records import DataSource, Training, Workload
@@ -19,7 +19,7 @@ def training(workload: Workload, seed: int, data: DataSource) -> Training:
     """The workload with its dataset, initialized with this seed. Raises ValueError and RuntimeError."""
     image_datasets.make_reproducible(workload, seed)
     dataset = image_datasets.dataset(workload, seed, data)
-    return learning.training(workload, dataset, Learner(workload, seed))
+    return training_loop.training(workload, dataset, Learner(workload, seed))
 
 
 class Learner:

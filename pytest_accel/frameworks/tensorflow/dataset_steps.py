@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pytest_accel.frameworks import values
+from pytest_accel.frameworks import introspection
 from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
 from pytest_accel.records import DataSource, Workload
 
@@ -36,4 +36,4 @@ def step(workload: Workload, source: DataSource) -> Callable[[], tf.Tensor]:
 
 def wait(batch: Any) -> None:
     """Block until a batch is where it is needed."""
-    values.wait_for(batch)
+    introspection.wait_for(batch)

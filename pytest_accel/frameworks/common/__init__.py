@@ -1,0 +1,1 @@
+"""What all frameworks share, and what knows none of them."""

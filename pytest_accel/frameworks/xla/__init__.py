@@ -1,0 +1,1 @@
+"""Compiling programs ahead of time with XLA, for JAX and TensorFlow."""
