@@ -18,7 +18,7 @@ import tensorflow as tf
 from paired import MIN_ROUNDS, in_turns, median_ratio
 
 from pytest_accel import frameworks
-from pytest_accel.workloads import workload
+from pytest_accel.api.workloads import workload
 
 LEARNING_RATE = 0.003
 NUM_CLASSES = 1000

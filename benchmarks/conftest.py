@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scales import SCALES, Scale
 
-from pytest_accel import settings
+from pytest_accel.api import settings
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

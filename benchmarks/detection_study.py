@@ -21,7 +21,7 @@ from noise_model import drawn, noises
 from replay import trials
 from tables import contract_rows, contract_table, rules_table
 
-from pytest_accel.options import percentage, positive_int
+from pytest_accel.api.options import percentage, positive_int
 
 TOLERANCES = (0.02, 0.05, 0.10, 0.20)
 

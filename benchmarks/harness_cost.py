@@ -15,9 +15,9 @@ import time
 from paired import MIN_ROUNDS, in_turns, median_ratio
 
 from pytest_accel import frameworks, hardware
-from pytest_accel.measure import Measurement
+from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Plan
-from pytest_accel.workloads import PRECISIONS, workload
+from pytest_accel.worker.step_timer import Measurement
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import tabulate
 from scipy import stats
 
-from pytest_accel.options import positive_int
+from pytest_accel.api.options import positive_int
 
 STEP = Path(__file__).parent / "planted_step.py"
 OUTCOMES = ("passed", "inconclusive", "regressed", "improved")

@@ -13,8 +13,8 @@ from pytest_accel.against import LEAST_PAIRS, MOST_PAIRS
 from pytest_accel.analysis.rules.paired import IN_TURNS_SD, judge
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.analysis.rules.variance import FLOOR_SD
+from pytest_accel.api.settings import TOLERANCES_AGAINST
 from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workload
-from pytest_accel.settings import TOLERANCES_AGAINST
 
 NOISES = ((0.01, 0.05), (0.015, 0.07), (0.02, 0.07), (0.02, 0.10), (0.03, 0.10))
 """Standard deviations of the log ratio: from pair to pair, and from round to round."""

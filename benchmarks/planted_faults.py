@@ -26,13 +26,13 @@ from unittest import mock
 
 from tabulate import tabulate
 
-from pytest_accel import workloads
 from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
 from pytest_accel.analysis.rules import convergence
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
 from pytest_accel.analysis.stats import one_sided_quantile
-from pytest_accel.learning import Learning
+from pytest_accel.api import workloads
 from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict, json_codec
+from pytest_accel.worker.trainer import Learning
 
 EPOCHS, TARGET = 8, 0.95
 MOST_SEEDS = 1000

@@ -18,8 +18,8 @@ from unittest import mock
 
 from tabulate import tabulate
 
-from pytest_accel import workloads
 from pytest_accel.analysis.rules import program
+from pytest_accel.api import workloads
 from pytest_accel.records import ProgramFacts
 from pytest_accel.samplers.environments import compile_only_variables
 

@@ -10,7 +10,7 @@ EXAMPLES = 8
 
 def test_planted(accel):
     from pytest_accel import frameworks
-    from pytest_accel.workloads import workload
+    from pytest_accel.api.workloads import workload
 
     slowdown = float(os.environ.get("PLANTED_SLOWDOWN", "0"))
     framework = frameworks.load("tensorflow")

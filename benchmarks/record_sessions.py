@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from pytest_accel.options import positive_int
+from pytest_accel.api.options import positive_int
 
 BUSY_S = 3.0
 """A neighbour is busy for up to so long, then as long still."""
@@ -80,10 +80,10 @@ def recorded(batch: int, image_size: int, blocks: int, *, busy: bool) -> dict[st
 def timed(line: multiprocessing.connection.Connection, batch: int, image_size: int, blocks: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from pytest_accel import frameworks
-    from pytest_accel.measure import Measurement
+    from pytest_accel.api.workloads import workload
     from pytest_accel.records import Kind, Plan
     from pytest_accel.samplers.observe import long_enough
-    from pytest_accel.workloads import workload
+    from pytest_accel.worker.step_timer import Measurement
 
     framework = frameworks.load("tensorflow")
     framework.start(Kind.CPU)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel import settings
+from pytest_accel.api import settings
 
 
 def test_digits(accel):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel import settings
+from pytest_accel.api import settings
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ from pytest_accel.analysis.metrics import convergence, steps
 from pytest_accel.analysis.rules import convergence as rules_convergence
 from pytest_accel.analysis.rules import paired, variance
 from pytest_accel.analysis.rules.policy import PairPolicy
+from pytest_accel.api.settings import Settings
 from pytest_accel.engine import Sampler
 from pytest_accel.explanations import explained, unmeasured
 from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
-from pytest_accel.settings import Settings
 
 LEAST_PAIRS = 4
 """Each pair of processes is one draw of memory layout and thread placement, and fewer prove little."""

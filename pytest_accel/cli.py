@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_accel.commands import Answer, compare, doctor, export, history, listing, prune, show
-from pytest_accel.provenance import version
 from pytest_accel.reports.json_report import finite
+from pytest_accel.worker.provenance import version
 
 USAGE_ERROR = 2
 INTERRUPTED = 130  # as a shell has it

@@ -9,8 +9,8 @@ from typing import cast
 from pytest_accel.analysis.metrics import convergence
 from pytest_accel.analysis.rules import convergence as rules_convergence
 from pytest_accel.analysis.rules import variance
+from pytest_accel.api.settings import Settings
 from pytest_accel.records import Baseline, Curve, Kind, NeedMore, Outcome, Run, Verdict, Workload
-from pytest_accel.settings import Settings
 
 
 class CurveCase:

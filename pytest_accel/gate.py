@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pytest_accel import engine
 from pytest_accel.analysis import provenance_diff, workload_diff
+from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import JsonStore
 from pytest_accel.curve_case import CurveCase
@@ -35,7 +36,6 @@ from pytest_accel.records import (
 )
 from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
-from pytest_accel.settings import Settings
 from pytest_accel.step_case import EXTRA_RUNS, StepCase
 
 OTHER_LABEL = (

@@ -7,8 +7,8 @@ import time
 from collections import deque
 from typing import Any
 
-from pytest_accel import channel
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker import channel
 
 SILENCE_S = 20.0
 """A host that was not heard of for so long is gone, also where its connection still stands."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.benchmark_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.coordinator import Other
-from pytest_accel.fixture import uses_accel
 from pytest_accel.orderly_end import orderly_end
 from pytest_accel.records import Outcome, Result, Verdict, json_codec
 from pytest_accel.records.progress import Unseen

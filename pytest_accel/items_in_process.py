@@ -7,14 +7,14 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from pytest_accel import provenance
+from pytest_accel.api.fixtures import BACKEND, uses_accel
+from pytest_accel.api.results import Learned, Measured
 from pytest_accel.explanations import unmeasured
-from pytest_accel.fixture import BACKEND, uses_accel
-from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.samplers.in_process import InProcess, TrainingInProcess
 from pytest_accel.session import Session
+from pytest_accel.worker import provenance
+from pytest_accel.worker.step_timer import CLOCK, Measurement
 
 _RESULT = pytest.StashKey[Result]()
 

@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_accel import channel
 from pytest_accel.coordinator import First, Other
 from pytest_accel.host_line import SILENCE_S, Line
 from pytest_accel.launched import Launched
 from pytest_accel.records import Hosts
+from pytest_accel.worker import channel
 
 MEETING_S = 300.0
 """How long hosts wait for each other: containers of one job start minutes apart."""

@@ -9,9 +9,9 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from pytest_accel import options
-from pytest_accel.command_line import keep_command_line
-from pytest_accel.fixture import accel, accelerator, uses_accel
+from pytest_accel.api import options
+from pytest_accel.api.command_line import keep_command_line
+from pytest_accel.api.fixtures import accel, accelerator, uses_accel
 
 __all__ = ["accel", "accelerator"]
 

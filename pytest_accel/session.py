@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, settings, why
+from pytest_accel import hardware, why
 from pytest_accel.against import Against
 from pytest_accel.analysis import scaling
 from pytest_accel.analysis.formatting import quantity
 from pytest_accel.analysis.metrics import steps
+from pytest_accel.api import settings
+from pytest_accel.api.fixtures import uses_accel
+from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import JsonStore
-from pytest_accel.fixture import uses_accel
 from pytest_accel.gate import Gate
 from pytest_accel.hardware import price_book
 from pytest_accel.meeting import NotMet
@@ -27,7 +29,6 @@ from pytest_accel.reports import benchmark_bridge, github, junit, terminal, writ
 from pytest_accel.reports.files import ReportError
 from pytest_accel.samplers import environments
 from pytest_accel.samplers.environments import Environment
-from pytest_accel.settings import Settings
 from pytest_accel.together import coordinator, launched_as, over_hosts
 
 ALL_SKIPPED = (

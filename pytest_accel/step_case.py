@@ -9,8 +9,8 @@ from pytest_accel import engine
 from pytest_accel.analysis.metrics import steps as metrics_steps
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.api.settings import Settings
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
-from pytest_accel.settings import Settings
 
 EXTRA_RUNS = 2
 """A comparison may take so many runs beyond ``--accel-runs`` while it is undecided."""

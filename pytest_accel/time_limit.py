@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from pytest_accel.fixture import uses_accel
+from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.records.run_errors import InvalidRun
 
 

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pytest_accel import meeting, provenance
+from pytest_accel import meeting
+from pytest_accel.api.settings import Settings
 from pytest_accel.coordinator import First, Other, Solo
 from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
 from pytest_accel.launched import BadLaunch, Launched, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
-from pytest_accel.settings import Settings
+from pytest_accel.worker import provenance
 
 SAME_ON_ALL = ("update_baselines", "record_missing", "runs", "budget", "tolerance", "strict", "devices")
 """Settings that decide what is done, or what it comes to."""

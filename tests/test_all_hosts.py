@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.learning import Begun
-from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Epoch, Workload, json_codec
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers.all_hosts import merged
+from pytest_accel.worker.step_timer import Block, Prepared
+from pytest_accel.worker.trainer import Begun
 
 SECONDS = st.floats(1e-6, 1e6)
 

@@ -152,11 +152,11 @@ def test_heavy_libraries_are_imported_when_they_are_needed():
 
 
 def test_the_side_of_the_child_needs_only_pytest():
-    loaded = loaded_with("pytest_accel.agent")
+    loaded = loaded_with("pytest_accel.worker.agent")
 
     outside = {top(each) for name in loaded for each in ON_IMPORT[name]} - sys.stdlib_module_names
     assert outside == {"pytest", "pytest_accel"}
-    assert "pytest_accel.measure" in loaded
+    assert "pytest_accel.worker.step_timer" in loaded
     assert not any(under(name, {"session", "gate", "rules", "stores", "reports"}) for name in loaded)
 
 
@@ -196,9 +196,9 @@ def test_a_project_without_benchmarks_imports_next_to_nothing(tmp_path, argument
     assert ours(loaded) == {
         "pytest_accel",
         "pytest_accel.plugin",
-        "pytest_accel.command_line",
-        "pytest_accel.options",
-        "pytest_accel.fixture",
+        "pytest_accel.api.command_line",
+        "pytest_accel.api.options",
+        "pytest_accel.api.fixtures",
         "pytest_accel.frameworks",
     }
     assert not (HEAVY - {"pytest_benchmark"} | FRAMEWORKS) & loaded

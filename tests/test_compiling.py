@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel import compiling
 from pytest_accel.records import Lowered, Operations, Plan, ProgramFacts, Workload
+from pytest_accel.worker import compiler
 
 FACTS = ProgramFacts(
     "replicas", 8, 3e12, 3e10, 5 * 10**9, 10**7, {"copies": Operations(2, 100)}, (24, None), 0.1
@@ -37,7 +37,7 @@ def compiled(tmp_path):
             return FACTS
 
         plan = Plan(Workload("measure", "jax", 8), lambda: pytest.fail("it is not to be built"), lower)
-        return compiling.facts(plan, "v2-8", kept, clock=clock)
+        return compiler.facts(plan, "v2-8", kept, clock=clock)
 
     facts.compilations = 0
     return facts

@@ -8,11 +8,12 @@ import socket
 
 import pytest
 
-from pytest_accel import channel, coordinator, host_line
+from pytest_accel import coordinator, host_line
 from pytest_accel.coordinator import Abandoned, First, Other
 from pytest_accel.host_line import HostLost, Line
 from pytest_accel.records import Hosts
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker import channel
 
 HOSTS = Hosts(0, ("a:1", "b:2"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel.options import OPTIONS
+from pytest_accel.api.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("baselines/*.md")])
@@ -34,7 +34,7 @@ def test_every_option_is_documented():
 
 
 def test_every_parameter_of_a_workload_is_documented():
-    from pytest_accel.workloads import WORKLOADS
+    from pytest_accel.api.workloads import WORKLOADS
 
     text = (ROOT / "docs/writing-a-benchmark.md").read_text()
     assert {name for name in WORKLOADS["resnet50"] if f"| `{name}` |" not in text} == set()
@@ -70,8 +70,8 @@ def test_every_command_is_documented():
 def test_the_arguments_of_training_are_documented():
     import inspect
 
-    from pytest_accel.calls import Accel
-    from pytest_accel.workloads import _TRAINING, DATASETS
+    from pytest_accel.api.accel import Accel
+    from pytest_accel.api.workloads import _TRAINING, DATASETS
 
     text = (ROOT / "docs/convergence.md").read_text()
     arguments = set(inspect.signature(Accel.convergence).parameters) - {"self", "workload", "parameters"}

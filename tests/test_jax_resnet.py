@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pytest_accel import frameworks
+from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Workload
-from pytest_accel.workloads import PRECISIONS, workload
 
 jax = pytest.importorskip("jax")
 

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_accel.api.workloads import training
 from pytest_accel.frameworks.common import training_loop as shared
 from pytest_accel.frameworks.common.frozen_variables import Variable
-from pytest_accel.learning import Learning
 from pytest_accel.records import TrainingPlan
-from pytest_accel.workloads import training
+from pytest_accel.worker.trainer import Learning
 
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "2.21.0"}
@@ -111,7 +111,9 @@ def test_other_software_or_data_is_not_gone_on_with(begun, changed):
 
 def test_other_code_is_not_gone_on_with(begun, monkeypatch):
     begun()[0].epoch()
-    monkeypatch.setattr("pytest_accel.learning.loaded_code", SimpleNamespace(fingerprint=lambda: "other"))
+    monkeypatch.setattr(
+        "pytest_accel.worker.trainer.loaded_code", SimpleNamespace(fingerprint=lambda: "other")
+    )
     assert begun()[1].epochs == ()
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel import measure
-from pytest_accel.measure import Measurement, UnmeasurableStep
 from pytest_accel.records import Plan, Program, Workload
+from pytest_accel.worker import step_timer
+from pytest_accel.worker.step_timer import Measurement, UnmeasurableStep
 
 
 class Fake:
@@ -64,7 +64,7 @@ def test_building_compiling_and_warming_up_have_clocks_of_their_own():
 def test_a_steady_step_is_warm_after_a_first_look_and_three_that_are_no_faster():
     prepared = Fake(lambda _: 0.5).measurement().prepare()
 
-    assert prepared.warmup_steps == 1 + measure.SETTLED_BLOCKS
+    assert prepared.warmup_steps == 1 + step_timer.SETTLED_BLOCKS
 
 
 @pytest.mark.parametrize("half_life", [2, 5, 9])
@@ -77,7 +77,7 @@ def test_warming_up_lasts_until_step_times_have_settled(half_life):
     prepared = fake.measurement().prepare()
 
     settled = step_time_s(prepared.warmup_steps)
-    assert prepared.step_time_s == pytest.approx(settled, rel=measure.SETTLED)
+    assert prepared.step_time_s == pytest.approx(settled, rel=step_timer.SETTLED)
     assert settled < 0.2 * 1.5
     assert prepared.warmup_steps > half_life
 
@@ -87,7 +87,7 @@ def test_warming_up_ends_at_its_limit_if_steps_never_settle():
 
     prepared = fake.measurement().prepare()
 
-    assert measure.MOST_WARMUP_S <= prepared.warmup_time_s < measure.MOST_WARMUP_S + 10
+    assert step_timer.MOST_WARMUP_S <= prepared.warmup_time_s < step_timer.MOST_WARMUP_S + 10
 
 
 def test_one_step_that_is_longer_than_all_warming_up_is_looked_at_once():
@@ -101,12 +101,12 @@ def test_tiny_steps_are_warmed_up_in_growing_blocks_with_one_wait_each():
 
     assert prepared.step_time_s == pytest.approx(1e-5)
     assert fake.waits < 25
-    assert prepared.warmup_steps * 1e-5 > measure.WARMUP_BLOCK_S
+    assert prepared.warmup_steps * 1e-5 > step_timer.WARMUP_BLOCK_S
 
 
 @pytest.mark.parametrize("step_time_s", [0.0, -1e-3])
 def test_a_step_that_takes_no_time_cannot_be_measured(monkeypatch, step_time_s):
-    monkeypatch.setattr(measure, "MOST_STEPS_PER_BLOCK", 64)
+    monkeypatch.setattr(step_timer, "MOST_STEPS_PER_BLOCK", 64)
 
     with pytest.raises(UnmeasurableStep, match=r"64 steps took -?[\d.]+ s: there is no work to be timed"):
         Fake(lambda _: step_time_s).measurement().prepare()

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Conditions
 from pytest_accel.records.plans import BLOCKS, LEAST_BLOCK_S, Size
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers.observe import LEAST_BLOCKS, observe
+from pytest_accel.worker.step_timer import Block, Prepared
 
 
 class Subject:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.options import MARKER_ARGUMENTS, OPTIONS, percentage, positive_int, seconds
+from pytest_accel.api.options import MARKER_ARGUMENTS, OPTIONS, percentage, positive_int, seconds
 
 
 def read(parse, value):

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.step_time import judge
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, between_run
+from pytest_accel.api.settings import TOLERANCES
 from pytest_accel.records import Kind, NeedMore, Outcome, Steps, Verdict
-from pytest_accel.settings import TOLERANCES
 
 SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
 POLICY = Policy(

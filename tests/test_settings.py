@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_accel.api.settings import Settings, kinds, memory_bytes
 from pytest_accel.records import Kind
-from pytest_accel.settings import Settings, kinds, memory_bytes
 
 UNITS = {"GB": 10**9, "GiB": 2**30, "MB": 10**6, "MiB": 2**20}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel.options import OPTIONS
+from pytest_accel.api.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ def test_the_api_comes_from_the_docstrings(site):
 
     assert "Measures one training step, or training to a target." in api
     for name in ("throughput", "convergence", "measure", "input_pipeline"):
-        assert f'id="pytest_accel.calls.Accel.{name}"' in api
+        assert f'id="pytest_accel.api.accel.Accel.{name}"' in api
 
 
 def test_pages_ask_no_other_server_for_anything(site):

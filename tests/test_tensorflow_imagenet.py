@@ -234,8 +234,8 @@ def test_a_bad_record_is_named(tf, folder, photographs, label, image, fault):
 
 def test_throughput_from_end_to_end_and_of_the_pipeline_alone(tf, made):
     from pytest_accel import frameworks
+    from pytest_accel.api.workloads import input_pipeline, workload
     from pytest_accel.records import Kind
-    from pytest_accel.workloads import input_pipeline, workload
 
     framework = frameworks.load("tensorflow")
     framework.start(Kind.CPU)

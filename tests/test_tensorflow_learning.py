@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pytest_accel import frameworks
-from pytest_accel.learning import Learning
+from pytest_accel.api.workloads import training
 from pytest_accel.records import Kind, TrainingPlan
-from pytest_accel.workloads import training
+from pytest_accel.worker.trainer import Learning
 
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "as it is here"}

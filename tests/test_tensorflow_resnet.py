@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pytest_accel import frameworks
+from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Workload
-from pytest_accel.workloads import PRECISIONS, workload
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pytest_accel import frameworks, user_step
-from pytest_accel.calls import Accel
+from pytest_accel import frameworks
+from pytest_accel.api import user_step
+from pytest_accel.api.accel import Accel
 from pytest_accel.records import Accelerator, Kind
 
 CPU = Accelerator("here", Kind.CPU, "this one", 1)

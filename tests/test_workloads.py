@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.workloads import PRECISIONS, input_pipeline, training, workload
+from pytest_accel.api.workloads import PRECISIONS, input_pipeline, training, workload
 
 
 def resnet50(**arguments):

@@ -8,16 +8,16 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-from pytest_accel.options import CONDITIONS, OPTIONS
+from pytest_accel.api.options import CONDITIONS, OPTIONS
 
 README = Path(__file__).parents[2] / "README.md"
 
 PUBLIC = (
-    "pytest_accel.calls.Accel",
-    "pytest_accel.measured.Measured",
-    "pytest_accel.measured.Learned",
+    "pytest_accel.api.accel.Accel",
+    "pytest_accel.api.results.Measured",
+    "pytest_accel.api.results.Learned",
     "pytest_accel.records.Accelerator",
-    "pytest_accel.settings.kind",
+    "pytest_accel.api.settings.kind",
 )
 """What a benchmark and its conftest.py may use."""
 

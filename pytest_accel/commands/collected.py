@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_accel import options
+from pytest_accel.api import options
 from pytest_accel.baselines import naming
 from pytest_accel.records import Kind
 

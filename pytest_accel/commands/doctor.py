@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pytest_accel import hardware, provenance
+from pytest_accel import hardware
 from pytest_accel.commands import DIFFERS, Answer
 from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.terminal import hardware_line
+from pytest_accel.worker import provenance
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:

@@ -75,7 +75,8 @@ class Result:
     baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are those of
     :func:`pytest_accel.analysis.metrics.steps.summary`. ``provenance`` is of the run, ``provenance_changes``
     lists what differs from the baseline in force or from the other environment, such as
-    "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift against the anchor, packages that only one environment has.
+    "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift against the anchor, packages that
+    only one environment has.
     """
 
     nodeid: str

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_accel.analysis import workload_diff
-from pytest_accel.channel import Message
-from pytest_accel.learning import Begun
-from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Workload, json_codec
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker.channel import Message
+from pytest_accel.worker.step_timer import Block, Prepared
+from pytest_accel.worker.trainer import Begun
 
 
 def merged(answers: Sequence[Message]) -> Message:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_accel import bootstrap, channel
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.samplers import injection, interpreter
 from pytest_accel.samplers.environments import Environment
+from pytest_accel.worker import bootstrap, channel
 
 _GLANCE_S = 0.2
 """How often to look whether the process is still there: its own children may hold the line open."""

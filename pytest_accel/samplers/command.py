@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_accel.command_line import CommandLine, command_line
+from pytest_accel.api.command_line import CommandLine, command_line
 from pytest_accel.records import parameters
 from pytest_accel.samplers import withheld
 

@@ -20,7 +20,7 @@ from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseRep
 from pytest_accel.samplers.remote_training import RemoteTraining
 from pytest_accel.samplers.task import Task
 from pytest_accel.samplers.train import train
-from pytest_accel.surroundings import Files
+from pytest_accel.worker.environment_facts import Files
 
 
 class FreshRuns:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_accel.learning import Begun, Learning
-from pytest_accel.measure import Measurement
 from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
 from pytest_accel.records.plans import Size
 from pytest_accel.samplers.observe import observe
 from pytest_accel.samplers.train import train
+from pytest_accel.worker.step_timer import Measurement
+from pytest_accel.worker.trainer import Begun, Learning
 
 
 class InProcess:

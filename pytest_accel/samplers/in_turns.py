@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_accel.analysis import workload_diff
-from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.records.progress import BlockSeen, StepsTold
 from pytest_accel.records.run_errors import OtherWork
@@ -24,6 +23,7 @@ from pytest_accel.samplers.remote_steps import RemoteSteps
 from pytest_accel.samplers.remote_test import Announced, RemoteTest
 from pytest_accel.samplers.same_code import Loaded
 from pytest_accel.samplers.task import Task
+from pytest_accel.worker.step_timer import Block, Prepared
 
 MOST_SHARED_MEMORY = 0.45
 """Of a GPU's memory: two processes that need more than this each do not fit beside each other."""

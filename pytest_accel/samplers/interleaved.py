@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from pytest_accel import provenance
 from pytest_accel.records import Kind, Pair, Run
 from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun
@@ -20,7 +19,8 @@ from pytest_accel.samplers.in_turns import InTurns, NotInTurns, Side, check_same
 from pytest_accel.samplers.remote_test import PhaseReport
 from pytest_accel.samplers.same_code import Loaded, TwoEnvironments
 from pytest_accel.samplers.task import Task
-from pytest_accel.surroundings import Files
+from pytest_accel.worker import provenance
+from pytest_accel.worker.environment_facts import Files
 
 
 class Interleaved:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_accel import hardware
-from pytest_accel.measure import Block, Prepared
 from pytest_accel.records import Conditions, Steps
 from pytest_accel.records.plans import LEAST_BLOCK_S, Size
 from pytest_accel.records.progress import BlockSeen
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker.step_timer import Block, Prepared
 
 LEAST_BLOCKS = 5
 """A run has so many blocks, however long they take."""

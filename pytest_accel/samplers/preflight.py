@@ -10,7 +10,7 @@ from pytest_accel.samplers.child import Hung, Refused
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.samplers.remote_test import PytestFailed
 from pytest_accel.samplers.task import Task
-from pytest_accel.surroundings import Surroundings
+from pytest_accel.worker.environment_facts import Surroundings
 
 START_S = 120.0
 """How long the other environment may take to start pytest: a container has to be made first."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_accel.measure import Block, Prepared, settled
 from pytest_accel.records import Workload, json_codec
 from pytest_accel.samplers.remote_test import RemoteTest
 from pytest_accel.samplers.same_code import Loaded
+from pytest_accel.worker.step_timer import Block, Prepared, settled
 
 
 class RemoteSteps:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import channel, why
+from pytest_accel import why
 from pytest_accel.coordinator import Coordinator
 from pytest_accel.records import Accelerator, Observation, Workload, json_codec, parameters
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
@@ -19,7 +19,8 @@ from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.samplers.child import Child
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.samplers.same_code import Loaded
-from pytest_accel.surroundings import Files, Surroundings
+from pytest_accel.worker import channel
+from pytest_accel.worker.environment_facts import Files, Surroundings
 
 NOT_FOUND = (
     "the process of the run did not find this test when it collected: a test must have the same name in "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_accel.learning import Begun
 from pytest_accel.records import Epoch, json_codec
 from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.worker.trainer import Begun
 
 
 class RemoteTraining:

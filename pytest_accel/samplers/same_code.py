@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_accel.surroundings import Files, Surroundings, normalized
+from pytest_accel.worker.environment_facts import Files, Surroundings, normalized
 
 MAX_NAMED = 3
 """So many files of a package are named, and so many packages."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_accel import hardware
-from pytest_accel.learning import Begun
 from pytest_accel.records import Conditions, Curve, Epoch
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker.trainer import Begun
 
 
 class Subject(Protocol):

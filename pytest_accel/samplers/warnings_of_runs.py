@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from pytest_accel.channel import Message
+from pytest_accel.worker.channel import Message
 
 MAX_PER_BENCHMARK = 50
 """More different warnings of one benchmark are not shown: a step may put a number into the text."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel import provenance as module
 from pytest_accel.analysis.provenance_diff import changes, differences
-from pytest_accel.provenance import beside_known, provenance
+from pytest_accel.worker import provenance as module
+from pytest_accel.worker.provenance import beside_known, provenance
 
 FACTS = st.dictionaries(
     st.sampled_from(["XLA_FLAGS", "jax", "keras", "numpy", "os", "tensorflow"]), st.text(max_size=8)

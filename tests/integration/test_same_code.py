@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_own_package import ONLY_PYTEST, Environment, Layout, Upgrade
 
-from pytest_accel.surroundings import project_files, surroundings, variables
+from pytest_accel.worker.environment_facts import project_files, surroundings, variables
 
 BENCHMARK = """
 import pathlib

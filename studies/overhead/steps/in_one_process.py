@@ -14,9 +14,9 @@ import time
 
 from kinds import KINDS
 
-from pytest_accel.measure import Measurement
+from pytest_accel.api.user_step import closed_program
 from pytest_accel.records import Kind, Plan, Workload
-from pytest_accel.user_step import closed_program
+from pytest_accel.worker.step_timer import Measurement
 
 
 def main(kind: str, steps_per_block: int, rounds: int) -> None:

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from pytest_accel import frameworks, settings, user_step, workloads
+from pytest_accel import frameworks
+from pytest_accel.api import settings, user_step, workloads
+from pytest_accel.api.results import Learned, Measured
+from pytest_accel.api.settings import Settings
 from pytest_accel.frameworks import Framework, introspection
-from pytest_accel.measured import Learned, Measured
 from pytest_accel.records import (
     Accelerator,
     DataSource,
@@ -23,7 +25,6 @@ from pytest_accel.records import (
     TrainingPlan,
     Workload,
 )
-from pytest_accel.settings import Settings
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 

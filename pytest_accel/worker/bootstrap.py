@@ -118,7 +118,7 @@ def main() -> None:
     sys.meta_path.insert(0, Sent(sources))
     import pytest
 
-    from pytest_accel import agent  # before pytest looks for it among what is installed
+    from pytest_accel.worker import agent  # before pytest looks for it among what is installed
 
     sys.exit(pytest.main(plugins=[agent]))
 

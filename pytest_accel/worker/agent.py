@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import channel, compiling, options, provenance, surroundings
-from pytest_accel.fixture import BACKEND, accel, accelerator
-from pytest_accel.learning import Learning
-from pytest_accel.measure import CLOCK, Measurement
-from pytest_accel.measured import Learned, Measured
+from pytest_accel.api import options
+from pytest_accel.api.fixtures import BACKEND, accel, accelerator
+from pytest_accel.api.results import Learned, Measured
 from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan, json_codec
-from pytest_accel.run_reporter import Reporter
+from pytest_accel.worker import channel, compiler, environment_facts, provenance
+from pytest_accel.worker.run_reporter import Reporter
+from pytest_accel.worker.step_timer import CLOCK, Measurement
+from pytest_accel.worker.trainer import Learning
 
 __all__ = ["accel", "accelerator"]
 
@@ -43,7 +44,7 @@ def pytest_load_initial_conftests(
     vars(early_config)["accel_run"] = os.environ[channel.RUN_VARIABLE]
     line = channel.from_environment()
     os.register_at_fork(after_in_child=line.close)  # a process that a step forks must not speak for us
-    agent = Agent(line, tuple(sys.path), surroundings.loaded_packages())
+    agent = Agent(line, tuple(sys.path), environment_facts.loaded_packages())
     early_config.stash[BACKEND] = agent
     yield
     for spellings, nargs in agent.conftest_options:
@@ -91,7 +92,7 @@ class Agent:
         self.options: dict[str, Any] = orders["options"]
         self.conftest_options: list[tuple[list[str], Any]] = orders["conftest_options"]
         self.xfail: list[str] = orders["xfail"]
-        self.variables = surroundings.variables() if self.test is None else {}
+        self.variables = environment_facts.variables() if self.test is None else {}
         self.accelerator = json_codec.decode(Accelerator, orders["accelerator"])
         self.hosts = None if orders["hosts"] is None else json_codec.decode(Hosts, orders["hosts"])
         self._spawned_at: float = orders["spawned_at"]
@@ -110,7 +111,7 @@ class Agent:
             match order["kind"]:
                 case "compile":
                     kept = Path(order["kept"]) if order["kept"] else None
-                    facts = compiling.facts(plan, order["topology"], kept, clock=clock)
+                    facts = compiler.facts(plan, order["topology"], kept, clock=clock)
                     versions = provenance.of_framework(plan.workload.framework)
                     self.channel.send("compiled", facts=json_codec.encode(facts), provenance=versions)
                 case "prepare":
@@ -180,8 +181,8 @@ class Agent:
         if not self.compared:
             return None
         return {
-            "files": surroundings.project_files(item.path),
-            "packages": surroundings.loaded_packages(),
+            "files": environment_facts.project_files(item.path),
+            "packages": environment_facts.loaded_packages(),
             "first": self._loaded_first,
         }
 
@@ -190,7 +191,7 @@ class Agent:
         self.channel.send(
             "described",
             provenance=provenance.of_framework(plan.workload.framework),
-            code=surroundings.project_code(item.path) if self.compared else {},
+            code=environment_facts.project_code(item.path) if self.compared else {},
         )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_accel import loaded_code
 from pytest_accel.records import Epoch, Training, TrainingPlan, json_codec
+from pytest_accel.worker import code_fingerprint
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -69,7 +69,7 @@ class Learning:
         if self._checkpoints is not None:
             self._same = {
                 "software": self._software,
-                "code": loaded_code.fingerprint(),
+                "code": code_fingerprint.fingerprint(),
                 "examples": [training.train_examples, training.evaluation_examples],
             }
             self._resume(training)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_accel.calls import Accel, Backend
+    from pytest_accel.api.accel import Accel, Backend
     from pytest_accel.records import Accelerator
 
 BACKEND: pytest.StashKey[Backend] = pytest.StashKey()
@@ -36,7 +36,7 @@ def uses_accel(item: pytest.Item) -> bool:
 @pytest.fixture
 def accel(request: pytest.FixtureRequest) -> Accel:
     """Measures a training step: ``accel.throughput(...)`` or ``accel.measure(step, ...)``."""
-    from pytest_accel.calls import Accel
+    from pytest_accel.api.accel import Accel
 
     backend = request.config.stash.get(BACKEND, None)
     if backend is None or not uses_accel(request.node):
@@ -51,7 +51,8 @@ def accel(request: pytest.FixtureRequest) -> Accel:
 @pytest.fixture(scope="session")
 def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     """The hardware of this session: ``kind``, ``model``, ``devices``, ``identity``, ``memory_bytes``."""
-    from pytest_accel import hardware, settings
+    from pytest_accel import hardware
+    from pytest_accel.api import settings
 
     backend = request.config.stash.get(BACKEND, None)
     if backend is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.options import CONDITIONS, OPTIONS, Option, positive_int
+from pytest_accel.api.options import CONDITIONS, OPTIONS, Option, positive_int
 from pytest_accel.records import Kind
 
 TOLERANCES = {Kind.CPU: 0.10, Kind.GPU: 0.02, Kind.TPU: 0.02}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accel import surroundings
 from pytest_accel.records import json_codec, parameters
+from pytest_accel.worker import environment_facts
 
 if TYPE_CHECKING:
-    from pytest_accel.agent import Agent
+    from pytest_accel.worker.agent import Agent
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -43,7 +43,7 @@ class Reporter:
     def pytest_collection(self) -> object:
         if self._agent.test is not None:
             return None
-        found = surroundings.surroundings(self._agent.variables)
+        found = environment_facts.surroundings(self._agent.variables)
         self._channel.send("surroundings", surroundings=json_codec.encode(found))
         return True
 

@@ -1,0 +1,1 @@
+"""What users write: options, settings, fixtures, measuring calls, and the results these return."""
