@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_accel.commands import Answer, compare, doctor, export, history, listing, prune, show
-from pytest_accel.reports.json_report import finite
+from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.worker.provenance import version
 
 USAGE_ERROR = 2

@@ -37,9 +37,9 @@ def pytest_collection_modifyitems(
     benchmarks = [item for item in items if uses_accel(item)]
     if not benchmarks:
         return (yield)
-    from pytest_accel.reports import benchmark_bridge
+    from pytest_accel.reports import pytest_benchmark
 
-    with benchmark_bridge.counted_as_benchmarks(config, benchmarks):
+    with pytest_benchmark.counted_as_benchmarks(config, benchmarks):
         return (yield)
 
 

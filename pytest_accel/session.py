@@ -25,8 +25,8 @@ from pytest_accel.gate import Gate
 from pytest_accel.hardware import price_book
 from pytest_accel.meeting import NotMet
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
-from pytest_accel.reports import benchmark_bridge, github, junit, terminal, written
-from pytest_accel.reports.files import ReportError
+from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
+from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.samplers import environments
 from pytest_accel.samplers.environments import Environment
 from pytest_accel.together import coordinator, launched_as, over_hosts
@@ -55,7 +55,7 @@ class Session:
         self._reports = _report_files(config, self._settings)
         try:
             self._price = _price(self._settings)
-            written.check(self._reports)
+            report_files.check(self._reports)
             kind = settings.kind(config)
             launch = None if config.getoption("collectonly") else launched_as(self._settings, kind)
             here = _accelerator(config, self._settings)
@@ -120,7 +120,7 @@ class Session:
         """The same with a result that the first of several hosts has come to."""
         result = dataclasses.replace(result, nodeid=naming.shown(item))
         self._results[result.nodeid] = result
-        benchmark_bridge.export(item, result)
+        pytest_benchmark.export(item, result)
         item.user_properties += junit.properties(result)
         verdict = result.verdict
         if verdict.outcome.fails(strict=self.settings_of(item).strict):
@@ -227,7 +227,7 @@ class Session:
     def _unwritten(self) -> Iterator[str]:
         """Write the reports; complaints about those that cannot be written."""
         results = list(self._results.values())
-        return written.write(
+        return report_files.write(
             self._reports,
             self.accelerator,
             self._price,

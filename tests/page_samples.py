@@ -15,7 +15,8 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
-from pytest_accel.reports import html, json_report
+from pytest_accel.reports.common import json_writer
+from pytest_accel.reports.html import page
 
 HARDWARE = "accel: gpu, 4 x NVIDIA X100 [baselines: gpu-x100]"
 GPU = Accelerator("gpu-x100", Kind.GPU, "NVIDIA X100", 4)
@@ -74,5 +75,5 @@ LEARNED = Result(
 
 
 def text(*results, price=None, folder=None, strict=False):
-    report = json_report.document(GPU, price, {}, results)
-    return html.text(HARDWARE, report, results, folder or html.Path("nowhere"), strict=strict)
+    report = json_writer.document(GPU, price, {}, results)
+    return page.text(HARDWARE, report, results, folder or page.Path("nowhere"), strict=strict)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_accel import cli
 from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Verdict, Workload
-from pytest_accel.reports import json_report
+from pytest_accel.reports.common import json_writer
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "baselines/published/riseml-2018-04.json"
@@ -37,7 +37,7 @@ def report(tmp_path):
         result = Result(nodeid, verdict, workload, (), metrics, {"tensorflow": "2.21.0"})
         hardware = Accelerator(identity, Kind.GPU, "X100", 4)
         path = tmp_path / "report.json"
-        path.write_text(json_report.text(hardware, price, {}, [result]))
+        path.write_text(json_writer.text(hardware, price, {}, [result]))
         return path
 
     return report

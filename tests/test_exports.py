@@ -24,7 +24,7 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
-from pytest_accel.reports import json_report
+from pytest_accel.reports.common import json_writer
 
 # bencher.dev/docs/reference/bencher-metric-format
 BENCHER = {
@@ -92,7 +92,7 @@ def export(tmp_path, capsys):
 
     def export(form, *arguments, results=(STEP, CURVE, UNMEASURED, HOSTILE)):
         path = tmp_path / "report.json"
-        path.write_text(json_report.text(GPU, None, {}, results))
+        path.write_text(json_writer.text(GPU, None, {}, results))
         code = cli.main(["export", form, str(path), *map(str, arguments)])
         printed = capsys.readouterr()
         assert code == 0, printed.err

@@ -112,7 +112,7 @@ def test_other_software_or_data_is_not_gone_on_with(begun, changed):
 def test_other_code_is_not_gone_on_with(begun, monkeypatch):
     begun()[0].epoch()
     monkeypatch.setattr(
-        "pytest_accel.worker.trainer.loaded_code", SimpleNamespace(fingerprint=lambda: "other")
+        "pytest_accel.worker.trainer.code_fingerprint", SimpleNamespace(fingerprint=lambda: "other")
     )
     assert begun()[1].epochs == ()
 

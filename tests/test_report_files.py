@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from pytest_accel.reports import files
+from pytest_accel.reports.common import atomic_write
 
 
 def write(path, text="new"):
-    files.write(path, text, "--accel-json")
+    atomic_write.write(path, text, "--accel-json")
 
 
 def test_missing_folders_are_made_and_nothing_else_is_left(tmp_path):
@@ -52,20 +52,20 @@ def test_text_that_is_no_unicode_is_written_as_escapes(tmp_path):
 
 
 def test_a_folder_in_its_place_is_an_error_that_names_it_and_the_way_out(tmp_path):
-    for attempt in (write, lambda path: files.check_writable(path, "--accel-json")):
-        with pytest.raises(files.ReportError, match=r"Is a directory.*--accel-json=FILE") as error:
+    for attempt in (write, lambda path: atomic_write.check_writable(path, "--accel-json")):
+        with pytest.raises(atomic_write.ReportError, match=r"Is a directory.*--accel-json=FILE") as error:
             attempt(tmp_path)
         assert str(tmp_path) in str(error.value)
 
 
 def test_a_file_in_place_of_a_parent_folder_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(files.ReportError, match=r"file/report\.json: (Not a directory|File exists)"):
+    with pytest.raises(atomic_write.ReportError, match=r"file/report\.json: (Not a directory|File exists)"):
         write(tmp_path / "file" / "report.json")
 
 
 def test_to_ask_whether_it_can_be_written_leaves_nothing_behind(tmp_path):
-    files.check_writable(tmp_path / "a" / "report.json", "--accel-json")
+    atomic_write.check_writable(tmp_path / "a" / "report.json", "--accel-json")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_written_leaves_the_old_report_and_no_other_file(tmp_path
 
     # A full disk, at the last moment where it can be noticed. It shows the way out, not what a disk does.
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(files.ReportError, match="No space left on device"):
+    with pytest.raises(atomic_write.ReportError, match="No space left on device"):
         write(path)
     monkeypatch.undo()
     assert path.read_text() == "old"

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_accel.records import Outcome, Result, Verdict
 from pytest_accel.reports import github
-from pytest_accel.reports.files import ReportError
+from pytest_accel.reports.common.atomic_write import ReportError
 
 
 @pytest.fixture(autouse=True)

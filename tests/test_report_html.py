@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from page_samples import HARDWARE, HOSTILE, LEARNED, REGRESSED, entry, steps, text
 
 from pytest_accel.records import Comparison, Outcome, Price, Result, Verdict, Workload
-from pytest_accel.reports import figures, html
-from pytest_accel.reports.files import ReportError
+from pytest_accel.reports.common.atomic_write import ReportError
+from pytest_accel.reports.html import benchmark_figures
+from pytest_accel.reports.html import page as html_page
 
 
 class Page(HTMLParser):
@@ -117,20 +118,20 @@ def test_numbers_of_any_kind_give_a_page(times, number, other):
         {"throughput": number, "step_time_s": other},
         history=(entry(1, other, steps(*times)),),
     )
-    for figure in figures.of_benchmark(result):
+    for figure in benchmark_figures.of_benchmark(result):
         assert all(len(row) == len(figure.header) for row in figure.rows)
     assert Page(text(result)).words
 
 
 def test_a_box_has_the_fastest_block_as_its_end():
-    figure = figures.step_times(REGRESSED.runs, REGRESSED.history[-1].runs)
+    figure = benchmark_figures.step_times(REGRESSED.runs, REGRESSED.history[-1].runs)
     assert [trace["role"] for trace in figure.traces] == ["baseline", "now"]
     assert figure.traces[1]["lowerfence"] == [397]
     assert figure.rows[1][:3] == ("now 1", "4", "397")
 
 
 def test_the_band_is_between_the_seeds_of_the_baseline():
-    whole, last = figures.curves(LEARNED, LEARNED.history[-1].runs)
+    whole, last = benchmark_figures.curves(LEARNED, LEARNED.history[-1].runs)
     low, high, seed, target = whole.traces
     assert (low["y"], high["y"]) == ([15, 40, 90, 94], [20, 55, 92, 96])
     assert seed["y"] == [10, 50, 91, 95]
@@ -139,7 +140,7 @@ def test_the_band_is_between_the_seeds_of_the_baseline():
 
 
 def test_drift_ends_with_this_session():
-    figure = figures.drift(REGRESSED)
+    figure = benchmark_figures.drift(REGRESSED)
     assert figure.rows == [
         ("2026-01-01", "350 ms", "+0.0 %"),
         ("2026-02-01", "355 ms", "+1.4 %"),
@@ -172,4 +173,4 @@ def test_published_results_that_cannot_be_read_are_left_out(tmp_path, pytestconf
 def test_without_its_extra_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "plotly", None)
     with pytest.raises(ReportError, match=r'needs plotly: pip install "pytest-accel\[report\]"'):
-        html.check_installed()
+        html_page.check_installed()

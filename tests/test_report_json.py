@@ -19,7 +19,7 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
-from pytest_accel.reports import json_report
+from pytest_accel.reports.common import json_writer
 
 GPU = Accelerator("gpu-nvidia-h200", Kind.GPU, "NVIDIA H200", 1, memory_bytes=150_754_820_096)
 
@@ -80,7 +80,7 @@ def not_json(constant: str) -> None:
 
 
 def written(*results: Result) -> dict:
-    text = json_report.text(GPU, None, {"tensorflow": "2.21.0"}, results)
+    text = json_writer.text(GPU, None, {"tensorflow": "2.21.0"}, results)
     return json.loads(text, parse_constant=not_json)
 
 

@@ -7,7 +7,7 @@ import pytest
 from pytest_accel.analysis.formatting import quantity
 from pytest_accel.records import Accelerator, Comparison, Kind, Outcome, Price, Result, Verdict
 from pytest_accel.reports import terminal
-from pytest_accel.reports.table import table
+from pytest_accel.reports.common.table import table
 
 pytest_plugins = ("pytester",)
 

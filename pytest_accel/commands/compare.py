@@ -9,11 +9,11 @@ from typing import Any
 
 from pytest_accel.baselines.catalog import PUBLISHED, everything
 from pytest_accel.commands import Answer
-from pytest_accel.compare import published, session_report, stored_baselines
-from pytest_accel.compare.rows import Results
-from pytest_accel.compare.tables import tables
 from pytest_accel.records.json_codec import encode
-from pytest_accel.reports.reading import load
+from pytest_accel.reports.common.json_reader import load
+from pytest_accel.reports.comparison import from_baselines, from_report, published
+from pytest_accel.reports.comparison.rows import Results
+from pytest_accel.reports.comparison.tables import tables
 
 RESULTS = "a report of --accel-json, a hardware's folder, or published results"
 
@@ -51,7 +51,7 @@ def _results(source: str, baselines: Path) -> Results:
     path = _file(source, baselines)
     data = load(path, RESULTS)
     try:
-        return published.results(data) if "publisher" in data else session_report.results(data)
+        return published.results(data) if "publisher" in data else from_report.results(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}. Give {RESULTS}") from None
 
@@ -63,7 +63,7 @@ def _of_hardware(name: str, baselines: Path) -> Results:
             print(f"pytest-accel: left out: {fault}", file=sys.stderr)
     if name == PUBLISHED:
         raise ValueError(f"{baselines / name} has no baselines: name one of its files, {PUBLISHED}/NAME")
-    return stored_baselines.results(name, (one.baseline for one in stored if one.hardware == name))
+    return from_baselines.results(name, (one.baseline for one in stored if one.hardware == name))
 
 
 def _file(source: str, baselines: Path) -> Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.commands import Answer
-from pytest_accel.exports import bencher, mllog, openmetrics, tensorboard
 from pytest_accel.records.json_codec import CodecError
-from pytest_accel.reports import files
-from pytest_accel.reports.reading import Report, load, report
+from pytest_accel.reports.common import atomic_write
+from pytest_accel.reports.common.json_reader import Report, load, report
+from pytest_accel.reports.exports import bencher, mllog, openmetrics, tensorboard
 
 TEXTS: dict[str, Callable[[Report], str]] = {
     "bencher": bencher.text,
@@ -59,8 +59,8 @@ def answer(options: argparse.Namespace) -> Answer:
     if options.output is None:
         return Answer(text.removesuffix("\n"), None)
     try:
-        files.write(options.output, text, "--output")
-    except files.ReportError as error:
+        atomic_write.write(options.output, text, "--output")
+    except atomic_write.ReportError as error:
         raise ValueError(str(error)) from None
     return Answer(f"wrote {options.output}", None)
 

@@ -11,7 +11,7 @@ from pytest_accel.baselines.catalog import Stored
 from pytest_accel.commands import Answer
 from pytest_accel.commands.stored import add_choice, chosen, heading, said
 from pytest_accel.records.json_codec import encode
-from pytest_accel.reports.json_report import workload_fields
+from pytest_accel.reports.common.json_writer import workload_fields
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.baselines.catalog import Stored, everything
 from pytest_accel.commands import DIFFERS
-from pytest_accel.reports.table import SHOWN_ALONE
+from pytest_accel.reports.common.table import SHOWN_ALONE
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

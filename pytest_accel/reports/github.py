@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_accel.records import Result
-from pytest_accel.reports.files import ReportError
+from pytest_accel.reports.common.atomic_write import ReportError
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of a step: "Workflow commands", its documentation of Actions."""

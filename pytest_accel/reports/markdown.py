@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.records import Result
-from pytest_accel.reports.sentences import Sentence, sentences
-from pytest_accel.reports.table import header, rows
+from pytest_accel.reports.common.sentences import Sentence, sentences
+from pytest_accel.reports.common.table import header, rows
 
 LONGEST = 1000
 """Characters of a name or a sentence that are shown."""

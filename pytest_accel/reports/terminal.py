@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_accel.analysis.formatting import one_line, quantity
 from pytest_accel.records import Accelerator, Outcome, Price, Result
-from pytest_accel.reports.sentences import Sentence, sentences
-from pytest_accel.reports.table import Line, markup, table
+from pytest_accel.reports.common.sentences import Sentence, sentences
+from pytest_accel.reports.common.table import Line, markup, table
 
 if TYPE_CHECKING:
     import pytest

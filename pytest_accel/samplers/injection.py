@@ -19,7 +19,7 @@ _NOT_FOR_CHILDREN = ("commands", "compare", "exports", "reports", "rules", "samp
 @functools.cache
 def first_lines() -> str:
     """The program for ``PYTHON -c``."""
-    return (_PACKAGE / "bootstrap.py").read_text(encoding="utf-8")
+    return (_PACKAGE / "worker" / "bootstrap.py").read_text(encoding="utf-8")
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from pytest_accel.records import Accelerator, Observation, Price, Scalar
 from pytest_accel.records.json_codec import CodecError, decode
-from pytest_accel.reports.json_report import SCHEMA
+from pytest_accel.reports.common.json_writer import SCHEMA
 
 T = TypeVar("T")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_accel.compare import measured
-from pytest_accel.compare.measured import Measured
-from pytest_accel.compare.rows import Results
 from pytest_accel.records import Baseline
+from pytest_accel.reports.comparison import from_metrics
+from pytest_accel.reports.comparison.from_metrics import Measured
+from pytest_accel.reports.comparison.rows import Results
 
 
 def results(hardware: str, baselines: Iterable[Baseline]) -> Results:
     """The rows of what is in force; ``hardware`` is the name of the folder. A baseline has no price."""
-    return measured.results(
+    return from_metrics.results(
         Measured(
-            measured.setting(
+            from_metrics.setting(
                 hardware=hardware,
                 identity=hardware,
                 benchmark=one.benchmark,

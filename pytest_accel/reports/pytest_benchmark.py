@@ -15,7 +15,7 @@ import pytest
 
 from pytest_accel.records import Observation, Outcome, ProgramFacts, Result, Steps
 from pytest_accel.records.json_codec import encode
-from pytest_accel.reports.json_report import finite, workload_fields
+from pytest_accel.reports.common.json_writer import finite, workload_fields
 
 
 @dataclass(frozen=True)

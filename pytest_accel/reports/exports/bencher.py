@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from pytest_accel.reports.reading import Report, ReportedBenchmark, ReportedComparison
+from pytest_accel.reports.common.json_reader import Report, ReportedBenchmark, ReportedComparison
 
 LONGEST_NAME = 1024
 

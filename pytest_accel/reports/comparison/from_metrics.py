@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
 from pytest_accel.records import Price, Scalar
+from pytest_accel.reports.comparison.rows import Accuracy, Bound, Results, Setting, Speed
 
 
 @dataclass(frozen=True)

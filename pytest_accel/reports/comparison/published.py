@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_accel.analysis import cost
-from pytest_accel.compare.rows import Accuracy, Results, Setting, Speed
 from pytest_accel.hardware import price_book
 from pytest_accel.records.json_codec import CodecError, decode
+from pytest_accel.reports.comparison.rows import Accuracy, Results, Setting, Speed
 
 SCHEMA = 1
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_accel.compare import measured
-from pytest_accel.compare.measured import Measured
-from pytest_accel.compare.rows import Results
-from pytest_accel.reports.reading import report
+from pytest_accel.reports.common.json_reader import report
+from pytest_accel.reports.comparison import from_metrics
+from pytest_accel.reports.comparison.from_metrics import Measured
+from pytest_accel.reports.comparison.rows import Results
 
 
 def results(data: Mapping[str, Any]) -> Results:
@@ -19,9 +19,9 @@ def results(data: Mapping[str, Any]) -> Results:
     session = report(data)
     here = session.accelerator
     hardware = f"{here.devices}x {here.model}" if here.devices > 1 else here.model
-    return measured.results(
+    return from_metrics.results(
         Measured(
-            measured.setting(
+            from_metrics.setting(
                 hardware=hardware,
                 identity=here.identity,
                 benchmark=one.nodeid,

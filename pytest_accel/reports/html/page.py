@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
-from pytest_accel.compare import published, session_report
-from pytest_accel.compare.rows import Results
 from pytest_accel.records import Outcome, Result
-from pytest_accel.reports import figures, session_figures
-from pytest_accel.reports.figure import Figure
-from pytest_accel.reports.files import ReportError
-from pytest_accel.reports.json_report import finite
-from pytest_accel.reports.sentences import Sentence, sentences
-from pytest_accel.reports.table import header, rows
-
-PAGE = "page"
-"""The folder beside this file with the template, its style and its script."""
+from pytest_accel.reports.common.atomic_write import ReportError
+from pytest_accel.reports.common.json_writer import finite
+from pytest_accel.reports.common.sentences import Sentence, sentences
+from pytest_accel.reports.common.table import header, rows
+from pytest_accel.reports.comparison import from_report, published
+from pytest_accel.reports.comparison.rows import Results
+from pytest_accel.reports.html import benchmark_figures, session_figures
+from pytest_accel.reports.html.figure import Figure
 
 
 def check_installed() -> None:
@@ -43,12 +40,12 @@ def text(
     import jinja2
     from plotly.offline import get_plotlyjs
 
-    place = Path(__file__).with_name(PAGE)
+    place = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(place), autoescape=True, undefined=jinja2.StrictUndefined
     )
     worst_first = sorted(results, key=lambda result: result.verdict.outcome.badness, reverse=True)
-    sources = [session_report.results(report), *_published(folder)]
+    sources = [from_report.results(report), *_published(folder)]
     drawn: list[Figure] = []
 
     def numbered(some: Sequence[Figure]) -> list[tuple[int, Figure]]:
@@ -70,7 +67,8 @@ def text(
         ],
         session=numbered(session_figures.of_session(sources)),
         benchmarks=[
-            _benchmark(result, said, numbered(figures.of_benchmark(result))) for result in worst_first
+            _benchmark(result, said, numbered(benchmark_figures.of_benchmark(result)))
+            for result in worst_first
         ],
         figures=_for_script([{"data": figure.traces, "layout": figure.layout} for figure in drawn]),
         style=(place / "page.css").read_text(encoding="utf-8"),

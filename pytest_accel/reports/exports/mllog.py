@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_accel.records import Curve
-from pytest_accel.reports.json_report import finite
-from pytest_accel.reports.reading import Report, ReportedBenchmark
+from pytest_accel.reports.common.json_reader import Report, ReportedBenchmark
+from pytest_accel.reports.common.json_writer import finite
 
 
 def text(report: Report) -> str:

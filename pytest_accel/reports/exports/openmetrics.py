@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_accel.reports.reading import Report
+from pytest_accel.reports.common.json_reader import Report
 
 PREFIX = "pytest_accel"
 UNITS = {"s": "seconds", "bytes": "bytes", "usd": "usd"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_accel.baselines.paths import baseline_path
 from pytest_accel.records import Curve, Observation, Steps
-from pytest_accel.reports.reading import Report
+from pytest_accel.reports.common.json_reader import Report
 
 
 def write(report: Report, folder: Path) -> None:

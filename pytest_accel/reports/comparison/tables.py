@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from pytest_accel.analysis.cost import SECONDS_AN_HOUR
 from pytest_accel.analysis.formatting import one_line
-from pytest_accel.compare.rows import Accuracy, Bound, Results, Setting, Speed
 from pytest_accel.records import Price
+from pytest_accel.reports.comparison.rows import Accuracy, Bound, Results, Setting, Speed
 
 SETTING = ("hardware", "software", "workload", "data", "precision", "batch")
 SPEED = (*SETTING, "examples/s", "per USD/h", "price")

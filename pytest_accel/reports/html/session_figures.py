@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_accel.analysis.formatting import one_line, quantity
-from pytest_accel.compare.rows import Results, Setting
-from pytest_accel.reports.figure import Figure, short
+from pytest_accel.reports.comparison.rows import Results, Setting
+from pytest_accel.reports.html.figure import Figure, short
 
 
 def of_session(sources: Sequence[Results]) -> list[Figure]:

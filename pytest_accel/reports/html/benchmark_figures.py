@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from pytest_accel.analysis.formatting import label, percent, quantity
 from pytest_accel.records import Accepted, Curve, Observation, Result, Steps
-from pytest_accel.reports.figure import Figure, Trace, short
-from pytest_accel.reports.table import SHOWN_ALONE
+from pytest_accel.reports.common.table import SHOWN_ALONE
+from pytest_accel.reports.html.figure import Figure, Trace, short
 
 
 def of_benchmark(result: Result) -> list[Figure]:

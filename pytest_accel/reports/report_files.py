@@ -9,20 +9,22 @@ from typing import Any, cast
 
 from pytest_accel.baselines.catalog import PUBLISHED
 from pytest_accel.records import Accelerator, Price, Result
-from pytest_accel.reports import files, github, html, json_report, markdown, terminal
-from pytest_accel.reports.files import ReportError
+from pytest_accel.reports import github, markdown, terminal
+from pytest_accel.reports.common import atomic_write, json_writer
+from pytest_accel.reports.common.atomic_write import ReportError
+from pytest_accel.reports.html import page
 
 
 def check(paths: Mapping[str, Path]) -> None:
     """``paths`` are by option. Raises ReportError for a file that could not be written, or is named twice."""
     options: dict[Path, str] = {}
     for option, path in paths.items():
-        files.check_writable(path, option)
+        atomic_write.check_writable(path, option)
         other = options.setdefault(path.resolve(), option)
         if other != option:
             raise ReportError(f"{other} and {option} name the same file, {path}: name two.")
     if "--accel-html" in paths:
-        html.check_installed()
+        page.check_installed()
 
 
 def write(
@@ -45,15 +47,15 @@ def write(
     def numbers() -> Mapping[str, Any]:
         """The report without what single runs saw, which for a thousand benchmarks takes seconds to read."""
         without_runs = [replace(result, runs=(), reference_runs=()) for result in results]
-        return cast("Mapping[str, Any]", json_report.document(accelerator, price, provenance, without_runs))
+        return cast("Mapping[str, Any]", json_writer.document(accelerator, price, provenance, without_runs))
 
     texts: dict[str, Callable[[], str]] = {
-        "--accel-json": lambda: json_report.text(accelerator, price, provenance, results),
-        "--accel-html": lambda: html.text(hardware, numbers(), results, folder / PUBLISHED, strict=strict),
+        "--accel-json": lambda: json_writer.text(accelerator, price, provenance, results),
+        "--accel-html": lambda: page.text(hardware, numbers(), results, folder / PUBLISHED, strict=strict),
         "--accel-markdown": lambda: markdown.text(hardware, results),
     }
     for option, path in paths.items():
-        yield from _complaint(files.write, path, texts[option](), option)
+        yield from _complaint(atomic_write.write, path, texts[option](), option)
     yield from _complaint(github.append_summary, markdown.text(hardware, results))
 
 
