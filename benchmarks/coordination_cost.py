@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.step_case import EXTRA_RUNS
+from pytest_accel.gate.step_timing import EXTRA_RUNS
 
 PORT = 8930
 

@@ -9,11 +9,11 @@ import numpy as np
 from tables import rate
 from tabulate import tabulate
 
-from pytest_accel.against import LEAST_PAIRS, MOST_PAIRS
 from pytest_accel.analysis.rules.paired import IN_TURNS_SD, judge
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.analysis.rules.variance import FLOOR_SD
 from pytest_accel.api.settings import TOLERANCES_AGAINST
+from pytest_accel.gate.environment_gate import LEAST_PAIRS, MOST_PAIRS
 from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workload
 
 NOISES = ((0.01, 0.05), (0.015, 0.07), (0.02, 0.07), (0.02, 0.10), (0.03, 0.10))

@@ -21,7 +21,7 @@ from tabulate import tabulate
 from pytest_accel.analysis.rules import program
 from pytest_accel.api import workloads
 from pytest_accel.records import ProgramFacts
-from pytest_accel.samplers.environments import compile_only_variables
+from pytest_accel.runs.worker_process.environments import compile_only_variables
 
 
 def main() -> None:

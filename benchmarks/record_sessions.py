@@ -82,7 +82,7 @@ def timed(line: multiprocessing.connection.Connection, batch: int, image_size: i
     from pytest_accel import frameworks
     from pytest_accel.api.workloads import workload
     from pytest_accel.records import Kind, Plan
-    from pytest_accel.samplers.observe import long_enough
+    from pytest_accel.runs.time_blocks import long_enough
     from pytest_accel.worker.step_timer import Measurement
 
     framework = frameworks.load("tensorflow")

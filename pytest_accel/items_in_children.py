@@ -13,20 +13,20 @@ import pytest
 
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.benchmark_hooks import BenchmarkHooks, end_as_in_run
-from pytest_accel.coordinator import Other
+from pytest_accel.hosts.coordinator import Other
 from pytest_accel.orderly_end import orderly_end
 from pytest_accel.records import Outcome, Result, Verdict, json_codec
 from pytest_accel.records.progress import Unseen
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.reports.progress import Screen
-from pytest_accel.samplers import command, preflight
-from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.following import Following
-from pytest_accel.samplers.fresh_runs import FreshRuns
-from pytest_accel.samplers.interleaved import Interleaved
-from pytest_accel.samplers.remote_test import PhaseReport, TestEnded
-from pytest_accel.samplers.same_code import SameCode, TwoEnvironments
-from pytest_accel.samplers.task import Task
+from pytest_accel.runs.follower import Following
+from pytest_accel.runs.fresh_runs import FreshRuns
+from pytest_accel.runs.paired_runs import Interleaved
+from pytest_accel.runs.worker_process import preflight, pytest_command
+from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.remote_test import PhaseReport, TestEnded
+from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.same_code import SameCode, TwoEnvironments
 from pytest_accel.session import Session
 from pytest_accel.time_limit import TimeLimit
 
@@ -111,7 +111,7 @@ class ItemsInChildren:
         finally:
             _keep(item, sampler)
         if result.runs:
-            result = dataclasses.replace(result, notes=(*result.notes, *command.notes(item)))
+            result = dataclasses.replace(result, notes=(*result.notes, *pytest_command.notes(item)))
         self._session.settle(item, result, sampler.output)
 
     def _follow(self, item: pytest.Item, first: Other) -> None:

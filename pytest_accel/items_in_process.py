@@ -9,9 +9,9 @@ import pytest
 
 from pytest_accel.api.fixtures import BACKEND, uses_accel
 from pytest_accel.api.results import Learned, Measured
-from pytest_accel.explanations import unmeasured
+from pytest_accel.gate.explanations import unmeasured
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
-from pytest_accel.samplers.in_process import InProcess, TrainingInProcess
+from pytest_accel.runs.in_process import InProcess, TrainingInProcess
 from pytest_accel.session import Session
 from pytest_accel.worker import provenance
 from pytest_accel.worker.step_timer import CLOCK, Measurement

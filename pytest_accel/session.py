@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import hardware, why
-from pytest_accel.against import Against
+from pytest_accel import hardware
 from pytest_accel.analysis import scaling
 from pytest_accel.analysis.formatting import quantity
 from pytest_accel.analysis.metrics import steps
@@ -21,15 +20,16 @@ from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import JsonStore
-from pytest_accel.gate import Gate
+from pytest_accel.gate.baseline_gate import Gate
+from pytest_accel.gate.environment_gate import Against
 from pytest_accel.hardware import price_book
-from pytest_accel.meeting import NotMet
+from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
+from pytest_accel.hosts.rendezvous import NotMet
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
 from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
 from pytest_accel.reports.common.atomic_write import ReportError
-from pytest_accel.samplers import environments
-from pytest_accel.samplers.environments import Environment
-from pytest_accel.together import coordinator, launched_as, over_hosts
+from pytest_accel.runs.worker_process import end_reason, environments
+from pytest_accel.runs.worker_process.environments import Environment
 
 ALL_SKIPPED = (
     "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
@@ -158,9 +158,9 @@ class Session:
         name = vars(report).get("accel_benchmark")
         if name in self._benchmarks and name not in self._results:
             if report.skipped:
-                self._keep(name, Outcome.SKIPPED, why.skipped(report))
+                self._keep(name, Outcome.SKIPPED, end_reason.skipped(report))
             elif report.failed:
-                self._keep(name, Outcome.INVALID, f"the test itself failed: {why.failed(report)}")
+                self._keep(name, Outcome.INVALID, f"the test itself failed: {end_reason.failed(report)}")
         if report.when == "teardown" and name in self._results:
             # pytest's JUnit report takes properties from here; those of a verdict are among them already.
             known = dict(report.user_properties)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_accel.hosts.merge_answers import merged
 from pytest_accel.records import Epoch, Workload, json_codec
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers.all_hosts import merged
 from pytest_accel.worker.step_timer import Block, Prepared
 from pytest_accel.worker.trainer import Begun
 

@@ -161,9 +161,9 @@ def test_the_side_of_the_child_needs_only_pytest():
 
 
 def test_the_loop_and_the_gate_do_not_know_where_runs_come_from():
-    for name in ("pytest_accel.engine", "pytest_accel.gate"):
-        known = {each for each in EVERYWHERE[name] if each.startswith("pytest_accel.samplers.")}
-        assert known <= {"pytest_accel.samplers.observe"}
+    for name in ("pytest_accel.gate.sampling_loop", "pytest_accel.gate.baseline_gate"):
+        known = {each for each in EVERYWHERE[name] if each.startswith("pytest_accel.runs.")}
+        assert known <= {"pytest_accel.runs.time_blocks"}
 
 
 @pytest.mark.parametrize("name", SOURCES)

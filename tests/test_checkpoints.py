@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from pytest_accel.records import Accelerator, Kind, Workload
-from pytest_accel.samplers.checkpoints import checkpoints
+from pytest_accel.runs.checkpoints import checkpoints
 
 ASKED = {
     "nodeid": "test_a.py::test_b",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.samplers import command, withheld
+from pytest_accel.runs.worker_process import pytest_command, withheld_options
 
 PLUGIN = """
 def pytest_addoption(parser):
@@ -30,7 +30,7 @@ def handed_over(pytester, monkeypatch):
 
     def handed_over(*words):
         config = pytester.parseconfig("-p", "no:hypothesispytest", *words)
-        found = command.handed_over(config)
+        found = pytest_command.handed_over(config)
         kept = shlex.join(found.options).replace("-p no:hypothesispytest", "")
         return shlex.split(kept), list(found.withheld)
 
@@ -109,7 +109,7 @@ def test_any_value_arrives_as_it_is(pytester, monkeypatch, value, tags):
     pytester.makeconftest(PLUGIN)
     words = [f"--model-size={value}", *(f"--tag={tag}" for tag in tags), "-k", f"x{value}"]
     config = pytester.parseconfig("-p", "no:hypothesispytest", *words)
-    again = pytester.parseconfig(*command.handed_over(config).options)
+    again = pytester.parseconfig(*pytest_command.handed_over(config).options)
     for name in ("model_size", "tag", "keyword"):
         assert again.getoption(name) == config.getoption(name), name
 
@@ -118,8 +118,10 @@ def test_every_withheld_option_of_pytest_is_one_that_pytest_has(pytester):
     """So that a new name of pytest's is noticed."""
     config = pytester.parseconfig()
     known = {
-        spelling for action in command.command_line(config).actions for spelling in action.option_strings
+        spelling
+        for action in pytest_command.command_line(config).actions
+        for spelling in action.option_strings
     }
     for name in ("--junit-xml", "--last-failed", "--exitfirst", "--pdb", "-s", "--capture", "--cache-clear"):
         assert name in known
-        assert withheld.is_withheld([name], ())
+        assert withheld_options.is_withheld([name], ())

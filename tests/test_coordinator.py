@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-from pytest_accel import coordinator, host_line
-from pytest_accel.coordinator import Abandoned, First, Other
-from pytest_accel.host_line import HostLost, Line
+from pytest_accel.hosts import connection, coordinator
+from pytest_accel.hosts.connection import HostLost, Line
+from pytest_accel.hosts.coordinator import Abandoned, First, Other
 from pytest_accel.records import Hosts
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.worker import channel
@@ -36,12 +36,12 @@ def as_channel(end):
 def test_a_host_that_falls_silent_is_lost(ends, monkeypatch):
     first, theirs = ends
     first.check()
-    monkeypatch.setattr(host_line, "SILENCE_S", 0.0)
+    monkeypatch.setattr(connection, "SILENCE_S", 0.0)
 
     with pytest.raises(HostLost, match=r"host 1 \(b\) was not heard of for 0 s"):
         first.check()
     theirs.send("alive")
-    monkeypatch.setattr(host_line, "SILENCE_S", 60.0)
+    monkeypatch.setattr(connection, "SILENCE_S", 60.0)
     first.check()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel import engine
+from pytest_accel.gate import sampling_loop
 from pytest_accel.records import NeedMore, Outcome, Run, Steps, Verdict, Workload
 
 PASSED = Verdict(Outcome.PASSED, "no change")
@@ -33,14 +33,14 @@ class Sampler:
 
 def decide(judge, most=3, told=lambda _so_far: None):
     sampler = Sampler()
-    first = engine.collect(sampler, 1)
-    verdict, seen = engine.decide(first, sampler, judge, lambda seen: len(seen) < most, told)
+    first = sampling_loop.collect(sampler, 1)
+    verdict, seen = sampling_loop.decide(first, sampler, judge, lambda seen: len(seen) < most, told)
     assert len(seen) == sampler.taken
     return verdict, len(seen)
 
 
 def test_so_many_runs_are_collected_as_asked_for():
-    assert len(engine.collect(Sampler(), 3)) == 3
+    assert len(sampling_loop.collect(Sampler(), 3)) == 3
 
 
 def test_a_rule_that_decides_takes_no_further_run():
@@ -75,7 +75,7 @@ def test_what_is_not_affordable_is_not_asked_for(most):
 
 def test_the_budget_counts_every_step_of_a_block():
     long = Run(Workload("measure", "python", 32), steps(0.5, 0.5, steps_per_block=4), {})
-    assert engine.steady_state_s([long, run(1.0)]) == 5.0
+    assert sampling_loop.steady_state_s([long, run(1.0)]) == 5.0
 
 
 def test_a_rule_that_never_decides_does_not_loop_for_ever():
@@ -84,5 +84,7 @@ def test_a_rule_that_never_decides_does_not_loop_for_ever():
 
 
 def test_both_sides_of_a_comparison_have_equally_many_blocks():
-    cut = engine.of_equal_length([steps(3.0, 2.0, 1.0), steps(4.0)], [steps(5.0, 5.0), steps(5.0, 5.0, 5.0)])
+    cut = sampling_loop.of_equal_length(
+        [steps(3.0, 2.0, 1.0), steps(4.0)], [steps(5.0, 5.0), steps(5.0, 5.0, 5.0)]
+    )
     assert [one.step_times_s for one in cut] == [(3.0, 2.0), (4.0,)]

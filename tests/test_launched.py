@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.launched import BadLaunch, Launched, first_node, host_and_port, launched
+from pytest_accel.hosts.launcher import BadLaunch, Launched, first_node, host_and_port, launched
 
 
 def tf_config(kind="worker", index=0, **cluster):

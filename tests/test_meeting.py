@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from several_hosts import free_ports
 
-from pytest_accel import meeting
-from pytest_accel.host_line import HostLost
-from pytest_accel.launched import Launched
-from pytest_accel.meeting import NotMet, met
+from pytest_accel.hosts import rendezvous
+from pytest_accel.hosts.connection import HostLost
+from pytest_accel.hosts.launcher import Launched
+from pytest_accel.hosts.rendezvous import NotMet, met
 
 FACTS = {"pytest-accel": "0.1.0", "hardware": "8 x H100", "tests": ["a.py::one", "a.py::two"]}
 LONG_ENOUGH_S = 30.0
@@ -101,7 +101,7 @@ def test_who_calls_and_is_no_host_is_left_alone(address):
 
 @pytest.mark.parametrize(("strangers", "said"), [(20, b""), (1, b"\0\0\0\x10{")])
 def test_who_calls_and_says_nothing_or_half_of_it_is_left_alone(address, monkeypatch, strangers, said):
-    monkeypatch.setattr(meeting, "STALLED_S", 1)
+    monkeypatch.setattr(rendezvous, "STALLED_S", 1)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
         for _ in range(strangers):
@@ -114,7 +114,7 @@ def test_who_calls_and_says_nothing_or_half_of_it_is_left_alone(address, monkeyp
 
 
 def test_a_host_that_stops_in_the_middle_of_a_message_is_lost(address, monkeypatch):
-    monkeypatch.setattr(meeting, "STALLED_S", 1)
+    monkeypatch.setattr(rendezvous, "STALLED_S", 1)
     with meeting_of(address, [(launch(0), FACTS), (launch(1), FACTS)]) as (first, second):
         os.write(second._line._connection._outgoing, b"\0\0\0\x10{")
         with pytest.raises(HostLost, match="ended its session or was lost"):
@@ -158,7 +158,7 @@ def test_another_program_at_the_address_is_told_from_the_first_host(address):
 
 
 def test_a_first_host_that_does_not_answer(address, monkeypatch):
-    monkeypatch.setattr(meeting, "ANSWER_S", 0.1)
+    monkeypatch.setattr(rendezvous, "ANSWER_S", 0.1)
     with socket.create_server(address), pytest.raises(NotMet, match=r"did not answer within 0\.3 s"):
         met(launch(1), FACTS, address, 0.2)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_accel.records import Conditions
 from pytest_accel.records.plans import BLOCKS, LEAST_BLOCK_S, Size
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers.observe import LEAST_BLOCKS, observe
+from pytest_accel.runs.time_blocks import LEAST_BLOCKS, observe
 from pytest_accel.worker.step_timer import Block, Prepared
 
 

@@ -13,7 +13,7 @@ from importlib import metadata
 
 import pytest
 
-from pytest_accel.samplers import preflight
+from pytest_accel.runs.worker_process import preflight
 
 HERE_AND_THERE = """
 import os

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from pytest_accel import frameworks
-from pytest_accel.samplers import fresh_runs
+from pytest_accel.runs import fresh_runs
 
 CONFTEST = """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
 from pytest_accel.records.plans import Size
-from pytest_accel.samplers.observe import observe
-from pytest_accel.samplers.train import train
+from pytest_accel.runs.time_blocks import observe
+from pytest_accel.runs.train_epochs import train
 from pytest_accel.worker.step_timer import Measurement
 from pytest_accel.worker.trainer import Begun, Learning
 

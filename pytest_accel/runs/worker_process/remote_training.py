@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_accel.records import Epoch, json_codec
-from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.runs.worker_process.remote_test import RemoteTest
 from pytest_accel.worker.trainer import Begun
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pytest_accel import engine
 from pytest_accel.analysis.metrics import steps as metrics_steps
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
+from pytest_accel.gate import sampling_loop
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
 
 EXTRA_RUNS = 2
@@ -34,14 +34,17 @@ class StepCase:
 
     def affordable(self, runs: Sequence[Run]) -> bool:
         """Whether a comparison may take another run."""
-        return len(runs) < most_runs(self._settings) and engine.steady_state_s(runs) < self._settings.budget
+        return (
+            len(runs) < most_runs(self._settings)
+            and sampling_loop.steady_state_s(runs) < self._settings.budget
+        )
 
     def judge(
         self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
     ) -> Verdict | NeedMore:
         assert same_hardware, "step times of two machines are not compared"
         now = [run.steps for run in runs]
-        reference = engine.of_equal_length(_steps(baseline), now)
+        reference = sampling_loop.of_equal_length(_steps(baseline), now)
         answer = step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)

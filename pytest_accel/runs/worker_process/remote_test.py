@@ -10,15 +10,20 @@ from typing import Any
 
 import pytest
 
-from pytest_accel import why
-from pytest_accel.coordinator import Coordinator
+from pytest_accel.hosts.coordinator import Coordinator
+from pytest_accel.hosts.merge_answers import merged
 from pytest_accel.records import Accelerator, Observation, Workload, json_codec, parameters
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
-from pytest_accel.samplers import command, requirements, warnings_of_runs, withheld
-from pytest_accel.samplers.all_hosts import merged
-from pytest_accel.samplers.child import Child
-from pytest_accel.samplers.environments import Environment
-from pytest_accel.samplers.same_code import Loaded
+from pytest_accel.runs.worker_process import (
+    end_reason,
+    pytest_command,
+    requirements,
+    withheld_options,
+    worker_warnings,
+)
+from pytest_accel.runs.worker_process.environments import Environment
+from pytest_accel.runs.worker_process.process import Child
+from pytest_accel.runs.worker_process.same_code import Loaded
 from pytest_accel.worker import channel
 from pytest_accel.worker.environment_facts import Files, Surroundings
 
@@ -71,7 +76,7 @@ class TestEnded(Exception):
 
     def __init__(self, phase: PhaseReport) -> None:
         report = phase.report
-        reason = why.skipped(report) if report.skipped else why.failed(report)
+        reason = end_reason.skipped(report) if report.skipped else end_reason.failed(report)
         super().__init__(f"the test {report.outcome} in {report.when}: {reason}")
         self.phase = phase
 
@@ -133,7 +138,7 @@ class RemoteTest:
                 "the same pytest-accel on both sides"
             )
         if not self._environment.foreign:
-            command.keep_path(self._item.config, hello["sys_path"])
+            pytest_command.keep_path(self._item.config, hello["sys_path"])
         self._child.send(
             "settings",
             doing="collecting and setting up the test",
@@ -141,10 +146,10 @@ class RemoteTest:
             parameters=parameters.of_item(self._item)[0],
             compared=self._compared,
             xfail=[repr((mark.args, mark.kwargs)) for mark in self._item.iter_markers("xfail")],
-            conftest_options=command.conftest_options(self._item.config),
-            silent=withheld.SILENT_PLUGINS,
+            conftest_options=pytest_command.conftest_options(self._item.config),
+            silent=withheld_options.SILENT_PLUGINS,
             accelerator=json_codec.encode(accelerator),
-            options={**command.options(self._item.config), **options},
+            options={**pytest_command.options(self._item.config), **options},
             hosts=json_codec.encode(self._coordinator.hosts),
             spawned_at=self._spawned_at,
         )
@@ -214,7 +219,7 @@ class RemoteTest:
                     self._keep_subtest(message)
                 case "warning":
                     if not self._environment.foreign:
-                        warnings_of_runs.forward(self._item, message)
+                        worker_warnings.forward(self._item, message)
                 case "other_parameters":
                     differing = ", ".join(message["differing"])
                     raise InvalidRun(OTHER_PARAMETERS.format(differing=differing))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from pytest_accel.host_line import HostLost, Line, Message
+from pytest_accel.hosts.connection import HostLost, Line, Message
 from pytest_accel.records import Hosts
 from pytest_accel.records.run_errors import InvalidRun
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import curve_case, engine
 from pytest_accel.analysis import provenance_diff
 from pytest_accel.analysis.metrics import convergence, steps
 from pytest_accel.analysis.rules import convergence as rules_convergence
 from pytest_accel.analysis.rules import paired, variance
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.api.settings import Settings
-from pytest_accel.engine import Sampler
-from pytest_accel.explanations import explained, unmeasured
+from pytest_accel.gate import convergence as gate_convergence
+from pytest_accel.gate import sampling_loop
+from pytest_accel.gate.explanations import explained, unmeasured
+from pytest_accel.gate.sampling_loop import Sampler
 from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
 
@@ -74,14 +75,14 @@ class Against:
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
         if _trained(pairs):
             return False
-        spent_s = sum(engine.steady_state_s([pair.now, pair.other]) for pair in pairs)
+        spent_s = sum(sampling_loop.steady_state_s([pair.now, pair.other]) for pair in pairs)
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
 
     def result(self, sampler: Pairs) -> Result:
         """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
-            pairs = engine.collect(sampler, self._policy.min_pairs)
-            verdict, pairs = engine.decide(pairs, sampler, self._judge, self._affordable, self._told)
+            pairs = sampling_loop.collect(sampler, self._policy.min_pairs)
+            verdict, pairs = sampling_loop.decide(pairs, sampler, self._judge, self._affordable, self._told)
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
         except OtherWork as differing:
@@ -95,7 +96,7 @@ class Against:
         if not _trained(pairs):
             return paired.judge(pairs, self._policy, more=more)
         now, other = _curves(pairs)
-        target = curve_case.target_of(pairs[0].now.workload)
+        target = gate_convergence.target_of(pairs[0].now.workload)
         for one in other:
             if convergence.epochs_to_target(one, target) is None:
                 return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(one, target)}")
@@ -129,5 +130,5 @@ def _curves(pairs: Sequence[Pair]) -> tuple[list[Curve], list[Curve]]:
 def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
     workload = pairs[0].now.workload
     if _trained(pairs):
-        return convergence.summary(_curves(pairs)[0], curve_case.target_of(workload))
+        return convergence.summary(_curves(pairs)[0], gate_convergence.target_of(workload))
     return steps.summary(workload, [pair.now.steps for pair in pairs])

@@ -16,13 +16,13 @@ from pytest_accel.analysis import workload_diff
 from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.records.progress import BlockSeen, StepsTold
 from pytest_accel.records.run_errors import OtherWork
-from pytest_accel.samplers.blame import blamed_on
-from pytest_accel.samplers.environments import Environment
-from pytest_accel.samplers.observe import checked_block, long_enough, steps_of
-from pytest_accel.samplers.remote_steps import RemoteSteps
-from pytest_accel.samplers.remote_test import Announced, RemoteTest
-from pytest_accel.samplers.same_code import Loaded
-from pytest_accel.samplers.task import Task
+from pytest_accel.runs.error_attribution import blamed_on
+from pytest_accel.runs.time_blocks import checked_block, long_enough, steps_of
+from pytest_accel.runs.worker_process.environments import Environment
+from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
+from pytest_accel.runs.worker_process.remote_test import Announced, RemoteTest
+from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.same_code import Loaded
 from pytest_accel.worker.step_timer import Block, Prepared
 
 MOST_SHARED_MEMORY = 0.45

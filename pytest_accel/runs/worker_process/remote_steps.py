@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_accel.records import Workload, json_codec
-from pytest_accel.samplers.remote_test import RemoteTest
-from pytest_accel.samplers.same_code import Loaded
+from pytest_accel.runs.worker_process.remote_test import RemoteTest
+from pytest_accel.runs.worker_process.same_code import Loaded
 from pytest_accel.worker.step_timer import Block, Prepared, settled
 
 

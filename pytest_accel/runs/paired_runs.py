@@ -12,13 +12,13 @@ import pytest
 from pytest_accel.records import Kind, Pair, Run
 from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers.blame import blamed_on
-from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.fresh_runs import FreshRuns
-from pytest_accel.samplers.in_turns import InTurns, NotInTurns, Side, check_same_work
-from pytest_accel.samplers.remote_test import PhaseReport
-from pytest_accel.samplers.same_code import Loaded, TwoEnvironments
-from pytest_accel.samplers.task import Task
+from pytest_accel.runs.error_attribution import blamed_on
+from pytest_accel.runs.fresh_runs import FreshRuns
+from pytest_accel.runs.paired_rounds import InTurns, NotInTurns, Side, check_same_work
+from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.remote_test import PhaseReport
+from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.same_code import Loaded, TwoEnvironments
 from pytest_accel.worker import provenance
 from pytest_accel.worker.environment_facts import Files
 

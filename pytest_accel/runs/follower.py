@@ -7,11 +7,11 @@ from collections import deque
 import pytest
 
 from pytest_accel.baselines import naming
-from pytest_accel.coordinator import Abandoned, Other
-from pytest_accel.host_line import HostLost, Message
+from pytest_accel.hosts.connection import HostLost, Message
+from pytest_accel.hosts.coordinator import Abandoned, Other
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
-from pytest_accel.samplers.remote_test import PhaseReport, RemoteTest, TestEnded
-from pytest_accel.samplers.task import Task
+from pytest_accel.runs.worker_process.remote_test import PhaseReport, RemoteTest, TestEnded
+from pytest_accel.runs.worker_process.run_spec import Task
 
 ANSWERS = {
     "prepare": "prepared",

@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pytest_accel import meeting
 from pytest_accel.api.settings import Settings
-from pytest_accel.coordinator import First, Other, Solo
 from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
-from pytest_accel.launched import BadLaunch, Launched, host_and_port, launched
+from pytest_accel.hosts import rendezvous
+from pytest_accel.hosts.coordinator import First, Other, Solo
+from pytest_accel.hosts.launcher import BadLaunch, Launched, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.worker import provenance
 
@@ -85,13 +85,13 @@ def coordinator(
         "tests": list(tests),
         "test files": _digest(tests.values()),
     }
-    wait_s = min(meeting.MEETING_S, settings.timeout)
+    wait_s = min(rendezvous.MEETING_S, settings.timeout)
     others = "the others to call" if launch.index == 0 else "the first"
     say(
         f"accel: host {launch.index} of {launch.count} waits for {others} at {address[0]}:{address[1]}, for "
         f"{wait_s:.0f} s at most"
     )
-    return meeting.met(launch, facts, address, wait_s)
+    return rendezvous.met(launch, facts, address, wait_s)
 
 
 def _word(value: float | None) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers import injection, interpreter
-from pytest_accel.samplers.environments import Environment
+from pytest_accel.runs.worker_process import code_injection, python_flags
+from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.worker import bootstrap, channel
 
 _GLANCE_S = 0.2
@@ -63,7 +63,7 @@ def started(
     """
     run = uuid.uuid4().hex
     mark = {channel.RUN_VARIABLE: run}
-    program = [*interpreter.flags(), "-c", injection.first_lines(), *arguments(run)]
+    program = [*python_flags.flags(), "-c", code_injection.first_lines(), *arguments(run)]
     line, their_incoming, their_outgoing = channel.pair()
     with contextlib.closing(line), tempfile.TemporaryFile() as output:
         try:
@@ -147,7 +147,7 @@ class Child:
                 said += self._line.receive_byte()
             except channel.Closed:
                 died = self._died(said)
-                output = died.output.replace(injection.first_lines(), "")  # as ``echo`` would have it
+                output = died.output.replace(code_injection.first_lines(), "")  # as ``echo`` would have it
                 raise InvalidRun(f"this is no Python: {died}", output) from None
             if len(said) > _LONGEST_GREETING:
                 raise InvalidRun(
@@ -161,10 +161,10 @@ class Child:
 
         It receives pytest-accel module by module: see ``bootstrap`` on what one large piece would do.
         """
-        sources = injection.sources()
+        sources = code_injection.sources()
         order = {
             "environment": self._variables,
-            "path": interpreter.first_on_path(),
+            "path": python_flags.first_on_path(),
             "modules": len(sources),
         }
         try:

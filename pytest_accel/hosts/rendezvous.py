@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_accel.coordinator import First, Other
-from pytest_accel.host_line import SILENCE_S, Line
-from pytest_accel.launched import Launched
+from pytest_accel.hosts.connection import SILENCE_S, Line
+from pytest_accel.hosts.coordinator import First, Other
+from pytest_accel.hosts.launcher import Launched
 from pytest_accel.records import Hosts
 from pytest_accel.worker import channel
 

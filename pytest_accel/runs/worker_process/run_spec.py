@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from pytest_accel.baselines import naming
-from pytest_accel.coordinator import Coordinator, Solo
+from pytest_accel.hosts.coordinator import Coordinator, Solo
 from pytest_accel.records import Accelerator, Conditions
 from pytest_accel.records.progress import Screen, Unseen
-from pytest_accel.samplers import command
-from pytest_accel.samplers.child import started
-from pytest_accel.samplers.environments import HERE, Environment, compile_only_variables
-from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.runs.worker_process import pytest_command
+from pytest_accel.runs.worker_process.environments import HERE, Environment, compile_only_variables
+from pytest_accel.runs.worker_process.process import started
+from pytest_accel.runs.worker_process.remote_test import RemoteTest
 
 
 def _nothing_to_check() -> None:
@@ -59,7 +59,7 @@ class Task:
     @contextlib.contextmanager
     def started(self, environment: Environment = HERE, *, shared: bool = False) -> Iterator[RemoteTest]:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
-        arguments = functools.partial(command.arguments, self.item)
+        arguments = functools.partial(pytest_command.arguments, self.item)
         variables = (
             environment.variables(self.accelerator.kind, self.devices, shared=shared)
             if self.topology is None

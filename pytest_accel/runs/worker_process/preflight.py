@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers.child import Hung, Refused
-from pytest_accel.samplers.environments import Environment
-from pytest_accel.samplers.remote_test import PytestFailed
-from pytest_accel.samplers.task import Task
+from pytest_accel.runs.worker_process.environments import Environment
+from pytest_accel.runs.worker_process.process import Hung, Refused
+from pytest_accel.runs.worker_process.remote_test import PytestFailed
+from pytest_accel.runs.worker_process.run_spec import Task
 from pytest_accel.worker.environment_facts import Surroundings
 
 START_S = 120.0

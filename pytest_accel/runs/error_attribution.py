@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from pytest_accel import why
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
-from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.remote_test import TestEnded
+from pytest_accel.runs.worker_process import end_reason
+from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.remote_test import TestEnded
 
 
 @contextlib.contextmanager
@@ -31,6 +31,10 @@ def blamed_on(environment: Environment) -> Iterator[None]:
         if environment is HERE:
             raise
         report = ended.phase.report
-        end = f"is skipped: {why.skipped(report)}" if report.skipped else f"fails: {why.failed(report)}"
+        end = (
+            f"is skipped: {end_reason.skipped(report)}"
+            if report.skipped
+            else f"fails: {end_reason.failed(report)}"
+        )
         shown = "" if report.skipped else report.longreprtext
         raise InvalidRun(f"{where} the test {end}", shown) from None

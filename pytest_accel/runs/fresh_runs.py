@@ -11,15 +11,15 @@ from pytest_accel.baselines import naming
 from pytest_accel.records import Curve, Run, Workload
 from pytest_accel.records.plans import Size
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.samplers.checkpoints import checkpoints
-from pytest_accel.samplers.compile_only import compiled
-from pytest_accel.samplers.environments import HERE, Environment
-from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, observe
-from pytest_accel.samplers.remote_steps import RemoteSteps
-from pytest_accel.samplers.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
-from pytest_accel.samplers.remote_training import RemoteTraining
-from pytest_accel.samplers.task import Task
-from pytest_accel.samplers.train import train
+from pytest_accel.runs.checkpoints import checkpoints
+from pytest_accel.runs.time_blocks import LEAST_BLOCK_OF_HOSTS_S, observe
+from pytest_accel.runs.train_epochs import train
+from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.remote_compilation import compiled
+from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
+from pytest_accel.runs.worker_process.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
+from pytest_accel.runs.worker_process.remote_training import RemoteTraining
+from pytest_accel.runs.worker_process.run_spec import Task
 from pytest_accel.worker.environment_facts import Files
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_accel.api.command_line import CommandLine, command_line
 from pytest_accel.records import parameters
-from pytest_accel.samplers import withheld
+from pytest_accel.runs.worker_process import withheld_options
 
 _BARE = object()
 """The value of an option that was given without one, though it may have one."""
@@ -82,7 +82,7 @@ def arguments(item: pytest.Item, run: str) -> list[str]:
     words += ["--no-header", f"--rootdir={rootdir}", "-c", str(config.inipath or os.devnull)]
     words.append(f"--confcutdir={config.known_args_namespace.confcutdir}")
     words += ["-o", "addopts=", *_overrides(config)]
-    for name in withheld.OWN_PLUGINS:
+    for name in withheld_options.OWN_PLUGINS:
         words += ["-p", f"no:{name}"]
     return words
 
@@ -121,8 +121,11 @@ def _overrides(config: pytest.Config) -> list[str]:
 
 def options(config: pytest.Config) -> dict[str, Any]:
     """Options by destination that are set in a run where it has them: what plugins chose, and ours."""
-    chosen = {name: config.getoption(name, None) for name in withheld.RESOLVED}
-    return {**withheld.SET, **{name: value for name, value in chosen.items() if isinstance(value, int)}}
+    chosen = {name: config.getoption(name, None) for name in withheld_options.RESOLVED}
+    return {
+        **withheld_options.SET,
+        **{name: value for name, value in chosen.items() if isinstance(value, int)},
+    }
 
 
 def keep_path(config: pytest.Config, sys_path: Sequence[str]) -> None:
@@ -165,7 +168,7 @@ def _handed_over(config: pytest.Config) -> HandedOver:
     for given in _given(line, _words(config, line)):
         if "--basetemp" in given.spellings:
             basetemp = config.invocation_params.dir / Path(given.value).expanduser()
-        elif withheld.is_withheld(given.spellings, also):
+        elif withheld_options.is_withheld(given.spellings, also):
             if not given.flag.startswith("--accel-"):
                 left_out.append(shlex.join(given.words))
         elif config.inipath is None and _is_path_setting(given):
@@ -191,8 +194,8 @@ def _absolute(setting: str, folder: Path) -> str:
 
 def _is_settled_by_us(given: _Given) -> bool:
     if "-p" in given.spellings:
-        return given.value.strip() in withheld.NOT_ASKED_FOR
-    return not set(withheld.SETTLED_BY_US).isdisjoint(given.spellings)
+        return given.value.strip() in withheld_options.NOT_ASKED_FOR
+    return not set(withheld_options.SETTLED_BY_US).isdisjoint(given.spellings)
 
 
 def _words(config: pytest.Config, line: CommandLine) -> Sequence[str]:

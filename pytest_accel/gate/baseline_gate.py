@@ -7,16 +7,17 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pytest_accel import engine
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import JsonStore
-from pytest_accel.curve_case import CurveCase
-from pytest_accel.engine import Sampler
-from pytest_accel.explanations import explained, unmeasured
 from pytest_accel.frameworks.introspection import FRAMEWORKS, NO_FRAMEWORK
-from pytest_accel.program_case import ProgramCase
+from pytest_accel.gate import sampling_loop
+from pytest_accel.gate.compiled_program import ProgramCase
+from pytest_accel.gate.convergence import CurveCase
+from pytest_accel.gate.explanations import explained, unmeasured
+from pytest_accel.gate.sampling_loop import Sampler
+from pytest_accel.gate.step_timing import EXTRA_RUNS, StepCase
 from pytest_accel.records import (
     Accelerator,
     Accepted,
@@ -36,7 +37,6 @@ from pytest_accel.records import (
 )
 from pytest_accel.records.plans import BLOCKS, Size
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
-from pytest_accel.step_case import EXTRA_RUNS, StepCase
 
 OTHER_LABEL = (
     "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "
@@ -129,7 +129,7 @@ class Gate:
     def result(self, sampler: Sampler[Run]) -> Result:
         """Take runs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
-            runs = engine.collect(sampler, self._settings.runs)
+            runs = sampling_loop.collect(sampler, self._settings.runs)
             return self._judged(runs, sampler)
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
@@ -154,7 +154,7 @@ class Gate:
         def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
             return case.judge(baseline, seen, more=more)
 
-        verdict, runs = engine.decide(runs, sampler, judge, case.affordable, self._told)
+        verdict, runs = sampling_loop.decide(runs, sampler, judge, case.affordable, self._told)
         return self._finished(case, explained(verdict, runs), runs, baseline, case.drift(baseline, runs))
 
     def _case(self, run: Run) -> Case:

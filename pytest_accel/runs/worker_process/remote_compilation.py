@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_accel.records import ProgramFacts, json_codec
-from pytest_accel.samplers.remote_test import RemoteTest
+from pytest_accel.runs.worker_process.remote_test import RemoteTest
 
 
 def compiled(

@@ -1,0 +1,1 @@
+"""Deciding on one benchmark, against a baseline or against another environment."""

@@ -1,0 +1,1 @@
+"""Start, watch, talk to and end the process of one run."""
