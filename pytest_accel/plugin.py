@@ -52,9 +52,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_UnderXdist())
         return
-    from pytest_accel.items_in_children import ItemsInChildren
-    from pytest_accel.items_in_process import ItemsInProcess
-    from pytest_accel.session import Session
+    from pytest_accel.session.hooks import Session
+    from pytest_accel.session.in_process_items import ItemsInProcess
+    from pytest_accel.session.isolated_items import ItemsInChildren
 
     try:
         benchmarks = Session(config, session.items)

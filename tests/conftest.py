@@ -30,8 +30,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # After a session in this process pytester forgets the modules that came with it. What a session imports late
 # is imported here: else a second one has two kinds of records that differ, and NumPy refuses to come again.
-for late in ("pytest_accel.items_in_children", "pytest_accel.items_in_process", "filelock", "pynvml",
-             "pytest_benchmark.stats", "pytest_benchmark.table", "scipy.special", "tabulate"):  # fmt: skip
+LATE = (
+    "pytest_accel.session.isolated_items",
+    "pytest_accel.session.in_process_items",
+    "filelock",
+    "pynvml",
+    "pytest_benchmark.stats",
+    "pytest_benchmark.table",
+    "scipy.special",
+    "tabulate",
+)
+for late in LATE:
     importlib.import_module(late)
 
 WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")

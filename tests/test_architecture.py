@@ -214,5 +214,5 @@ def test_shipped(accel):
 
     loaded = modules_after(tmp_path, "--accel-budget=0.5")
 
-    assert "pytest_accel.session" in loaded
+    assert "pytest_accel.session.hooks" in loaded
     assert not FRAMEWORKS & loaded

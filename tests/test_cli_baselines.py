@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from pytest_accel import cli
 from pytest_accel.baselines.store import JsonStore
+from pytest_accel.cli import main
 from pytest_accel.records import Accepted, Benchmark, Steps, Workload
 
 NODEID = "benchmarks/test_it.py::test_step[64]"
@@ -42,7 +42,7 @@ def folder(tmp_path):
 @pytest.fixture
 def run(folder, capsys):
     def run(*arguments):
-        code = cli.main([*arguments, f"--baselines={folder}"])
+        code = main.main([*arguments, f"--baselines={folder}"])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
@@ -98,7 +98,7 @@ def test_a_folder_that_is_not_there_is_an_error_that_says_the_way_out(run, folde
 
 
 def test_an_empty_folder_is_said(tmp_path, capsys):
-    assert cli.main(["list", f"--baselines={tmp_path}"]) == 0
+    assert main.main(["list", f"--baselines={tmp_path}"]) == 0
     assert capsys.readouterr().out == f"no baselines in {tmp_path}\n"
 
 
@@ -183,7 +183,7 @@ def test_history_for_programs(run):
 
 def test_the_command_has_a_version(capsys):
     with pytest.raises(SystemExit, match=r"^0$"):
-        cli.main(["--version"])
+        main.main(["--version"])
     assert re.fullmatch(r"pytest-accel \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accel import cli
+from pytest_accel.cli import main
 from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Verdict, Workload
 from pytest_accel.reports.common import json_writer
 
@@ -20,7 +20,7 @@ def run(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
 
     def run(*sources):
-        code = cli.main(["compare", *map(str, sources)])
+        code = main.main(["compare", *map(str, sources)])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

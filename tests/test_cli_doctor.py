@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pytest_accel import cli, hardware
+from pytest_accel import hardware
+from pytest_accel.cli import main
 from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Conditions
 
@@ -32,9 +33,9 @@ def machine(tmp_path, monkeypatch):
 @pytest.fixture
 def doctor(capsys):
     def doctor():
-        code = cli.main(["doctor"])
+        code = main.main(["doctor"])
         text = capsys.readouterr().out
-        assert cli.main(["doctor", "--json"]) == code
+        assert main.main(["doctor", "--json"]) == code
         return code, text, json.loads(capsys.readouterr().out)
 
     return doctor

@@ -60,7 +60,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_every_command_is_documented():
-    from pytest_accel.cli import COMMANDS
+    from pytest_accel.cli.main import COMMANDS
 
     names = {command.__name__.rpartition(".")[2].replace("listing", "list") for command in COMMANDS}
     text = (ROOT / "docs/baselines.md").read_text()

@@ -11,7 +11,7 @@ from mlperf_logging.mllog import constants
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pytest_accel import cli
+from pytest_accel.cli import main
 from pytest_accel.records import (
     Accelerator,
     Comparison,
@@ -93,7 +93,7 @@ def export(tmp_path, capsys):
     def export(form, *arguments, results=(STEP, CURVE, UNMEASURED, HOSTILE)):
         path = tmp_path / "report.json"
         path.write_text(json_writer.text(GPU, None, {}, results))
-        code = cli.main(["export", form, str(path), *map(str, arguments)])
+        code = main.main(["export", form, str(path), *map(str, arguments)])
         printed = capsys.readouterr()
         assert code == 0, printed.err
         return printed.out
@@ -186,7 +186,7 @@ def test_a_text_can_go_into_a_file(export, tmp_path):
 
 
 def refused(capsys, *arguments):
-    assert cli.main(["export", *map(str, arguments)]) == 2
+    assert main.main(["export", *map(str, arguments)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     return printed.err

@@ -39,7 +39,7 @@ def recorded(project):
 
 
 def prune(project, *arguments):
-    return project.pytester.run(sys.executable, "-m", "pytest_accel.cli", "prune", *arguments)
+    return project.pytester.run(sys.executable, "-m", "pytest_accel.cli.main", "prune", *arguments)
 
 
 def test_nothing_is_removed_while_all_tests_exist(recorded):

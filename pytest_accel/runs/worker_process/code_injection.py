@@ -12,7 +12,7 @@ import pytest_accel
 
 _PACKAGE = Path(pytest_accel.__file__).parent
 
-_NOT_FOR_CHILDREN = ("commands", "compare", "exports", "reports", "rules", "samplers", "stores")
+_NOT_FOR_CHILDREN = ("baselines", "cli", "gate", "hosts", "reports", "runs", "session")
 """Packages of the session's side. What a child holds in memory is kept small."""
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.baselines.catalog import Stored
-from pytest_accel.commands import Answer
-from pytest_accel.commands.stored import add_choice, chosen, heading, said
+from pytest_accel.cli import Answer
+from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, said
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import workload_fields
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.baselines.catalog import PUBLISHED, everything
-from pytest_accel.commands import Answer
+from pytest_accel.cli import Answer
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_reader import load
 from pytest_accel.reports.comparison import from_baselines, from_report, published

@@ -12,7 +12,7 @@ from pytest_accel.api.results import Learned, Measured
 from pytest_accel.gate.explanations import unmeasured
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.runs.in_process import InProcess, TrainingInProcess
-from pytest_accel.session import Session
+from pytest_accel.session.hooks import Session
 from pytest_accel.worker import provenance
 from pytest_accel.worker.step_timer import CLOCK, Measurement
 

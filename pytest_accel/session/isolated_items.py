@@ -12,13 +12,10 @@ from pathlib import Path
 import pytest
 
 from pytest_accel.api.fixtures import uses_accel
-from pytest_accel.benchmark_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.hosts.coordinator import Other
-from pytest_accel.orderly_end import orderly_end
 from pytest_accel.records import Outcome, Result, Verdict, json_codec
 from pytest_accel.records.progress import Unseen
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.reports.progress import Screen
 from pytest_accel.runs.follower import Following
 from pytest_accel.runs.fresh_runs import FreshRuns
 from pytest_accel.runs.paired_runs import Interleaved
@@ -27,8 +24,11 @@ from pytest_accel.runs.worker_process.environments import HERE, Environment
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, TestEnded
 from pytest_accel.runs.worker_process.run_spec import Task
 from pytest_accel.runs.worker_process.same_code import SameCode, TwoEnvironments
-from pytest_accel.session import Session
-from pytest_accel.time_limit import TimeLimit
+from pytest_accel.session.hooks import Session
+from pytest_accel.session.orderly_end import orderly_end
+from pytest_accel.session.progress_bar import Screen
+from pytest_accel.session.project_hooks import BenchmarkHooks, end_as_in_run
+from pytest_accel.session.time_limit import TimeLimit
 
 CALLED_PASSED = (
     "the test ended before it was measured, and a hook of the project or a plugin calls it passed: nothing "

@@ -13,9 +13,9 @@ from typing import Any
 
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.catalog import Stored, everything
-from pytest_accel.commands import DIFFERS, Answer
-from pytest_accel.commands.collected import collected
-from pytest_accel.commands.stored import heading, said
+from pytest_accel.cli import DIFFERS, Answer
+from pytest_accel.cli.baseline_selection import heading, said
+from pytest_accel.cli.collect_tests import collected
 from pytest_accel.records import Kind
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.commands import Answer
+from pytest_accel.cli import Answer
 from pytest_accel.records.json_codec import CodecError
 from pytest_accel.reports.common import atomic_write
 from pytest_accel.reports.common.json_reader import Report, load, report

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_accel.commands import Answer, compare, doctor, export, history, listing, prune, show
+from pytest_accel.cli import Answer, compare, doctor, export, history, list_baselines, prune, show
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.worker.provenance import version
 
 USAGE_ERROR = 2
 INTERRUPTED = 130  # as a shell has it
 
-COMMANDS = (listing, show, history, compare, export, prune, doctor)
+COMMANDS = (list_baselines, show, history, compare, export, prune, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.baselines.catalog import Stored, everything
-from pytest_accel.commands import Answer
-from pytest_accel.commands.stored import main_metrics, said, shown, versions
+from pytest_accel.cli import Answer
+from pytest_accel.cli.baseline_selection import main_metrics, said, shown, versions
 
 COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_accel import hardware
-from pytest_accel.commands import DIFFERS, Answer
+from pytest_accel.cli import DIFFERS, Answer
 from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.records.json_codec import encode

@@ -12,8 +12,8 @@ from pytest_accel.analysis.formatting import label, one_line, percent, quantity
 from pytest_accel.analysis.rules import variance
 from pytest_accel.analysis.rules.change_points import change_points
 from pytest_accel.baselines.catalog import Stored
-from pytest_accel.commands import Answer
-from pytest_accel.commands.stored import add_choice, chosen, heading, main_metrics, said
+from pytest_accel.cli import Answer
+from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, main_metrics, said
 from pytest_accel.records import Baseline, Kind
 
 TIMES = ("step_time_s", "time_to_target_s")

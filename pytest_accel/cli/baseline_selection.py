@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.baselines.catalog import Stored, everything
-from pytest_accel.commands import DIFFERS
+from pytest_accel.cli import DIFFERS
 from pytest_accel.reports.common.table import SHOWN_ALONE
 
 
