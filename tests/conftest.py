@@ -55,7 +55,7 @@ import os
 
 import pytest
 
-from pytest_accel.measure import CLOCK
+from pytest_accel.worker.step_timer import CLOCK
 
 
 class Clock:

@@ -11,7 +11,7 @@ pytest_plugins = ("pytester",)
 
 CONFTEST = """
 import pytest
-from pytest_accel.metrics import summary
+from pytest_accel.analysis.metrics.steps import summary
 from pytest_accel.records import Outcome, Result, Steps, Verdict, Workload
 from pytest_accel.reports import benchmark_bridge
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+STUDY = Path(__file__).parents[1] / "studies/detection"
 RATE = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
 
 
 @pytest.fixture(autouse=True)
 def on_the_path(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.syspath_prepend(STUDY)
 
 
 def study(*arguments: str) -> str:
-    command = [sys.executable, BENCHMARKS / "detection_study.py", *arguments]
+    command = [sys.executable, STUDY / "detection_study.py", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -47,7 +47,7 @@ def test_pairs_finds_what_is_planted_and_leaves_the_unchanged_alone():
 
 
 def test_the_documentation_quotes_the_figures_of_the_recordings():
-    documented = (BENCHMARKS.parent / "docs" / "verdicts.md").read_text().splitlines()
+    documented = (STUDY.parent / "docs" / "verdicts.md").read_text().splitlines()
     rows = [line for line in study("noise").splitlines() if line.startswith("|")]
 
     assert len(rows) > 15
@@ -72,7 +72,7 @@ def test_recordings_are_what_their_readme_says():
     from recordings import load
 
     sizes = {one.name: one.step_times_s.shape for one in load()}
-    readme = (BENCHMARKS / "data" / "README.md").read_text()
+    readme = (STUDY / "data" / "README.md").read_text()
     for name, (sessions, _) in sizes.items():
         assert f"| `{name}.json` | {sessions} |" in readme
 
@@ -139,7 +139,7 @@ def test_components_are_those_of_the_model():
 
 
 def test_data_files_hold_positive_times_of_six_digits():
-    for file in (BENCHMARKS / "data").glob("*.json"):
+    for file in (STUDY / "data").glob("*.json"):
         content = json.loads(file.read_text())
         for session in content["sessions"]:
             times = [*session["step_times_s"], *(t for each in session["yardsticks"].values() for t in each)]

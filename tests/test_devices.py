@@ -16,7 +16,7 @@ import numpy as np
 
 from pytest_accel import frameworks
 from pytest_accel.records import Kind
-from pytest_accel.workloads import workload
+from pytest_accel.api.workloads import workload
 
 DEVICES, STEPS = 4, 4
 size = {"global_batch": 16, "image_size": 32, "num_classes": 10}

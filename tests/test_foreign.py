@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from pytest_accel.frameworks.jax import foreign
 from pytest_accel.frameworks.tensorflow import image_classification, stablehlo
-from pytest_accel.workloads import workload
+from pytest_accel.api.workloads import workload
 
 small = {"global_batch": 4, "image_size": 32, "num_classes": 10, "precision": PRECISION}
 spec = workload("resnet50", framework="tensorflow", **small)

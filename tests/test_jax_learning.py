@@ -190,7 +190,7 @@ sys.modules["tensorflow"] = None  # How Python notes that an import is forbidden
 
 from pytest_accel import frameworks
 from pytest_accel.records import Kind
-from pytest_accel.workloads import input_pipeline, workload
+from pytest_accel.api.workloads import input_pipeline, workload
 
 jax = frameworks.load("jax")
 jax.start(Kind.CPU)

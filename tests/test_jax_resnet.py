@@ -211,7 +211,7 @@ from jax.sharding import Mesh
 
 from pytest_accel import frameworks
 from pytest_accel.records import Kind
-from pytest_accel.workloads import workload
+from pytest_accel.api.workloads import workload
 
 framework = frameworks.load("jax")
 framework.start(Kind.CPU, 2)

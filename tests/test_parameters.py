@@ -188,7 +188,7 @@ def test_paths_in_the_project_are_told_from_there():
 
 IN_ANOTHER_PROCESS = """
 import dataclasses, enum
-from pytest_accel.parameters import described
+from pytest_accel.records.parameters import described
 
 @dataclasses.dataclass(frozen=True)
 class Config:

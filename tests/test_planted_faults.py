@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks/data/planted_faults.jsonl"
+RESULTS = ROOT / "studies/planted_regressions/data/planted_faults.jsonl"
 
 
 def report(results):
-    command = [sys.executable, str(ROOT / "benchmarks/planted_faults.py"), "report", str(results)]
+    command = [
+        sys.executable,
+        str(ROOT / "studies/planted_regressions/planted_faults.py"),
+        "report",
+        str(results),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

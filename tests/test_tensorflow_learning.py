@@ -151,7 +151,7 @@ import tensorflow as tf
 
 from pytest_accel.frameworks.tensorflow import devices, learning
 from pytest_accel.records import Kind
-from pytest_accel.workloads import training
+from pytest_accel.api.workloads import training
 
 def twice(count):
     images = np.random.default_rng(0).normal(size=(count, 32, 32, 3)).astype(np.float32)

@@ -414,7 +414,7 @@ def test_a_framework_that_is_only_imported_is_not_started(used, seen):
 def test_a_session_of_tensorflow_1_needs_no_waiting_for():
     script = """
         import tensorflow as tf
-        from pytest_accel.frameworks.values import wait_for
+        from pytest_accel.frameworks.introspection import wait_for
 
         tf.constant(1.0)
         tf.compat.v1.disable_eager_execution()
@@ -514,7 +514,7 @@ def test_a_framework_that_is_not_imported_is_not_looked_at(with_jax, monkeypatch
 
 
 PEAKS = """
-from pytest_accel.frameworks.values import peak_memory_bytes
+from pytest_accel.frameworks.introspection import peak_memory_bytes
 from pytest_accel.records import Kind
 before = peak_memory_bytes(Kind.CPU)
 used = bytearray(100 << 20)

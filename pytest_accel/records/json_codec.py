@@ -2,7 +2,8 @@
 
 A frozen dataclass becomes an object, a tuple a list, an enum its value. Reading is strict: what does not
 fit its hint is a :class:`CodecError`, and so is a field that the record does not have. Numbers that are not
-finite pass: a loss may be NaN on its way from a child process. Files forbid them (``stores/file_format.py``).
+finite pass: a loss may be NaN on its way from a child process. Files forbid them
+(``baselines/file_format.py``).
 """
 
 from __future__ import annotations

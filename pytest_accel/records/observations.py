@@ -98,7 +98,7 @@ class ProgramFacts:
     ``partitioning`` says how the program came to be one for ``devices`` devices: of "replicas" each runs the
     step on its share of the batch, with batch statistics of its own, and gradients are exchanged; one for
     the "global batch" was split by the compiler. ``peak_memory_bytes`` is what arguments, results, temporary
-    values and code need together. ``operations`` go by category (``program_text.py``). ``loops`` says how
+    values and code need together. ``operations`` go by category (``analysis/hlo.py``). ``loops`` says how
     often each loop of the program runs, None where that is not known before: FLOPs, bytes and operations of
     its body count once.
     ``estimated_step_time_s`` is the compiler's own, None where it gives none. ``build_time_s`` was spent on

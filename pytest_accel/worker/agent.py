@@ -1,7 +1,7 @@
 """The child's side: a pytest plugin that runs one benchmark and measures it on command.
 
 ``bootstrap`` hands it to a child session, which it tells what to run. Everything else about the child is the
-session that the user started, but for the list in ``samplers/withheld.py``.
+session that the user started, but for the list in ``runs/worker_process/withheld_options.py``.
 """
 
 from __future__ import annotations

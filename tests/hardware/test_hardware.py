@@ -94,7 +94,7 @@ def test_a_disturbed_machine_is_explained_in_one_clause():
 
 def test_importing_takes_neither_numpy_nor_pynvml():
     code = (
-        "import sys, pytest_accel.hardware, pytest_accel.provenance\n"
+        "import sys, pytest_accel.hardware, pytest_accel.worker.provenance\n"
         "print(sorted({'numpy', 'pynvml', 'tensorflow', 'jax', 'keras'} & sys.modules.keys()))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

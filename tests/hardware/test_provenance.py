@@ -112,7 +112,7 @@ def test_changes_are_empty_if_and_only_if_nothing_changed(old, new):
 
 def test_no_package_is_imported():
     code = (
-        "import sys\nfrom pytest_accel.provenance import provenance\nprovenance()\n"
+        "import sys\nfrom pytest_accel.worker.provenance import provenance\nprovenance()\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'torch', 'numpy', 'pytest'} & sys.modules.keys()))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -170,7 +170,7 @@ def test_a_real_step_of_tensorflow_in_a_child(project):
     project.benchmark(
         """
         import time
-        from pytest_accel.measure import CLOCK
+        from pytest_accel.worker.step_timer import CLOCK
 
         def test_it(accel, request):
             import tensorflow as tf

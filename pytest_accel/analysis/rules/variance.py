@@ -8,7 +8,7 @@ the declared figure and never lower it.
 Between sessions: a share of that, which no single session can show. A machine whose runs differ much within
 minutes differs more from one hour to the next, too.
 
-docs/verdicts.md has the figures behind the constants, benchmarks/detection_study.py recomputes them.
+docs/verdicts.md has the figures behind the constants, studies/detection/detection_study.py recomputes them.
 """
 
 from __future__ import annotations

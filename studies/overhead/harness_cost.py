@@ -1,6 +1,6 @@
 """What measuring costs: a bare loop of a compiled step against what pytest-accel reports for the same step.
 
-    python benchmarks/harness_cost.py
+    python studies/overhead/harness_cost.py
 
 Both run the same ResNet-50 step in one process, block by block in turns. The ratio printed is the time of the
 bare loop over the time reported: 0.995 says that measuring adds 0.5 %. Needs SciPy and a framework extra of

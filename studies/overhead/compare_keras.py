@@ -1,6 +1,6 @@
 """ResNet-50 of pytest-accel against ``keras.applications.ResNet50``, in one process, block by block in turns.
 
-    python benchmarks/compare_keras.py --precision=mixed_bfloat16
+    python studies/overhead/compare_keras.py --precision=mixed_bfloat16
 
 Both train on one batch of synthetic images by SGD with momentum 0.9 and cross entropy, without weight decay
 and label smoothing, under ``tf.function``. Keras' network is version 1, whose step is 6 % fewer operations.

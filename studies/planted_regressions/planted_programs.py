@@ -1,6 +1,6 @@
 """Plants regressions in the program of JAX's ResNet-50, compiles each for a TPU, and says what the gate says.
 
-    python benchmarks/planted_programs.py --topology=v2-8 --global-batch=128
+    python studies/planted_regressions/planted_programs.py --topology=v2-8 --global-batch=128
 
 Nothing runs, so no TPU is needed; jax and libtpu are (pip install "pytest-accel[aot]"). Each program takes a
 minute or so to compile.

@@ -1,6 +1,6 @@
 """Images/s of the ImageNet pipeline beside a plain Keras pipeline with the same augmentation, in turns.
 
-    python benchmarks/compare_pipelines.py [--cores=1] [--rounds=10]
+    python studies/overhead/compare_pipelines.py [--cores=1] [--rounds=10]
 
 Both read the same photographs (two that scikit-learn ships, in 1024 random parts of 400x300 to 500x400
 pixels), ours from TFRecord shards, those of Keras from files, and give float32 batches of 224x224. Keras'

@@ -1,10 +1,10 @@
 """Record sessions of an unchanged training step for detection_study.py to replay.
 
-    python benchmarks/record_sessions.py quiet_again.json --about="two quiet cores" --sessions=12
+    python studies/detection/record_sessions.py quiet_again.json --about="two quiet cores" --sessions=12
 
 Each session is a fresh process that warms a ResNet-50 step up and times blocks of steps, as a run of a
 benchmark does. With ``--neighbour`` a process is busy on and off beside every second session. Called again
-for the same file, it adds a sitting. Move the file to benchmarks/data to have it replayed.
+for the same file, it adds a sitting. Move the file to studies/detection/data to have it replayed.
 """
 
 from __future__ import annotations

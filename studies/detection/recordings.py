@@ -1,4 +1,4 @@
-"""Recorded sessions of unchanged training steps; benchmarks/data/README.md says how each came about."""
+"""Recorded sessions of unchanged training steps; data/README.md says how each came about."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """How often is a rule wrong? Sessions of an unchanged training step compared, with slowdowns planted in them.
 
-    python benchmarks/detection_study.py
-    python benchmarks/detection_study.py replay --tolerance=4% --tolerance=8% --trials=100
+    python studies/detection/detection_study.py
+    python studies/detection/detection_study.py replay --tolerance=4% --tolerance=8% --trials=100
 
-``noise`` shows how much the recordings in benchmarks/data vary. ``replay`` compares their sessions, by this
+``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this
 project's rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are
 asked for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a
 name, all run, in about three minutes. Rates are in percent, with 95 % intervals.

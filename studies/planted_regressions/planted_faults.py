@@ -1,7 +1,7 @@
 """Trains digits with faults planted, and without, and says which the gate sees.
 
-    python benchmarks/planted_faults.py train RESULTS.jsonl
-    python benchmarks/planted_faults.py report RESULTS.jsonl
+    python studies/planted_regressions/planted_faults.py train RESULTS.jsonl
+    python studies/planted_regressions/planted_faults.py report RESULTS.jsonl
 
 Training appends a line for every fault and seed, each from a new process; stopped and called again, it goes
 on with those that are not there. The report judges each seed, and all seeds of a fault together, against the

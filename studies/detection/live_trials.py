@@ -1,6 +1,6 @@
 """How often is a comparison of two environments wrong? Real sessions on this machine, with slowdowns planted.
 
-    python benchmarks/live_trials.py trials.jsonl --slowdown=0% --slowdown=5% --trials=40
+    python studies/detection/live_trials.py trials.jsonl --slowdown=0% --slowdown=5% --trials=40
 
 Each trial is a session of ``pytest --accel-against`` on a ResNet-50 step, which is slower by the planted
 slowdown here and unchanged there. What each came to is added to the file at once: end this at any time and

@@ -1,6 +1,6 @@
 """What it costs to let several hosts take orders: a bare loop of the same step around each measurement.
 
-    python benchmarks/coordination_cost.py [--framework=jax] [--runs=11]
+    python studies/overhead/coordination_cost.py [--framework=jax] [--runs=11]
 
 Two processes on this machine train a small network together, by the framework's own collectives over
 loopback. In each of them a bare loop takes blocks of as many steps before and after the measuring call, in
@@ -33,7 +33,7 @@ import json
 import os
 import time
 
-from pytest_accel.samplers.observe import LEAST_BLOCK_OF_HOSTS_S, long_enough
+from pytest_accel.runs.time_blocks import LEAST_BLOCK_OF_HOSTS_S, long_enough
 
 BLOCKS = 10
 
