@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.hosts.launcher import BadLaunch, Launched, first_node, host_and_port, launched
+from pytest_accel.hosts.launcher import BadLaunch, LaunchInfo, first_node, host_and_port, launched
 
 
 def tf_config(kind="worker", index=0, **cluster):
@@ -55,30 +55,30 @@ def without(variables, *names):
         ({}, None),
         (
             tf_config(index=1, worker=["a:2222", "b:2223"]),
-            Launched("TF_CONFIG", 1, 2, "a", 2222, ("a:2222", "b:2223")),
+            LaunchInfo("TF_CONFIG", 1, 2, "a", 2222, ("a:2222", "b:2223")),
         ),
         (
             tf_config(index=0, chief=["c:1000"], worker=["a:2222"]),
-            Launched("TF_CONFIG", 1, 2, "c", 1000, ("c:1000", "a:2222")),
+            LaunchInfo("TF_CONFIG", 1, 2, "c", 1000, ("c:1000", "a:2222")),
         ),
         (
             tf_config(kind="chief", chief=["c:1000"], worker=["a:2222"]),
-            Launched("TF_CONFIG", 0, 2, "c", 1000, ("c:1000", "a:2222")),
+            LaunchInfo("TF_CONFIG", 0, 2, "c", 1000, ("c:1000", "a:2222")),
         ),
         (tf_config(worker=["a:2222"]), None),
         ({"TF_CONFIG": "{}"}, None),
         ({"TF_CONFIG": " "}, None),
-        (JAX, Launched("JAX_PROCESS_ID", 3, 4, "a", 1234)),
+        (JAX, LaunchInfo("JAX_PROCESS_ID", 3, 4, "a", 1234)),
         (
             {**without(JAX, "JAX_PROCESS_ID"), "JOB_COMPLETION_INDEX": "1"},
-            Launched("JAX_PROCESS_ID", 1, 4, "a", 1234),
+            LaunchInfo("JAX_PROCESS_ID", 1, 4, "a", 1234),
         ),
         (
             {"TPU_WORKER_HOSTNAMES": "t0, t1,t2", "TPU_WORKER_ID": "2"},
-            Launched("TPU_WORKER_ID", 2, 3, "t0", 8482),
+            LaunchInfo("TPU_WORKER_ID", 2, 3, "t0", 8482),
         ),
         ({"TPU_WORKER_HOSTNAMES": "localhost", "TPU_WORKER_ID": "0"}, None),
-        (SLURM, Launched("SLURM_PROCID", 2, 4, "gpu07", 61440 + 4097 % 4092)),
+        (SLURM, LaunchInfo("SLURM_PROCID", 2, 4, "gpu07", 61440 + 4097 % 4092)),
         (without(SLURM, "SLURM_STEP_NODELIST", "SLURM_STEP_NUM_TASKS"), None),  # the script of sbatch
         ({**SLURM, "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, None),
     ],

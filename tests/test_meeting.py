@@ -13,8 +13,8 @@ from several_hosts import free_ports
 
 from pytest_accel.hosts import rendezvous
 from pytest_accel.hosts.connection import HostLost
-from pytest_accel.hosts.launcher import Launched
-from pytest_accel.hosts.rendezvous import NotMet, met
+from pytest_accel.hosts.launcher import LaunchInfo
+from pytest_accel.hosts.rendezvous import RendezvousError, join
 
 FACTS = {"pytest-accel": "0.1.0", "hardware": "8 x H100", "tests": ["a.py::one", "a.py::two"]}
 LONG_ENOUGH_S = 30.0
@@ -26,18 +26,18 @@ def address():
 
 
 def launch(index, count=2, addresses=()):
-    return Launched("JAX_PROCESS_ID", index, count, "127.0.0.1", 8476, addresses)
+    return LaunchInfo("JAX_PROCESS_ID", index, count, "127.0.0.1", 8476, addresses)
 
 
 @contextlib.contextmanager
 def meeting_of(address, hosts, wait_s=LONG_ENOUGH_S):
-    """What each host comes to, given its launch and its facts: its coordinator, or what NotMet says."""
+    """What each host comes to, given its launch and its facts: its coordinator, or why not."""
 
     def one(host):
         here, facts = host
         try:
-            return stack.enter_context(contextlib.closing(met(here, facts, address, wait_s)))
-        except NotMet as problem:
+            return stack.enter_context(contextlib.closing(join(here, facts, address, wait_s)))
+        except RendezvousError as problem:
             return str(problem)
 
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(len(hosts)) as pool:
@@ -49,7 +49,7 @@ def test_hosts_learn_each_others_addresses(address):
         for index, coordinator in enumerate(found):
             assert coordinator.hosts.index == index
             assert coordinator.hosts.addresses == ("127.0.0.1:8476", "127.0.0.1:8477", "127.0.0.1:8478")
-        assert [coordinator.decides for coordinator in found] == [True, False, False]
+        assert [coordinator.is_leader for coordinator in found] == [True, False, False]
 
 
 def test_addresses_that_the_launcher_gave_are_kept(address):
@@ -88,11 +88,11 @@ def test_hosts_that_are_about_to_differ_are_told_in_what(address, other, said):
 def test_who_calls_and_is_no_host_is_left_alone(address):
     """A health check that opens and closes, and a browser."""
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
+        first = pool.submit(join, launch(0), FACTS, address, LONG_ENOUGH_S)
         for said in (b"", b"GET / HTTP/1.1\r\n\r\n"):
             with connected(address) as stranger:
                 stranger.sendall(said)
-        second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
+        second = join(launch(1), FACTS, address, LONG_ENOUGH_S)
 
         assert second.hosts.index == 1
         second.close()
@@ -103,10 +103,10 @@ def test_who_calls_and_is_no_host_is_left_alone(address):
 def test_who_calls_and_says_nothing_or_half_of_it_is_left_alone(address, monkeypatch, strangers, said):
     monkeypatch.setattr(rendezvous, "STALLED_S", 1)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as pool:
-        first = pool.submit(met, launch(0), FACTS, address, LONG_ENOUGH_S)
+        first = pool.submit(join, launch(0), FACTS, address, LONG_ENOUGH_S)
         for _ in range(strangers):
             stack.enter_context(connected(address)).sendall(said)
-        second = met(launch(1), FACTS, address, LONG_ENOUGH_S)
+        second = join(launch(1), FACTS, address, LONG_ENOUGH_S)
 
         assert second.hosts.index == 1
         second.close()
@@ -116,7 +116,7 @@ def test_who_calls_and_says_nothing_or_half_of_it_is_left_alone(address, monkeyp
 def test_a_host_that_stops_in_the_middle_of_a_message_is_lost(address, monkeypatch):
     monkeypatch.setattr(rendezvous, "STALLED_S", 1)
     with meeting_of(address, [(launch(0), FACTS), (launch(1), FACTS)]) as (first, second):
-        os.write(second._line._connection._outgoing, b"\0\0\0\x10{")
+        os.write(second._leader._connection._outgoing, b"\0\0\0\x10{")
         with pytest.raises(HostLost, match="ended its session or was lost"):
             watch(first)
 
@@ -138,9 +138,9 @@ def connected(address):
 def test_a_port_that_is_taken_is_named(address):
     with (
         socket.create_server(address),
-        pytest.raises(NotMet, match=f"cannot listen at port {address[1]}") as no,
+        pytest.raises(RendezvousError, match=f"cannot listen at port {address[1]}") as no,
     ):
-        met(launch(0), FACTS, address, 1.0)
+        join(launch(0), FACTS, address, 1.0)
 
     assert "--accel-coordinator=HOST:PORT on every host" in str(no.value)
 
@@ -153,14 +153,14 @@ def test_another_program_at_the_address_is_told_from_the_first_host(address):
             connection.close()
 
         pool.submit(hang_up)
-        with pytest.raises(NotMet, match="hung up: look at its own output, and whether the address"):
-            met(launch(1), FACTS, address, LONG_ENOUGH_S)
+        with pytest.raises(RendezvousError, match="hung up: look at its own output, and whether the address"):
+            join(launch(1), FACTS, address, LONG_ENOUGH_S)
 
 
 def test_a_first_host_that_does_not_answer(address, monkeypatch):
     monkeypatch.setattr(rendezvous, "ANSWER_S", 0.1)
-    with socket.create_server(address), pytest.raises(NotMet, match=r"did not answer within 0\.3 s"):
-        met(launch(1), FACTS, address, 0.2)
+    with socket.create_server(address), pytest.raises(RendezvousError, match=r"did not answer within 0\.3 s"):
+        join(launch(1), FACTS, address, 0.2)
 
 
 def test_who_is_missing_is_named(address):

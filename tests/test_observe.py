@@ -12,7 +12,7 @@ from pytest_accel.records import Conditions
 from pytest_accel.records.plans import BLOCKS, LEAST_BLOCK_S, Size
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.time_blocks import LEAST_BLOCKS, observe
-from pytest_accel.worker.step_timer import Block, Prepared
+from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 
 class Subject:
@@ -24,12 +24,12 @@ class Subject:
         self._losses = losses
 
     def prepare(self):
-        return Prepared(2.0, 30.0, 4.0, 16, step_time_s=self._step_time_s)
+        return PreparedStep(2.0, 30.0, 4.0, 16, step_time_s=self._step_time_s)
 
     def block(self, steps):
         loss = self._losses[min(len(self.asked), len(self._losses) - 1)]
         self.asked.append(steps)
-        return Block(steps * self._step_time_s, loss, 1000 + len(self.asked))
+        return TimedBlock(steps * self._step_time_s, loss, 1000 + len(self.asked))
 
 
 def observed(subject, size=None, watch=Conditions):
@@ -102,7 +102,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_once(loss):
 def test_a_time_that_is_none_ends_the_run_at_once(time_s):
     class Odd(Subject):
         def block(self, steps):
-            return Block(time_s, None, None)
+            return TimedBlock(time_s, None, None)
 
     with pytest.raises(InvalidRun, match=rf"block 1 took {time_s:g} s"):
         observed(Odd())

@@ -1,9 +1,9 @@
-"""Several hosts agree: the first decides and tells the others, who do the same at the same time.
+"""Several hosts agree: the leader decides and tells the others, who do the same at the same time.
 
-Each host has a pytest session. The first session's orders to its child process go to all hosts, where a
-session hands them to its own child; what the children answer comes back to the first. A host that is gone,
+Each host has a pytest session. The leader's orders to its own worker process go to all hosts, where a
+session hands them to its own process; what the processes reply comes back to the leader. A host that is gone,
 or whose test failed, is noticed while waiting for anything, so that nobody waits in a collective for what
-cannot come: whoever waits ends its child.
+cannot come: whoever waits ends its process.
 """
 
 from __future__ import annotations
@@ -12,214 +12,187 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TypeVar
 
-from pytest_accel.hosts.connection import HostLost, Line, Message
+from pytest_accel.hosts import messages
+from pytest_accel.hosts.connection import HostConnection, HostLost
 from pytest_accel.records import Hosts
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.worker.messages import Message, ProtocolError, Reply, unexpected, unpack
 
 HEARTBEAT_S = 2.0
 GRACE_S = 10.0
 """A test that ends early on one host, such as by a skip, may do so later on others."""
 
-
-class Abandoned(InvalidRun):
-    """The first host gave this run up."""
+AReply = TypeVar("AReply", bound=Reply)
 
 
-class Coordinator(Protocol):
-    """What a session needs, alone or with others. ``hosts`` is None for one that is alone."""
+class RunAborted(InvalidRun):
+    """The leader gave this run up."""
 
-    hosts: Hosts | None
 
-    went_on: Sequence[str]
-    """The other hosts where the last run had not come to its own end when it did here."""
+class SingleHost:
+    """The session of one host, which has nobody to tell.
 
-    @property
-    def decides(self) -> bool:
-        """Whether this session reads and writes baselines, judges and reports."""
-        ...
+    ``hosts`` is None. ``still_running`` names the other hosts where the last run had not come to its own end
+    when it did here. ``is_leader``: whether this session reads and writes baselines, judges and reports.
+    """
+
+    hosts: Hosts | None = None
+    still_running: Sequence[str] = ()
+    is_leader = True
 
     def check(self) -> None:
         """Called while anything is waited for. Raises InvalidRun if it cannot come."""
 
     def running(self, test: str) -> contextlib.AbstractContextManager[None]:
         """A run of ``test`` on all hosts. Raises InvalidRun."""
-        ...
-
-    def tell(self, kind: str, **fields: Any) -> None:
-        """Tell the other hosts. Raises HostLost."""
-
-    def over(self, **fields: Any) -> None:
-        """Tell the other hosts what the benchmark came to. Who is gone is noticed at the next."""
-
-    def answers(self) -> list[Message]:
-        """What the other hosts' children answer to the last order. Raises InvalidRun."""
-        ...
-
-
-class Solo:
-    """The session of one host."""
-
-    hosts: Hosts | None = None
-    went_on: Sequence[str] = ()
-    decides = True
-
-    def check(self) -> None:
-        pass
-
-    def running(self, test: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def tell(self, kind: str, **fields: Any) -> None:
-        pass
+    def tell(self, message: Message) -> None:
+        """Send this to the other hosts. Raises HostLost."""
 
-    def over(self, **fields: Any) -> None:
-        pass
+    def benchmark_finished(self, finished: messages.BenchmarkFinished) -> None:
+        """Tell the other hosts the result. A host that is gone is noticed at the next benchmark."""
 
-    def answers(self) -> list[Message]:
+    def replies(self, kind: type[AReply]) -> list[AReply]:
+        """What the processes of the other hosts reply to the last order. Raises InvalidRun."""
         return []
 
     def close(self) -> None:
         pass
 
 
-class First:
-    """The first host's end of the lines to all others."""
+class Leader(SingleHost):
+    """The first host's end of the connections with all others."""
 
-    decides = True
-
-    def __init__(self, hosts: Hosts, lines: Sequence[Line]) -> None:
-        self.hosts: Hosts | None = hosts
-        self.went_on: Sequence[str] = ()
-        self._lines = lines
-        self._heart = _Heart(lines)
+    def __init__(self, hosts: Hosts, followers: Sequence[HostConnection]) -> None:
+        self.hosts = hosts
+        self._followers = followers
+        self._heartbeat = _Heartbeat(followers)
 
     def check(self) -> None:
-        for line in self._lines:
-            message = line.peek()
-            ended = message is not None and message["kind"] == "ended"
-            # The test may be about to end in the same way here, which then is no failure.
-            if message is not None and not (ended and time.monotonic() < message["at"] + GRACE_S):
-                _raise_if_failed(line, message)
+        for follower in self._followers:
+            received = follower.peek()
+            if received is None:
+                continue
+            ended = isinstance(received.message, messages.RunEnded)
+            # The test may be about to end in the same way here, which then is not a failure.
+            if not (ended and time.monotonic() < received.at_s + GRACE_S):
+                _raise_if_failed(follower, received.message)
 
     @contextlib.contextmanager
     def running(self, test: str) -> Iterator[None]:
-        self.tell("begin", test=test)
+        self.tell(messages.StartRun(test))
         try:
             yield
         except BaseException as problem:
             # Where the test ended by itself it may be about to do so on other hosts.
             patient = not isinstance(problem, InvalidRun)
-            for line in self._lines:
+            for follower in self._followers:
                 with contextlib.suppress(HostLost):
-                    line.send("abort", patient=patient)
-            self.went_on = [line.name for line in self._lines if not self._ended_too(line)]
+                    follower.send(messages.AbandonRun(patient))
+            self.still_running = [each.name for each in self._followers if not self._ended_too(each)]
             raise
-        for line in self._lines:
-            self._until_closed(line)
+        for follower in self._followers:
+            self._until_closed(follower)
 
-    def tell(self, kind: str, **fields: Any) -> None:
+    def tell(self, message: Message) -> None:
         lost: list[HostLost] = []
-        for line in self._lines:
+        for follower in self._followers:
             try:
-                line.send(kind, **fields)
+                follower.send(message)
             except HostLost as problem:
                 lost.append(problem)
         if lost:
             raise lost[0]
 
-    def over(self, **fields: Any) -> None:
+    def benchmark_finished(self, finished: messages.BenchmarkFinished) -> None:
         with contextlib.suppress(HostLost):
-            self.tell("over", **fields)
+            self.tell(finished)
 
-    def answers(self) -> list[Message]:
-        found = []
-        for line in self._lines:
-            while line.wait() is None:
-                self.check()
-            message = line.take()
-            _raise_if_failed(line, message)
-            found.append(message["answer"])
-        return found
+    def replies(self, kind: type[AReply]) -> list[AReply]:
+        return [self._reply(follower, kind) for follower in self._followers]
 
     def close(self) -> None:
-        self._heart.stop()
-        for line in self._lines:
-            line.close()
+        self._heartbeat.stop()
+        for follower in self._followers:
+            follower.close()
 
-    def _until_closed(self, line: Line) -> list[str]:
-        """What kinds of things it still said."""
-        said: list[str] = []
-        while not said or said[-1] != "closed":
-            while line.wait() is None:
+    def _reply(self, follower: HostConnection, kind: type[AReply]) -> AReply:
+        while follower.wait() is None:
+            self.check()
+        message = follower.take()
+        _raise_if_failed(follower, message)
+        try:
+            if not isinstance(message, messages.RunReply):
+                raise unexpected(message)
+            reply = unpack(message.reply)
+        except ProtocolError as error:
+            raise InvalidRun(f"on {follower.name}: {error}") from None
+        if not isinstance(reply, kind):
+            raise InvalidRun(f"{follower.name} is at {type(reply).__name__}, the first at {kind.__name__}")
+        return reply
+
+    def _until_closed(self, follower: HostConnection) -> list[Message]:
+        """What it still sent."""
+        sent: list[Message] = []
+        while not sent or not isinstance(sent[-1], messages.RunClosed):
+            while follower.wait() is None:
                 pass
-            said.append(line.take()["kind"])
-        return said
+            sent.append(follower.take())
+        return sent
 
-    def _ended_too(self, line: Line) -> bool:
+    def _ended_too(self, follower: HostConnection) -> bool:
         """Whether the test came to its own end there, too."""
         try:
-            return "ended" in self._until_closed(line)
+            return any(isinstance(sent, messages.RunEnded) for sent in self._until_closed(follower))
         except HostLost:
             return False
 
 
-class Other:
-    """Another host's end of its line to the first."""
+class Follower(SingleHost):
+    """Another host's end of its connection with the leader. Its own process has nobody else to tell."""
 
-    decides = False
+    is_leader = False
 
-    def __init__(self, hosts: Hosts, line: Line) -> None:
-        self.hosts: Hosts | None = hosts
-        self.went_on: Sequence[str] = ()
-        self._line = line
-        self._heart = _Heart([line])
+    def __init__(self, hosts: Hosts, leader: HostConnection) -> None:
+        self.hosts = hosts
+        self._leader = leader
+        self._heartbeat = _Heartbeat([leader])
 
     def check(self) -> None:
-        message = self._line.peek()
-        if message is None or message["kind"] != "abort":
+        received = self._leader.peek()
+        if received is None or not isinstance(received.message, messages.AbandonRun):
             return
-        if not (message["patient"] and time.monotonic() < message["at"] + GRACE_S):
-            raise Abandoned("the first host gave this run up")
-
-    def running(self, test: str) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def tell(self, kind: str, **fields: Any) -> None:
-        """Nobody: the first host does."""
-
-    def over(self, **fields: Any) -> None:
-        """Nobody."""
-
-    def answers(self) -> list[Message]:
-        return []
+        if not (received.message.patient and time.monotonic() < received.at_s + GRACE_S):
+            raise RunAborted("the first host gave this run up")
 
     def next(self) -> Message:
-        """What the first host says next, whenever it does. Raises HostLost."""
-        while self._line.wait() is None:
+        """What the leader sends next, whenever it does. Raises HostLost."""
+        while self._leader.wait() is None:
             pass
-        return self._line.take()
+        return self._leader.take()
 
-    def say(self, kind: str, **fields: Any) -> None:
-        """To the first host. Raises HostLost."""
-        self._line.send(kind, **fields)
+    def send(self, message: Message) -> None:
+        """To the leader. Raises HostLost."""
+        self._leader.send(message)
 
     def close(self) -> None:
-        self._heart.stop()
-        self._line.close()
+        self._heartbeat.stop()
+        self._leader.close()
 
 
-def _raise_if_failed(line: Line, message: Message) -> None:
-    if message["kind"] in ("failed", "ended"):
-        raise InvalidRun(f"on {line.name}: {message['reason']}", message["output"])
+def _raise_if_failed(host: HostConnection, message: Message) -> None:
+    if isinstance(message, messages.RunFailed | messages.RunEnded):
+        raise InvalidRun(f"on {host.name}: {message.reason}", message.output)
 
 
-class _Heart:
-    """Says on all lines that this session is alive, whatever it is at."""
+class _Heartbeat:
+    """Tells all these hosts that this session is alive, whatever it is at."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self._lines = lines
+    def __init__(self, others: Sequence[HostConnection]) -> None:
+        self._others = others
         self._stopped = threading.Event()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
@@ -228,6 +201,6 @@ class _Heart:
 
     def _beat(self) -> None:
         while not self._stopped.wait(HEARTBEAT_S):
-            for line in self._lines:
+            for other in self._others:
                 with contextlib.suppress(HostLost):
-                    line.send("alive")
+                    other.send(messages.Alive())

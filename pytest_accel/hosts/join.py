@@ -12,8 +12,8 @@ from pytest_accel.api.settings import Settings
 from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
 from pytest_accel.hosts import rendezvous
-from pytest_accel.hosts.coordinator import First, Other, Solo
-from pytest_accel.hosts.launcher import BadLaunch, Launched, host_and_port, launched
+from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
+from pytest_accel.hosts.launcher import BadLaunch, LaunchInfo, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.worker import provenance
 
@@ -21,7 +21,7 @@ SAME_ON_ALL = ("update_baselines", "record_missing", "runs", "budget", "toleranc
 """Settings that decide what is done, or what it comes to."""
 
 
-def launched_as(settings: Settings, kind: Kind) -> Launched | None:
+def launched_as(settings: Settings, kind: Kind) -> LaunchInfo | None:
     """As which of several hosts this session was launched; None if it is alone. Raises ValueError."""
     if settings.topology is not None:
         return None  # the compiler works alone, wherever that is
@@ -46,7 +46,7 @@ def launched_as(settings: Settings, kind: Kind) -> Launched | None:
     return found
 
 
-def over_hosts(here: Accelerator, launch: Launched | None, identity: str | None) -> Accelerator:
+def over_hosts(here: Accelerator, launch: LaunchInfo | None, identity: str | None) -> Accelerator:
     """The hardware of all hosts, each of which has what is ``here``; a TPU's is that of its slice already."""
     if launch is None or here.hosts == launch.count:
         return here
@@ -59,19 +59,19 @@ def over_hosts(here: Accelerator, launch: Launched | None, identity: str | None)
 
 
 def coordinator(
-    launch: Launched | None,
+    launch: LaunchInfo | None,
     settings: Settings,
     here: Accelerator,
     tests: Mapping[str, Path],
     say: Callable[[str], None],
-) -> Solo | First | Other:
-    """Meet the other hosts, if there are any. Raises ValueError and NotMet.
+) -> SingleHost | Leader | Follower:
+    """Meet the other hosts, if there are any. Raises ValueError and RendezvousError.
 
     ``tests`` are the names of the selected benchmarks in their order, with their files. ``say`` hears that it
     waits.
     """
     if launch is None:
-        return Solo()
+        return SingleHost()
     address = (launch.first, launch.port - 1)
     if settings.coordinator is not None:
         address = host_and_port(settings.coordinator, "--accel-coordinator")
@@ -85,13 +85,13 @@ def coordinator(
         "tests": list(tests),
         "test files": _digest(tests.values()),
     }
-    wait_s = min(rendezvous.MEETING_S, settings.timeout)
+    wait_s = min(rendezvous.RENDEZVOUS_S, settings.timeout)
     others = "the others to call" if launch.index == 0 else "the first"
     say(
         f"accel: host {launch.index} of {launch.count} waits for {others} at {address[0]}:{address[1]}, for "
         f"{wait_s:.0f} s at most"
     )
-    return rendezvous.met(launch, facts, address, wait_s)
+    return rendezvous.join(launch, facts, address, wait_s)
 
 
 def _word(value: float | None) -> str:

@@ -30,7 +30,7 @@ class BadLaunch(ValueError):
 
 
 @dataclass(frozen=True)
-class Launched:
+class LaunchInfo:
     """This is host ``index`` of ``count``. The first is called ``first``.
 
     The process of host i listens at ``port + i``, unless ``addresses`` says otherwise. ``by`` names the
@@ -45,7 +45,7 @@ class Launched:
     addresses: tuple[str, ...] = ()
 
 
-def launched(environment: Mapping[str, str]) -> Launched | None:
+def launched(environment: Mapping[str, str]) -> LaunchInfo | None:
     """As which of several hosts this session was started; None if it is alone.
 
     Raises BadLaunch.
@@ -68,7 +68,7 @@ def launched(environment: Mapping[str, str]) -> Launched | None:
     return None
 
 
-def _tf_config(environment: Mapping[str, str]) -> Launched | None:
+def _tf_config(environment: Mapping[str, str]) -> LaunchInfo | None:
     """``{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}``.
 
     A chief comes before the workers.
@@ -95,10 +95,10 @@ def _tf_config(environment: Mapping[str, str]) -> Launched | None:
             f"TF_CONFIG makes this a {task['type']!r}: start the tests on the chief and the workers only"
         )
     first, port = host_and_port(addresses[0], "TF_CONFIG")
-    return Launched("TF_CONFIG", index, len(addresses), first, port, addresses)
+    return LaunchInfo("TF_CONFIG", index, len(addresses), first, port, addresses)
 
 
-def _jax(environment: Mapping[str, str]) -> Launched | None:
+def _jax(environment: Mapping[str, str]) -> LaunchInfo | None:
     """The index of a Kubernetes Job's pod serves where JAX_PROCESS_ID is not set."""
     address = environment.get("JAX_COORDINATOR_ADDRESS")
     if not address:
@@ -106,26 +106,26 @@ def _jax(environment: Mapping[str, str]) -> Launched | None:
     count = _count(environment, "JAX_NUM_PROCESSES")
     index = _number(environment, "JAX_PROCESS_ID", "JOB_COMPLETION_INDEX")
     first, port = host_and_port(address, "JAX_COORDINATOR_ADDRESS")
-    return Launched("JAX_PROCESS_ID", index, count, first, port)
+    return LaunchInfo("JAX_PROCESS_ID", index, count, first, port)
 
 
-def _cloud_tpu(environment: Mapping[str, str]) -> Launched | None:
+def _cloud_tpu(environment: Mapping[str, str]) -> LaunchInfo | None:
     """Variables of a TPU slice, as GKE and the TPU's own machines set them."""
     names = [name.strip() for name in environment.get("TPU_WORKER_HOSTNAMES", "").split(",") if name.strip()]
     if len(names) < 2:
         return None
     index = _number(environment, "TPU_WORKER_ID")
-    return Launched("TPU_WORKER_ID", index, len(names), names[0], TPU_PORT)
+    return LaunchInfo("TPU_WORKER_ID", index, len(names), names[0], TPU_PORT)
 
 
-def _slurm(environment: Mapping[str, str]) -> Launched | None:
+def _slurm(environment: Mapping[str, str]) -> LaunchInfo | None:
     """Inside of ``srun``. The script of ``sbatch`` also has SLURM_NTASKS, and runs once."""
     if "SLURM_STEP_NODELIST" not in environment or "SLURM_STEP_NUM_TASKS" not in environment:
         return None
     count, index = _count(environment, "SLURM_STEP_NUM_TASKS"), _number(environment, "SLURM_PROCID")
     base, number = SLURM_PORTS
     port = base + _count(environment, "SLURM_JOB_ID") % (number - count)
-    return Launched("SLURM_PROCID", index, count, first_node(environment["SLURM_STEP_NODELIST"]), port)
+    return LaunchInfo("SLURM_PROCID", index, count, first_node(environment["SLURM_STEP_NODELIST"]), port)
 
 
 def first_node(nodes: str) -> str:

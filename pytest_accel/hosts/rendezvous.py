@@ -17,13 +17,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_accel.hosts.connection import SILENCE_S, Line
-from pytest_accel.hosts.coordinator import First, Other
-from pytest_accel.hosts.launcher import Launched
+from pytest_accel.hosts.connection import SILENCE_S, HostConnection
+from pytest_accel.hosts.coordinator import Follower, Leader
+from pytest_accel.hosts.launcher import LaunchInfo
+from pytest_accel.hosts.messages import Join, JoinRefused, Welcome
 from pytest_accel.records import Hosts
 from pytest_accel.worker import channel
+from pytest_accel.worker.messages import Message, ProtocolError, unexpected
 
-MEETING_S = 300.0
+RENDEZVOUS_S = 300.0
 """How long hosts wait for each other: containers of one job start minutes apart."""
 
 RETRY_S = 0.2
@@ -37,21 +39,21 @@ Facts = Mapping[str, Any]
 """What has to be the same on all hosts, in words. ``tests`` is a list of the selected benchmarks."""
 
 
-class NotMet(Exception):
+class RendezvousError(Exception):
     """The hosts cannot work together; the message says why, and the way out."""
 
 
-def met(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> First | Other:
-    """The coordinator of this host, once all are there and agree. Raises NotMet.
+def join(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader | Follower:
+    """The coordinator of this host, once all are there and agree. Raises RendezvousError.
 
     ``address`` is where the first host listens.
     """
     if here.index == 0:
-        return _first(here, facts, address, wait_s)
-    return _other(here, facts, address, wait_s)
+        return _lead(here, facts, address, wait_s)
+    return _follow(here, facts, address, wait_s)
 
 
-def _first(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> First:
+def _lead(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader:
     callers: dict[int, _Caller] = {}
     try:
         with _listening(address) as listener:
@@ -62,25 +64,24 @@ def _first(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float
                     break
             else:
                 missing = ", ".join(str(index) for index in range(1, here.count) if index not in callers)
-                raise NotMet(
+                raise RendezvousError(
                     f"host {missing} of {here.count} (counted from 0) did not come within {wait_s:g} s: "
                     f"start the same command on every host, and look whether it ended there before it could "
                     f"call the first at {_shown(address)}"
                 )
         for index in sorted(callers):
             _check_same(facts, callers[index])
-    except NotMet as problem:
+    except RendezvousError as problem:
         for caller in callers.values():
-            caller.say("refused", reason=str(problem))
+            caller.send(JoinRefused(str(problem)))
             caller.line.close()
         raise
     seen = [here.first, *(callers[index].address for index in sorted(callers))]
     addresses = here.addresses or tuple(_shown((host, here.port + index)) for index, host in enumerate(seen))
     for caller in callers.values():
-        caller.say("welcome", addresses=list(addresses))
-    return First(
-        Hosts(0, addresses), [Line(callers[index].line, callers[index].name) for index in sorted(callers)]
-    )
+        caller.send(Welcome(addresses))
+    followers = [HostConnection(callers[index].line, callers[index].name) for index in sorted(callers)]
+    return Leader(Hosts(0, addresses), followers)
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ class _Caller:
     facts: Facts
     line: channel.Channel
 
-    def say(self, kind: str, **fields: Any) -> None:
-        with contextlib.suppress(channel.Closed):  # who is gone is noticed at the first benchmark
-            self.line.send(kind, **fields)
+    def send(self, message: Message) -> None:
+        with contextlib.suppress(channel.ChannelClosed):  # who is gone is noticed at the first benchmark
+            self.line.send(message)
 
 
 def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
@@ -106,12 +107,11 @@ def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
             watched: list[Any] = [listener, *silent]
             ready = select.select(watched, [], [], left_s)[0]
             for line in [line for line in silent if line in ready]:
-                called_from, hello = silent.pop(line), _greeting(line)
-                if hello is None:
+                called_from, join = silent.pop(line), _join_request(line)
+                if join is None:
                     line.close()  # a port scanner, a health check
                     continue
-                index = hello["index"]
-                yield _Caller(index, f"host {index} ({hello['name']})", called_from, hello["facts"], line)
+                yield _Caller(join.index, f"host {join.index} ({join.name})", called_from, join.facts, line)
             if listener in ready:
                 connection, (address, *_) = listener.accept()
                 silent[_line(connection)] = str(address)
@@ -120,55 +120,57 @@ def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
             line.close()
 
 
-def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: Launched) -> None:
+def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: LaunchInfo) -> None:
     if caller.index not in callers and 0 < caller.index < here.count:
         return
     problem = (
         f"{caller.name} came, and another has that number: give each of the {here.count} hosts its own, from "
         f"0 ({here.by})"
     )
-    caller.say("refused", reason=problem)
+    caller.send(JoinRefused(problem))
     caller.line.close()
-    raise NotMet(problem)
+    raise RendezvousError(problem)
 
 
-def _other(here: Launched, facts: Facts, address: tuple[str, int], wait_s: float) -> Other:
+def _follow(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Follower:
     line = _called(address, wait_s)
     try:
-        line.send("hello", index=here.index, name=socket.gethostname(), facts=dict(facts))
+        line.send(Join(here.index, socket.gethostname(), dict(facts)))
         if not line.waiting(wait_s + ANSWER_S):
             line.close()
-            raise NotMet(
+            raise RendezvousError(
                 f"the first host at {_shown(address)} did not answer within {wait_s + ANSWER_S:g} s: look at "
                 "its own output, and whether another program has that port (--accel-coordinator=HOST:PORT on "
                 "every host chooses another)"
             )
         answer = line.receive()
-    except (channel.Closed, channel.Garbled):
-        raise NotMet(
+        if not isinstance(answer, Welcome | JoinRefused):
+            raise unexpected(answer)
+    except (channel.ChannelClosed, ProtocolError):
+        raise RendezvousError(
             f"the first host at {_shown(address)} hung up: look at its own output, and whether the address "
             "is that of another program"
         ) from None
-    if answer["kind"] == "refused":
+    if isinstance(answer, JoinRefused):
         line.close()
-        raise NotMet(answer["reason"])
-    hosts = Hosts(here.index, tuple(answer["addresses"]))
-    return Other(hosts, Line(line, f"the first host ({here.first})"))
+        raise RendezvousError(answer.reason)
+    leader = HostConnection(line, f"the first host ({here.first})")
+    return Follower(Hosts(here.index, answer.addresses), leader)
 
 
 def _check_same(ours: Facts, caller: _Caller) -> None:
-    """Raises NotMet for a host that is about to do something else."""
+    """Raises RendezvousError for a host that is about to do something else."""
     for fact, here in ours.items():
         there = caller.facts.get(fact)
         if fact != "tests" and there != here:
-            raise NotMet(
+            raise RendezvousError(
                 f"{caller.name} has {fact} {there}, and the first host {here}: let all hosts have the same"
             )
     here, there = list(ours["tests"]), list(caller.facts.get("tests", ()))
     if here != there:
         only = {"only there": _only(there, here), "only on the first": _only(here, there)}
         how = "; ".join(f"{where}: {tests}" for where, tests in only.items() if tests) or "in another order"
-        raise NotMet(
+        raise RendezvousError(
             f"{caller.name} selected other benchmarks than the first host ({how}): start the same command, "
             "in the same version of the project, on every host"
         )
@@ -188,7 +190,7 @@ def _listening(address: tuple[str, int]) -> socket.socket:
     try:
         return socket.create_server((host if loopback else "", port), family=family)
     except OSError as error:
-        raise NotMet(
+        raise RendezvousError(
             f"the first host cannot listen at port {port}: {error.strerror or error}; give another with "
             "--accel-coordinator=HOST:PORT on every host, unless two of them were given the number 0"
         ) from None
@@ -201,7 +203,7 @@ def _called(address: tuple[str, int], wait_s: float) -> channel.Channel:
             return _line(socket.create_connection(address, timeout=max(0.1, deadline - time.monotonic())))
         except OSError as error:
             if time.monotonic() > deadline:
-                raise NotMet(
+                raise RendezvousError(
                     f"nobody answers at {_shown(address)} within {wait_s:g} s ({error.strerror or error}): "
                     "start the same command on the first host, which waits for the others that long as well"
                 ) from None
@@ -220,14 +222,13 @@ def _line(connection: socket.socket) -> channel.Channel:
     return channel.Channel(connection.detach(), outgoing)
 
 
-def _greeting(line: channel.Channel) -> dict[str, Any] | None:
-    """What somebody who called says, None if that is not one of us."""
+def _join_request(line: channel.Channel) -> Join | None:
+    """What somebody who called asks for, None if that is not one of us."""
     try:
-        hello = line.receive()
-    except (channel.Closed, channel.Garbled):
+        request = line.receive()
+    except (channel.ChannelClosed, ProtocolError):
         return None
-    ours = isinstance(hello, dict) and hello.get("kind") == "hello" and isinstance(hello.get("index"), int)
-    return hello if ours and isinstance(hello.get("facts"), dict) else None
+    return request if isinstance(request, Join) and isinstance(request.facts, dict) else None
 
 
 def _shown(address: tuple[str, int]) -> str:

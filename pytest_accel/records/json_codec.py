@@ -1,9 +1,9 @@
 """Records to JSON and back, by their type hints. Standard library only: the child process needs it too.
 
-A frozen dataclass becomes an object, a tuple a list, an enum its value. Reading is strict: what does not
-fit its hint is a :class:`CodecError`, and so is a field that the record does not have. Numbers that are not
-finite pass: a loss may be NaN on its way from a child process. Files forbid them
-(``baselines/file_format.py``).
+A frozen dataclass becomes an object, a tuple a list, an enum its value; a field of type ``Any`` stays as it
+is. Reading is strict: what does not fit its hint is a :class:`CodecError`, and so is a field that the record
+does not have. Numbers that are not finite pass: a loss may be NaN on its way from a worker process. Files
+forbid them (``baselines/file_format.py``).
 """
 
 from __future__ import annotations
@@ -54,8 +54,12 @@ def _encode(value: object, path: str) -> Json:
     if value is None or isinstance(value, bool | int | str):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return {name: _encode(getattr(value, name), _member(path, name)) for name in names}
+        hints = _hints(type(value))
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            name: member if hints[name] is Any else _encode(member, _member(path, name))
+            for name, member in fields.items()
+        }
     if isinstance(value, Mapping):
         return {_key(key, path): _encode(member, _member(path, key)) for key, member in value.items()}
     if isinstance(value, tuple | list):
@@ -64,6 +68,8 @@ def _encode(value: object, path: str) -> Json:
 
 
 def _decode(hint: Any, data: Any, path: str) -> object:
+    if hint is Any:
+        return data
     if _is_union(hint):
         return _decode_union(hint, data, path)
     if not _fits(hint, data):

@@ -7,46 +7,47 @@ from collections import deque
 import pytest
 
 from pytest_accel.baselines import naming
-from pytest_accel.hosts.connection import HostLost, Message
-from pytest_accel.hosts.coordinator import Abandoned, Other
+from pytest_accel.hosts.connection import HostLost
+from pytest_accel.hosts.coordinator import Follower, RunAborted
+from pytest_accel.hosts.messages import (
+    AbandonRun,
+    BenchmarkFinished,
+    RunClosed,
+    RunEnded,
+    RunFailed,
+    RunOrder,
+    RunReply,
+    StartRun,
+)
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, RemoteTest, TestEnded
 from pytest_accel.runs.worker_process.run_spec import Task
-
-ANSWERS = {
-    "prepare": "prepared",
-    "block": "block",
-    "pause": "paused",
-    "describe": "described",
-    "begin": "begun",
-    "epoch": "epoch",
-    "finish": "done",
-    "stop": "done",
-}
-"""What the child answers to an order."""
+from pytest_accel.worker import messages
+from pytest_accel.worker.messages import Order
 
 
-class Following:
-    """Follows the first host through all runs of ``task``. ``reports`` are those of the last run here."""
+class FollowerRuns:
+    """Follows the leader through all runs of ``task``. ``reports`` are those of the last run here."""
 
-    def __init__(self, task: Task, coordinator: Other) -> None:
+    def __init__(self, task: Task, follower: Follower) -> None:
         self._task = task
-        self._first = coordinator
+        self._follower = follower
         self.reports: list[PhaseReport] = []
         self.subtests: list[pytest.TestReport] = []
         self.output = ""
 
-    def to_the_end(self) -> Message:
-        """What the first host says when it is done with the benchmark. Raises HostLost."""
+    def run_until_done(self) -> BenchmarkFinished:
+        """What the leader says of the benchmark in the end. Raises HostLost."""
         while True:
-            message = self._first.next()
-            match message["kind"]:
-                case "begin":
-                    self._run(message["test"])
-                case "over":
-                    return message
-                case _:
-                    pass  # orders for a run that has failed here already
+            match self._follower.next():
+                case StartRun(test):
+                    self._run(test)
+                case BenchmarkFinished() as finished:
+                    return finished
+                case RunOrder() | AbandonRun():
+                    pass  # of a run that has failed here already
+                case other:
+                    raise InvalidRun(f"the first host sent {type(other).__name__}, which is not due")
 
     def _run(self, test: str) -> None:
         self.reports, self.subtests, self.output = [], [], ""
@@ -61,39 +62,47 @@ class Following:
                     self.reports, self.subtests = remote.reports, remote.subtests
         except HostLost:
             raise
-        except Abandoned:
-            pass  # the first host says why at the end
+        except RunAborted:
+            pass  # the leader says why at the end
         except InvalidRun as invalid:
             self.output = invalid.output
-            self._failed(str(invalid), invalid.output)
+            self._follower.send(RunFailed(str(invalid), invalid.output))
         except Unmeasured as unmeasured:
-            self._failed(str(unmeasured), kind="ended")
+            self._follower.send(RunEnded(str(unmeasured)))
         except TestEnded as ended:
-            self._failed(str(ended), ended.phase.report.longreprtext, kind="ended")
-        self._first.say("closed")
+            self._follower.send(RunEnded(str(ended), ended.phase.report.longreprtext))
+        self._follower.send(RunClosed())
 
     def _obey(self, remote: RemoteTest) -> None:
         remote.begin(self._task.accelerator, self._task.options)
-        self._first.say("answer", answer=remote.until("plan"))
-        ordered: deque[Message] = deque()
-        answered = "plan"
-        while answered != "done":
-            if not ordered or (len(ordered) < 2 and ordered[-1]["fields"].get("ahead")):
+        self._follower.send(RunReply(messages.pack(remote.plan())))
+        ordered: deque[Order] = deque()
+        done = False
+        while not done:
+            if not ordered or (len(ordered) < 2 and _another_follows(ordered[-1])):
                 ordered.append(self._passed_on(remote))
                 continue
-            answered = ANSWERS[ordered.popleft()["order"]]
-            answer = remote.until(answered)
-            if answered == "done":
+            kind = messages.REPLY_TO[type(ordered.popleft())]
+            reply = remote.until(kind)
+            done = kind is messages.Done
+            if done:
                 remote.check_reports()
-            self._first.say("answer", answer=answer)
+            self._follower.send(RunReply(messages.pack(reply)))
 
-    def _passed_on(self, remote: RemoteTest) -> Message:
-        """The first host's next order, which the child has been given."""
-        message = self._first.next()
-        if message["kind"] != "order":
-            raise Abandoned("the first host gave this run up")
-        remote.send(message["order"], doing=message["doing"], **message["fields"])
-        return message
+    def _passed_on(self, remote: RemoteTest) -> Order:
+        """The leader's next order, which the process here has been given."""
+        message = self._follower.next()
+        if not isinstance(message, RunOrder):
+            raise RunAborted("the first host gave this run up")
+        try:
+            order = messages.unpack(message.order)
+            if not isinstance(order, Order):
+                raise messages.unexpected(order)
+        except messages.ProtocolError as error:
+            raise InvalidRun(f"from the first host: {error}") from None
+        remote.send(order, doing=message.doing)
+        return order
 
-    def _failed(self, reason: str, output: str = "", *, kind: str = "failed") -> None:
-        self._first.say(kind, reason=reason, output=output)
+
+def _another_follows(order: Order) -> bool:
+    return isinstance(order, messages.TimeBlock) and order.ahead

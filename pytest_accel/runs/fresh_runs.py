@@ -17,10 +17,11 @@ from pytest_accel.runs.train_epochs import train
 from pytest_accel.runs.worker_process.environments import HERE, Environment
 from pytest_accel.runs.worker_process.remote_compilation import compiled
 from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
-from pytest_accel.runs.worker_process.remote_test import Announced, AskedTraining, PhaseReport, RemoteTest
+from pytest_accel.runs.worker_process.remote_test import PhaseReport, RemoteTest
 from pytest_accel.runs.worker_process.remote_training import RemoteTraining
 from pytest_accel.runs.worker_process.run_spec import Task
 from pytest_accel.worker.environment_facts import Files
+from pytest_accel.worker.messages import BenchmarkRequest, TrainingRequest
 
 
 class FreshRuns:
@@ -80,7 +81,7 @@ class FreshRuns:
         test.finish(run.observation)
         return run
 
-    def _observed(self, test: RemoteTest, plan: Announced) -> Run:
+    def _observed(self, test: RemoteTest, plan: BenchmarkRequest) -> Run:
         if self._task.topology is not None:
             facts, versions = compiled(test, self._task.topology, self._task.programs, plan.startup_time_s)
             return Run(plan.workload, facts, versions)
@@ -90,7 +91,7 @@ class FreshRuns:
             return Run(plan.workload, curve, {**versions, **test.provenance})
         return self._stepped(test, plan)
 
-    def _stepped(self, test: RemoteTest, plan: Announced) -> Run:
+    def _stepped(self, test: RemoteTest, plan: BenchmarkRequest) -> Run:
         steps = RemoteSteps(test)
         expected = self._sized(plan.workload, test)
 
@@ -118,7 +119,7 @@ class FreshRuns:
         return size
 
     def _trained(
-        self, test: RemoteTest, plan: Announced, asked: AskedTraining
+        self, test: RemoteTest, plan: BenchmarkRequest, asked: TrainingRequest
     ) -> tuple[Curve, Mapping[str, str]]:
         self.least = len(asked.seeds)
         seed = nth_seed(asked.seeds, self._runs)

@@ -11,7 +11,7 @@ from pytest_accel.records.plans import Size
 from pytest_accel.runs.time_blocks import observe
 from pytest_accel.runs.train_epochs import train
 from pytest_accel.worker.step_timer import Measurement
-from pytest_accel.worker.trainer import Begun, Learning
+from pytest_accel.worker.trainer import Learning, TrainingStarted
 
 
 class InProcess:
@@ -81,7 +81,7 @@ class TrainingInProcess:
         )
         return Run(plan.workload, curve, self._provenance(plan.workload.framework))
 
-    def begin(self, seed: int, checkpoints: Path | None) -> Begun:
+    def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted:
         self._learning = Learning(self._plan, seed, checkpoints, software={}, clock=self._clock)
         return self._learning.begin()
 

@@ -20,10 +20,11 @@ from pytest_accel.runs.error_attribution import blamed_on
 from pytest_accel.runs.time_blocks import checked_block, long_enough, steps_of
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
-from pytest_accel.runs.worker_process.remote_test import Announced, RemoteTest
+from pytest_accel.runs.worker_process.remote_test import RemoteTest
 from pytest_accel.runs.worker_process.run_spec import Task
-from pytest_accel.runs.worker_process.same_code import Loaded
-from pytest_accel.worker.step_timer import Block, Prepared
+from pytest_accel.worker.environment_facts import LoadedModules
+from pytest_accel.worker.messages import BenchmarkRequest
+from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 MOST_SHARED_MEMORY = 0.45
 """Of a GPU's memory: two processes that need more than this each do not fit beside each other."""
@@ -70,7 +71,7 @@ class InTurns:
         seconds: float,
         enough: Callable[[Sequence[float], Sequence[float]], bool],
         order: random.Random,
-        check: Callable[[Loaded, Loaded], None],
+        check: Callable[[LoadedModules, LoadedModules], None],
     ) -> None:
         self._task = task
         self._seconds = seconds
@@ -106,7 +107,7 @@ class InTurns:
         now, there = runs
         return Pair(now, there, in_turns=True)
 
-    def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, Announced]:
+    def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, BenchmarkRequest]:
         for side in self._shuffled(sides):
             with blamed_on(side.environment):
                 side.test.begin(self._task.accelerator, self._task.options)
@@ -121,7 +122,7 @@ class InTurns:
             raise NotInTurns("training goes on to its end before the other environment's turn")
         return planned
 
-    def _prepared(self, sides: tuple[Side, Side]) -> dict[Environment, Prepared]:
+    def _prepared(self, sides: tuple[Side, Side]) -> dict[Environment, PreparedStep]:
         """On a CPU both at once, where compiling times nothing; a GPU's kernels are chosen by timing them."""
         together = self._task.accelerator.kind is Kind.CPU
         if together:
@@ -135,7 +136,7 @@ class InTurns:
                 self._check_fits(side.steps)
         return prepared
 
-    def _steps_per_block(self, sides: tuple[Side, Side], prepared: dict[Environment, Prepared]) -> int:
+    def _steps_per_block(self, sides: tuple[Side, Side], prepared: dict[Environment, PreparedStep]) -> int:
         """Steps that are long enough for the faster side, by a look at each while the other waits."""
         steps = long_enough(min(each.step_time_s for each in prepared.values()))
         looks_s = []
@@ -146,9 +147,9 @@ class InTurns:
 
     def _rounds(
         self, sides: tuple[Side, Side], steps_per_block: int, told: StepsTold
-    ) -> dict[Environment, list[Block]]:
+    ) -> dict[Environment, list[TimedBlock]]:
         """Blocks of both sides, as many of one as of the other."""
-        blocks: dict[Environment, list[Block]] = {side.environment: [] for side in sides}
+        blocks: dict[Environment, list[TimedBlock]] = {side.environment: [] for side in sides}
         here, other = blocks.values()
         spent_s = 0.0
         while len(here) < LEAST_ROUNDS or (
@@ -187,5 +188,5 @@ def check_same_work(here: Workload, other: Workload, *, but_framework: bool = Fa
         raise OtherWork(", ".join(workload_diff.differing_fields(other, here)))
 
 
-def _times_s(blocks: Sequence[Block]) -> list[float]:
+def _times_s(blocks: Sequence[TimedBlock]) -> list[float]:
     return [block.time_s for block in blocks]

@@ -18,9 +18,9 @@ from pytest_accel.runs.paired_rounds import InTurns, NotInTurns, Side, check_sam
 from pytest_accel.runs.worker_process.environments import HERE, Environment
 from pytest_accel.runs.worker_process.remote_test import PhaseReport
 from pytest_accel.runs.worker_process.run_spec import Task
-from pytest_accel.runs.worker_process.same_code import Loaded, TwoEnvironments
+from pytest_accel.runs.worker_process.same_code import TwoEnvironments
 from pytest_accel.worker import provenance
-from pytest_accel.worker.environment_facts import Files
+from pytest_accel.worker.environment_facts import Files, LoadedModules
 
 
 class Interleaved:
@@ -77,7 +77,7 @@ class Interleaved:
             self.output = invalid.output
             raise
 
-    def _check(self, here: Loaded, other: Loaded) -> None:
+    def _check(self, here: LoadedModules, other: LoadedModules) -> None:
         self.notes = self._environments.check(here, other)
         self._checked = True
 

@@ -12,7 +12,7 @@ from pytest_accel.records import Conditions, Steps
 from pytest_accel.records.plans import LEAST_BLOCK_S, Size
 from pytest_accel.records.progress import BlockSeen
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.worker.step_timer import Block, Prepared
+from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 LEAST_BLOCKS = 5
 """A run has so many blocks, however long they take."""
@@ -25,9 +25,9 @@ LEAST_BLOCK_OF_HOSTS_S = 0.5
 class Subject(Protocol):
     """What can be observed: a measurement in this process, or one in a child."""
 
-    def prepare(self) -> Prepared: ...
+    def prepare(self) -> PreparedStep: ...
 
-    def block(self, steps: int) -> Block: ...
+    def block(self, steps: int) -> TimedBlock: ...
 
 
 def observe(
@@ -48,7 +48,7 @@ def observe(
     prepared = subject.prepare()
     large = size()
     steps_per_block = _steps_per_block(prepared.step_time_s, large)
-    blocks: list[Block] = []
+    blocks: list[TimedBlock] = []
     spent_s = 0.0
     while len(blocks) < LEAST_BLOCKS or (len(blocks) < large.blocks and spent_s < large.seconds):
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
@@ -60,8 +60,8 @@ def observe(
 
 
 def steps_of(
-    prepared: Prepared,
-    blocks: Sequence[Block],
+    prepared: PreparedStep,
+    blocks: Sequence[TimedBlock],
     steps_per_block: int,
     startup_time_s: float,
     conditions: Sequence[Conditions],
@@ -82,7 +82,7 @@ def steps_of(
     )
 
 
-def _of_each_host(blocks: Sequence[Block], steps_per_block: int) -> tuple[float, ...]:
+def _of_each_host(blocks: Sequence[TimedBlock], steps_per_block: int) -> tuple[float, ...]:
     """Its median step time. What steps wait for each other is in there, where they do."""
     times_s = zip(*(block.hosts_time_s for block in blocks), strict=True)
     return tuple(statistics.median(of_host) / steps_per_block for of_host in times_s)
@@ -105,7 +105,7 @@ def long_enough(step_time_s: float, least_block_s: float = LEAST_BLOCK_S) -> int
     return int(2 ** max(0, math.ceil(math.log2(least_block_s / step_time_s))))
 
 
-def checked_block(subject: Subject, steps: int, number: int) -> Block:
+def checked_block(subject: Subject, steps: int, number: int) -> TimedBlock:
     """Time block ``number``. Raises InvalidRun, see :func:`observe`."""
     block = subject.block(steps)
     if not (math.isfinite(block.time_s) and block.time_s > 0):

@@ -10,7 +10,7 @@ from typing import Protocol
 from pytest_accel import hardware
 from pytest_accel.records import Conditions, Curve, Epoch
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.worker.trainer import Begun
+from pytest_accel.worker.trainer import TrainingStarted
 
 
 class Subject(Protocol):
@@ -19,7 +19,7 @@ class Subject(Protocol):
     @property
     def frozen_variables(self) -> tuple[str, ...]: ...
 
-    def begin(self, seed: int, checkpoints: Path | None) -> Begun: ...
+    def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted: ...
 
     def epoch(self, number: int) -> Epoch: ...
 

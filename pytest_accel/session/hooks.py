@@ -24,8 +24,9 @@ from pytest_accel.gate.baseline_gate import Gate
 from pytest_accel.gate.environment_gate import Against
 from pytest_accel.hardware import price_book
 from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
-from pytest_accel.hosts.rendezvous import NotMet
-from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict, json_codec
+from pytest_accel.hosts.messages import BenchmarkFinished
+from pytest_accel.hosts.rendezvous import RendezvousError
+from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
 from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.runs.worker_process import end_reason, environments
@@ -70,7 +71,7 @@ class Session:
             files = {naming.shown(item): item.path for item in benchmarks}
             say = functools.partial(terminal.say_at_once, config)
             self.coordinator = coordinator(launch, self._settings, here, files, say)
-        except (hardware.AbsentAccelerator, StoreError, ReportError, NotMet, ValueError) as error:
+        except (hardware.AbsentAccelerator, StoreError, ReportError, RendezvousError, ValueError) as error:
             raise pytest.UsageError(str(error)) from None
 
     def _check_store(self) -> None:
@@ -113,7 +114,7 @@ class Session:
             result = self._scaled(item, result)
         if self._price is not None:
             result = _priced(result, self._price)
-        self.coordinator.over(result=json_codec.encode(result), ended=None, output=output)
+        self.coordinator.benchmark_finished(BenchmarkFinished(result, output=output))
         self.keep(item, result)
 
     def keep(self, item: pytest.Item, result: Result) -> None:
@@ -175,7 +176,7 @@ class Session:
         outcomes = {result.verdict.outcome for result in self._results.values()}
         if outcomes == {Outcome.SKIPPED} and self._settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
-        if self.coordinator.decides and not session.config.getoption("collectonly"):
+        if self.coordinator.is_leader and not session.config.getoption("collectonly"):
             for complaint in self._unwritten():
                 self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
@@ -184,7 +185,7 @@ class Session:
         terminal.write(terminalreporter, list(self._results.values()))
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
-        if not self.coordinator.decides:
+        if not self.coordinator.is_leader:
             return
         results, strict = list(self._results.values()), self._settings.strict
         for line in github.error_commands(results, self._places, strict=strict):

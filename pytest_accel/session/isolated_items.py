@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from pytest_accel.api.fixtures import uses_accel
-from pytest_accel.hosts.coordinator import Other
-from pytest_accel.records import Outcome, Result, Verdict, json_codec
+from pytest_accel.hosts.coordinator import Follower
+from pytest_accel.hosts.messages import BenchmarkFinished
+from pytest_accel.records import Outcome, Result, Verdict
 from pytest_accel.records.progress import Unseen
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.runs.follower import Following
+from pytest_accel.runs.follower import FollowerRuns
 from pytest_accel.runs.fresh_runs import FreshRuns
 from pytest_accel.runs.paired_runs import Interleaved
 from pytest_accel.runs.worker_process import preflight, pytest_command
@@ -89,18 +90,20 @@ class ItemsInChildren:
             return (yield)
 
     def _run(self, item: pytest.Item) -> None:
-        if isinstance(self._session.coordinator, Other):
+        if isinstance(self._session.coordinator, Follower):
             self._follow(item, self._session.coordinator)
             return
         sampler, judged = self._sampled(item)
         try:
             result = judged()
         except TestEnded as ended:
-            went_on = self._session.coordinator.went_on
-            if went_on and ended.phase.report.skipped:
-                reason = f"on the first host {ended}; not so on {', '.join(went_on)}: let all do the same"
+            others = self._session.coordinator.still_running
+            if others and ended.phase.report.skipped:
+                reason = f"on the first host {ended}; not so on {', '.join(others)}: let all do the same"
                 self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
-            self._session.coordinator.over(result=None, ended=ended.phase.report.longreprtext)
+            self._session.coordinator.benchmark_finished(
+                BenchmarkFinished(None, ended=ended.phase.report.longreprtext)
+            )
             if ended.phase.report.passed:
                 self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, CALLED_PASSED)))
             if ended.phase.report.when != "teardown":
@@ -114,25 +117,25 @@ class ItemsInChildren:
             result = dataclasses.replace(result, notes=(*result.notes, *pytest_command.notes(item)))
         self._session.settle(item, result, sampler.output)
 
-    def _follow(self, item: pytest.Item, first: Other) -> None:
+    def _follow(self, item: pytest.Item, follower: Follower) -> None:
         """Do as the first host says, and come to its result."""
-        following = Following(self._task(item, Screen(item.config, item.name)), first)
+        following = FollowerRuns(self._task(item, Screen(item.config, item.name)), follower)
         try:
-            over = following.to_the_end()
+            finished = following.run_until_done()
         except InvalidRun as lost:
             result = Result(item.nodeid, Verdict(Outcome.INVALID, str(lost)))
         else:
-            if over["result"] is None:
+            if finished.result is None:
                 ended = next((phase for phase in following.reports if phase.raised), None)
                 if ended is not None and ended.report.when != "teardown":
                     _raise(ended)
                 if ended is None:
                     pytest.fail(
-                        f"on the first host the test ended by itself:\n{over['ended']}", pytrace=False
+                        f"on the first host the test ended by itself:\n{finished.ended}", pytrace=False
                     )
                 return
-            result = json_codec.decode(Result, over["result"])
-            following.output = following.output or over["output"]
+            result = finished.result
+            following.output = following.output or finished.output
         finally:
             _keep(item, following)
         self._session.keep(item, result)
@@ -196,7 +199,7 @@ class ItemsInChildren:
         return report
 
 
-def _keep(item: pytest.Item, sampler: FreshRuns | Interleaved | Following) -> None:
+def _keep(item: pytest.Item, sampler: FreshRuns | Interleaved | FollowerRuns) -> None:
     """The reports and the output of the last run, for the report of the test."""
     item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
     capture = item.config.pluginmanager.get_plugin("capturemanager")

@@ -21,8 +21,9 @@ import pytest
 from pytest_accel.api import options
 from pytest_accel.api.fixtures import BACKEND, accel, accelerator
 from pytest_accel.api.results import Learned, Measured
-from pytest_accel.records import Accelerator, Curve, Hosts, Plan, Steps, TrainingPlan, json_codec
-from pytest_accel.worker import channel, compiler, environment_facts, provenance
+from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
+from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
+from pytest_accel.worker.environment_facts import LoadedModules
 from pytest_accel.worker.run_reporter import Reporter
 from pytest_accel.worker.step_timer import CLOCK, Measurement
 from pytest_accel.worker.trainer import Learning
@@ -47,10 +48,10 @@ def pytest_load_initial_conftests(
     agent = Agent(line, tuple(sys.path), environment_facts.loaded_packages())
     early_config.stash[BACKEND] = agent
     yield
-    for spellings, nargs in agent.conftest_options:
+    for option in agent.start.conftest_options:
         with contextlib.suppress(ValueError):  # a conftest.py that is loaded here as well has added it
-            how: dict[str, Any] = {"action": "store_true"} if nargs == 0 else {"nargs": nargs}
-            parser.addoption(*spellings, **how)
+            how: dict[str, Any] = {"action": "store_true"} if option.nargs == 0 else {"nargs": option.nargs}
+            parser.addoption(*option.spellings, **how)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,11 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
     agent = config.stash[BACKEND]
     assert isinstance(agent, Agent)
     known = vars(config.option)
-    known.update({name: value for name, value in agent.options.items() if name in known})
+    known.update({name: value for name, value in agent.start.options.items() if name in known})
     if config.option.basetemp is not None:
         Path(config.option.basetemp).parent.mkdir(parents=True, exist_ok=True)
-    config.pluginmanager.register(Compiled())
-    config.pluginmanager.register(Reporter(config, agent))
+    config.pluginmanager.register(PassWhenCompiledOnly())
+    config.pluginmanager.register(Reporter(config, agent.channel, agent.start, agent.variables))
 
 
 class NothingRan(BaseException):
@@ -73,129 +74,106 @@ class NothingRan(BaseException):
 class Agent:
     """Speaks with the session that started this process; the backend of the fixtures here.
 
-    ``test`` is the one to run: its node id without the file; None to run nothing, only to see whether a
-    session starts here. ``parameters`` are those that it has in the session that asks for it. Plugins named
-    in ``silent`` take no part. ``compared``: with another environment. ``loaded`` is what pytest and its
-    plugins have imported before the project's files. ``conftest_options`` were given for a conftest.py that
-    may be none of this test's. ``xfail`` are marks that the test has in the session.
+    ``start`` says which test to run and how. ``variables`` are digests of environment variables, taken where
+    only the environment is asked for.
     """
 
-    def __init__(self, line: channel.Channel, sys_path: tuple[str, ...], loaded: list[str]) -> None:
+    def __init__(self, line: channel.Channel, sys_path: tuple[str, ...], loaded: tuple[str, ...]) -> None:
         self.channel = line
         self._loaded_first = loaded
-        line.send("hello", protocol=channel.PROTOCOL, sys_path=sys_path)
-        orders = line.receive()
-        self.test: str | None = orders["test"]
-        self.parameters: dict[str, str] = orders["parameters"]
-        self.silent: list[str] = orders["silent"]
-        self.compared: bool = orders["compared"]
-        self.options: dict[str, Any] = orders["options"]
-        self.conftest_options: list[tuple[list[str], Any]] = orders["conftest_options"]
-        self.xfail: list[str] = orders["xfail"]
-        self.variables = environment_facts.variables() if self.test is None else {}
-        self.accelerator = json_codec.decode(Accelerator, orders["accelerator"])
-        self.hosts = None if orders["hosts"] is None else json_codec.decode(Hosts, orders["hosts"])
-        self._spawned_at: float = orders["spawned_at"]
+        line.send(messages.Hello(channel.PROTOCOL, sys_path))
+        start = line.receive()
+        if not isinstance(start, messages.StartTest):
+            raise messages.unexpected(start)
+        self.start = start
+        self.accelerator = start.accelerator
+        self.hosts = start.hosts
+        self.variables = environment_facts.variables() if start.test is None else {}
 
     def measure(self, item: pytest.Item, plan: Plan) -> Measured:
-        """Announce the plan, then do as told until told to finish.
+        """Ask for the benchmark, then carry out orders until told to finish.
 
         Raises what the steps raise, and fails the test if told to stop. Raises NothingRan at the end of what
-        was compiled only.
+        was compiled only, and ProtocolError for an order that is not due.
         """
-        self._announce(item, plan)
+        self._request(item, plan)
         clock = item.config.stash.get(CLOCK, time.perf_counter)
         measurement = Measurement(plan, clock=clock)
         while True:
-            order = self.channel.receive()
-            match order["kind"]:
-                case "compile":
-                    kept = Path(order["kept"]) if order["kept"] else None
-                    facts = compiler.facts(plan, order["topology"], kept, clock=clock)
+            match self.channel.receive():
+                case messages.Compile(topology, cache):
+                    facts = compiler.facts(plan, topology, Path(cache) if cache else None, clock=clock)
                     versions = provenance.of_framework(plan.workload.framework)
-                    self.channel.send("compiled", facts=json_codec.encode(facts), provenance=versions)
-                case "prepare":
-                    prepared = measurement.prepare(settle=order["settle"])
+                    self.channel.send(messages.Compiled(facts, versions))
+                case messages.Prepare(settle):
+                    prepared = measurement.prepare(settle=settle)
                     plan = measurement.plan
-                    workload = json_codec.encode(plan.workload)
-                    self.channel.send(
-                        "prepared",
-                        prepared=json_codec.encode(prepared),
-                        workload=workload,
-                        loaded=self._loaded(item),
-                    )
-                case "block":
-                    block = measurement.block(order["steps"])
-                    self.channel.send("block", block=json_codec.encode(block))
-                case "pause":
-                    self.channel.send("paused")
-                case "describe":
+                    self.channel.send(messages.Prepared(prepared, plan.workload, self._loaded(item)))
+                case messages.TimeBlock(steps):
+                    self.channel.send(messages.BlockTimed(measurement.block(steps)))
+                case messages.Pause():
+                    self.channel.send(messages.Paused())
+                case messages.Describe():
                     self._describe(item, plan)
-                case "stop":
-                    pytest.fail(order["reason"], pytrace=False)
-                case "finish" if item.config.getoption("accel_topology"):
+                case messages.Stop(reason):
+                    pytest.fail(reason, pytrace=False)
+                case messages.Finish() if item.config.getoption("accel_topology"):
                     raise NothingRan
-                case "finish":
-                    return Measured.of(plan.workload, json_codec.decode(Steps, order["observation"]))
+                case messages.Finish(Steps() as steps_seen):
+                    return Measured.of(plan.workload, steps_seen)
+                case other:
+                    raise messages.unexpected(other)
 
     def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
-        """Announce the plan, then do as told until told to finish; raises as ``measure`` does."""
+        """Ask for the training, then carry out orders until told to finish; raises as ``measure`` does."""
         topology = item.config.getoption("accel_topology")
         if topology:
             pytest.skip(f"trains, and --accel-topology={topology} runs nothing")
-        self._announce(item, plan, epochs=plan.epochs, target=plan.target, seeds=list(plan.seeds))
+        self._request(item, plan, messages.TrainingRequest(plan.epochs, plan.target, plan.seeds))
         learning: Learning | None = None
         while True:
-            order = self.channel.receive()
-            match order["kind"]:
-                case "begin":
-                    folder = Path(order["checkpoints"]) if order["checkpoints"] else None
+            match self.channel.receive():
+                case messages.StartTraining(seed, checkpoints):
+                    folder = Path(checkpoints) if checkpoints else None
                     clock = item.config.stash.get(CLOCK, time.perf_counter)
                     versions = provenance.of_framework(plan.workload.framework)
-                    learning = Learning(plan, order["seed"], folder, software=versions, clock=clock)
-                    begun = learning.begin()
-                    self.channel.send("begun", begun=json_codec.encode(begun), provenance=versions)
-                case "epoch":
-                    assert learning is not None
-                    epoch = json_codec.encode(learning.epoch())
-                    self.channel.send("epoch", epoch=epoch, frozen=list(learning.frozen_variables()))
-                case "describe":
+                    learning = Learning(plan, seed, folder, software=versions, clock=clock)
+                    self.channel.send(messages.TrainingBegun(learning.begin(), versions))
+                case messages.TrainEpoch() if learning is not None:
+                    epoch = learning.epoch()
+                    self.channel.send(messages.EpochTrained(epoch, tuple(learning.frozen_variables())))
+                case messages.Describe():
                     self._describe(item, plan)
-                case "stop":
-                    pytest.fail(order["reason"], pytrace=False)
-                case "finish":
-                    return Learned.of(json_codec.decode(Curve, order["observation"]), plan.target)
+                case messages.Stop(reason):
+                    pytest.fail(reason, pytrace=False)
+                case messages.Finish(Curve() as curve):
+                    return Learned.of(curve, plan.target)
+                case other:
+                    raise messages.unexpected(other)
 
-    def _announce(self, item: pytest.Item, plan: Plan | TrainingPlan, **facts: Any) -> None:
-        startup_time_s = time.time() - self._spawned_at
-        self.channel.send(
-            "plan",
-            workload=json_codec.encode(plan.workload),
-            startup_time_s=startup_time_s,
-            training=facts or None,
-            loaded=self._loaded(item),
-        )
+    def _request(
+        self, item: pytest.Item, plan: Plan | TrainingPlan, training: messages.TrainingRequest | None = None
+    ) -> None:
+        startup_time_s = time.time() - self.start.spawned_at
+        request = messages.BenchmarkRequest(plan.workload, startup_time_s, training, self._loaded(item))
+        self.channel.send(request)
 
-    def _loaded(self, item: pytest.Item) -> dict[str, Any] | None:
+    def _loaded(self, item: pytest.Item) -> LoadedModules:
         """What was imported so far, where environments are compared."""
-        if not self.compared:
-            return None
-        return {
-            "files": environment_facts.project_files(item.path),
-            "packages": environment_facts.loaded_packages(),
-            "first": self._loaded_first,
-        }
+        if not self.start.compared:
+            return LoadedModules()
+        return LoadedModules(
+            environment_facts.project_files(item.path),
+            environment_facts.loaded_packages(),
+            self._loaded_first,
+        )
 
     def _describe(self, item: pytest.Item, plan: Plan | TrainingPlan) -> None:
-        """What was measured with. Asked for afterwards: reading it takes memory that a step would notice."""
-        self.channel.send(
-            "described",
-            provenance=provenance.of_framework(plan.workload.framework),
-            code=environment_facts.project_code(item.path) if self.compared else {},
-        )
+        code = environment_facts.project_code(item.path) if self.start.compared else {}
+        self.channel.send(messages.Described(provenance.of_framework(plan.workload.framework), code))
 
 
-class Compiled:
+class PassWhenCompiledOnly:
     """A pytest plugin: a test that ends with NothingRan passes."""
 
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:

@@ -1,4 +1,4 @@
-"""The private line between a session and its child: JSON messages over two pipes.
+"""The private line between a session and the process of a run: messages as JSON, over two pipes.
 
 They are the standard input and output that the child was started with. ``bootstrap`` has put others in their
 place by the time a test runs, so a step may print what it likes.
@@ -12,9 +12,11 @@ import os
 import select
 import struct
 from collections.abc import Callable
-from typing import Any
 
-PROTOCOL = 4
+from pytest_accel.worker import messages
+from pytest_accel.worker.messages import Message, ProtocolError
+
+PROTOCOL = 5
 """Checked first: both sides must speak the same version."""
 
 VARIABLE = "PYTEST_ACCEL_LINE"
@@ -37,15 +39,9 @@ LINE_PIECE_BYTES = select.PIPE_BUF
 
 _LENGTH = struct.Struct("!I")
 
-Message = dict[str, Any]
 
-
-class Closed(Exception):
+class ChannelClosed(Exception):
     """The other side is gone."""
-
-
-class Garbled(Exception):
-    """What arrived is no message: somebody else wrote to the line."""
 
 
 def _no_check() -> None:
@@ -60,14 +56,14 @@ class Channel:
         self._outgoing = outgoing
         self._open = True
 
-    def send(self, kind: str, **fields: Any) -> None:
-        """Send one message. Raises Closed if nobody can read it any more.
+    def send(self, message: Message) -> None:
+        """Send one message. Raises ChannelClosed if nobody can read it any more.
 
-        What JSON has no word for, such as a property that a test recorded, goes as its ``str``; a key that is
-        none of JSON's is left out.
+        What JSON has no form for, such as a property that a test recorded, goes as its ``str``; a key that
+        JSON does not have is left out.
         """
-        message = json.dumps({"kind": kind, **fields}, default=str, skipkeys=True).encode()
-        self._write(_LENGTH.pack(len(message)) + message)
+        text = json.dumps(messages.pack(message), default=str, skipkeys=True).encode()
+        self._write(_LENGTH.pack(len(text)) + text)
 
     def fileno(self) -> int:
         """For ``select``: ready where a message, or the end of the line, has come."""
@@ -82,24 +78,22 @@ class Channel:
         return bool(poll.poll(1000 * timeout_s))
 
     def receive(self, before_read: Callable[[], None] = _no_check) -> Message:
-        """The next message, whenever it comes. Raises Closed at the end of the line, and Garbled.
+        """The next message, whenever it comes. Raises ChannelClosed at the end, and ProtocolError.
 
         ``before_read`` is called before each read: it may wait for something to read, and raise.
         """
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, before_read))
         if length > MAX_MESSAGE_BYTES:
             self._open = False
-            raise Garbled
+            raise ProtocolError("what arrived is not a message")
         try:
-            message = json.loads(self._read(length, before_read))
+            data = json.loads(self._read(length, before_read))
         except ValueError:
-            raise Garbled from None
-        if not isinstance(message, dict) or "kind" not in message:
-            raise Garbled
-        return message
+            raise ProtocolError("what arrived is not a message") from None
+        return messages.unpack(data)
 
     def send_line(self, text: str, before_write: Callable[[], None] = _no_check) -> None:
-        """Send one line of text, which is what the first lines of a child can read. Raises Closed.
+        """Send one line of text, which is what the first lines of a child can read. Raises ChannelClosed.
 
         ``before_write`` is called before each write: it may wait until there is room, and raise.
         """
@@ -115,7 +109,7 @@ class Channel:
         return bool(poll.poll(1000 * timeout_s))
 
     def receive_byte(self) -> bytes:
-        """The next byte of a line of text; what follows the line is left alone. Raises Closed."""
+        """The next byte of a line of text; what follows the line is left alone. Raises ChannelClosed."""
         return self._read(1, _no_check)
 
     def close(self) -> None:
@@ -129,26 +123,26 @@ class Channel:
 
     def _write(self, unsent: bytes) -> None:
         if self._outgoing < 0:
-            raise Closed
+            raise ChannelClosed
         view = memoryview(unsent)
         try:
             while view:
                 view = view[os.write(self._outgoing, view) :]
         except OSError:
-            raise Closed from None
+            raise ChannelClosed from None
 
     def _read(self, count: int, before_read: Callable[[], None]) -> bytes:
         if not self._open:
-            raise Closed
+            raise ChannelClosed
         pieces = []
         while count:
             before_read()
             try:
                 piece = os.read(self._incoming, min(count, MAX_READ_BYTES))
             except OSError:
-                raise Closed from None
+                raise ChannelClosed from None
             if not piece:
-                raise Closed
+                raise ChannelClosed
             pieces.append(piece)
             count -= len(piece)
         return b"".join(pieces)

@@ -13,7 +13,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -57,6 +57,20 @@ class Surroundings:
     paths: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class LoadedModules:
+    """What a process had imported at some time.
+
+    ``files`` are those of the project, by package. ``packages`` are all top-level names, and ``first`` those
+    that pytest and its plugins had imported before the project's own files. Empty where environments are not
+    compared.
+    """
+
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+
+
 def variables() -> dict[str, str]:
     """Digests of this process's environment variables."""
     return {
@@ -98,12 +112,12 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def loaded_packages() -> list[str]:
+def loaded_packages() -> tuple[str, ...]:
     """Top-level names of the modules that this process has imported."""
-    return sorted({name.partition(".")[0] for name in list(sys.modules)})
+    return tuple(sorted({name.partition(".")[0] for name in list(sys.modules)}))
 
 
-def project_files(test: Path) -> dict[str, list[str]]:
+def project_files(test: Path) -> dict[str, tuple[str, ...]]:
     """Real paths of the files of loaded modules that are not installed, by package.
 
     Without tests, which are the same on both sides: the file ``test``, others that are called like one,
@@ -112,7 +126,7 @@ def project_files(test: Path) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for name, file in _of_project(test):
         found.setdefault(_package(name), set()).add(str(file))
-    return {name: sorted(files) for name, files in sorted(found.items())}
+    return {name: tuple(sorted(files)) for name, files in sorted(found.items())}
 
 
 def project_code(test: Path) -> dict[str, dict[str, str]]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import pytest
 
-from pytest_accel.records import json_codec, parameters
-from pytest_accel.worker import environment_facts
-
-if TYPE_CHECKING:
-    from pytest_accel.worker.agent import Agent
+from pytest_accel.records import parameters
+from pytest_accel.worker import environment_facts, messages
+from pytest_accel.worker.channel import Channel
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -26,25 +24,28 @@ MAX_OUTPUT = 2**20
 class Reporter:
     """A pytest plugin that keeps the session to one test and sends home all that becomes of it."""
 
-    def __init__(self, config: pytest.Config, agent: Agent) -> None:
+    def __init__(
+        self, config: pytest.Config, channel: Channel, start: messages.StartTest, variables: Mapping[str, str]
+    ) -> None:
         self._config = config
-        self._agent = agent
-        self._channel = agent.channel
+        self._channel = channel
+        self._start = start
+        self._variables = variables
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         manager = self._config.pluginmanager
-        for name in self._agent.silent:
+        for name in self._start.silent:
             plugin = manager.get_plugin(name)
             if plugin is not None:
                 manager.unregister(plugin)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> object:
-        if self._agent.test is not None:
+        if self._start.test is not None:
             return None
-        found = environment_facts.surroundings(self._agent.variables)
-        self._channel.send("surroundings", surroundings=json_codec.encode(found))
+        found = environment_facts.surroundings(self._variables)
+        self._channel.send(messages.EnvironmentDescribed(found))
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -57,7 +58,7 @@ class Reporter:
         marks = {item: list(item.own_markers) for item in before}
         result = yield
         found = [*before, *(item for item in items if item not in marks)]
-        items[:] = [item for item in found if item.nodeid.partition("::")[2] == self._agent.test][:1]
+        items[:] = [item for item in found if item.nodeid.partition("::")[2] == self._start.test][:1]
         for item in items:
             item.own_markers[:] = [
                 mark
@@ -69,20 +70,20 @@ class Reporter:
     def _is_of_session(self, mark: pytest.Mark) -> bool:
         """Whether a mark that a hook has added here is one that the session's test has."""
         if mark.name == "xfail":
-            return repr((mark.args, mark.kwargs)) in self._agent.xfail
+            return repr((mark.args, mark.kwargs)) in self._start.xfail
         return mark.name not in ("skip", "skipif")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
             here, _ = parameters.of_item(item)
-            differing = parameters.differing(self._agent.parameters, here)
+            differing = parameters.differing(self._start.parameters, here)
             if differing:
-                self._channel.send("other_parameters", differing=differing)
+                self._channel.send(messages.OtherParameters(tuple(differing)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if not report.passed:
-            self._send("report", report, raised=True)
+            self._channel.send(messages.PhaseReported(self._serialized(report), raised=True))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -100,9 +101,10 @@ class Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, "context"):  # of pytest's subtests, and of pytest-subtests
-            self._send("subtest", report)
+            self._channel.send(messages.SubtestReported(self._serialized(report)))
         else:
-            self._send("report", report, raised=vars(report).pop(_ENDED, not report.passed))
+            raised = vars(report).pop(_ENDED, not report.passed)
+            self._channel.send(messages.PhaseReported(self._serialized(report), raised))
 
     def pytest_warning_recorded(
         self,
@@ -112,14 +114,16 @@ class Reporter:
     ) -> None:
         """Those of the test; the session has seen those of its collection itself."""
         if when == "runtest":
+            category = warning_message.category
             self._channel.send(
-                "warning",
-                text=str(warning_message.message),
-                category=warning_message.category.__name__,
-                module=warning_message.category.__module__,
-                filename=warning_message.filename,
-                lineno=warning_message.lineno,
-                location=location,
+                messages.WarningRecorded(
+                    text=str(warning_message.message),
+                    category=category.__name__,
+                    module=category.__module__,
+                    filename=warning_message.filename,
+                    lineno=warning_message.lineno,
+                    location=location,
+                )
             )
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
@@ -146,22 +150,22 @@ class Reporter:
         if isinstance(excinfo.value, pytest.Session.Interrupted):
             return
         code = getattr(excinfo.value, "returncode", None)
-        self._channel.send("exit", reason=str(excinfo.value) or excinfo.typename, returncode=code)
+        self._channel.send(messages.ExitRequested(str(excinfo.value) or excinfo.typename, code))
 
     def pytest_internalerror(self, excrepr: object) -> None:
-        self._channel.send("broken", text=str(excrepr))
+        self._channel.send(messages.PytestBroke(str(excrepr)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if exitstatus != pytest.ExitCode.USAGE_ERROR:  # which pytest says, and then ends with that status
-            self._channel.send("done")
+            self._channel.send(messages.Done())
         gc.freeze()  # to look for garbage once more in all of TensorFlow takes Python a second at its end
 
-    def _send(self, kind: str, report: pytest.CollectReport | pytest.TestReport, **fields: Any) -> None:
+    def _serialized(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         hook = self._config.hook
         data = hook.pytest_report_to_serializable(config=self._config, report=report)
         data["sections"] = [(name, _tail(text)) for name, text in report.sections]
-        self._channel.send(kind, report=data, **fields)
+        return data
 
 
 def _tail(text: str) -> str:

@@ -44,7 +44,7 @@ class UnmeasurableStep(Exception):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedStep:
     """What it took until the program was ready: seconds, and a first look at one settled step.
 
     ``alone_step_time_s`` is what a host takes for its share of a step without the others, where that can be
@@ -61,7 +61,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Block:
+class TimedBlock:
     """One timed block: seconds for all its steps, the loss of its last step, peak memory so far.
 
     ``hosts_time_s`` has the seconds of every host, where there are several.
@@ -84,7 +84,7 @@ class Measurement:
         self._clock = clock
         self._program: Program | None = None
 
-    def prepare(self, *, settle: bool = True) -> Prepared:
+    def prepare(self, *, settle: bool = True) -> PreparedStep:
         """Build the program, compile it with its first step, and, to ``settle`` it, warm it up.
 
         Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
@@ -98,10 +98,10 @@ class Measurement:
         if self._program.framework is not None:
             workload = dataclasses.replace(self.plan.workload, framework=self._program.framework())
             self.plan = dataclasses.replace(self.plan, workload=workload)
-        prepared = Prepared(built - start, compiled - built, alone_step_time_s=alone_step_time_s)
+        prepared = PreparedStep(built - start, compiled - built, alone_step_time_s=alone_step_time_s)
         return settled(prepared, self.block, self._clock) if settle else prepared
 
-    def block(self, steps: int) -> Block:
+    def block(self, steps: int) -> TimedBlock:
         """Time ``steps`` steps, waiting for the device once, after the last."""
         program = self._program
         if program is None:
@@ -111,7 +111,7 @@ class Measurement:
         for _ in range(steps - 1):
             step()
         loss = program.wait(step())
-        return Block(self._clock() - start, loss, program.peak_memory_bytes())
+        return TimedBlock(self._clock() - start, loss, program.peak_memory_bytes())
 
     def _alone(self) -> float | None:
         """What this host takes for its share of a step: the fastest of those that fit into a second or so."""
@@ -128,8 +128,8 @@ class Measurement:
 
 
 def settled(
-    prepared: Prepared, block: Callable[[int], Block], clock: Callable[[], float] = time.perf_counter
-) -> Prepared:
+    prepared: PreparedStep, block: Callable[[int], TimedBlock], clock: Callable[[], float] = time.perf_counter
+) -> PreparedStep:
     """What is prepared, with warm-up by blocks of so many steps until their times have settled.
 
     Raises what ``block`` raises, and UnmeasurableStep for a step that takes no time.

@@ -24,7 +24,7 @@ _UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.Ba
 
 
 @dataclass(frozen=True)
-class Begun:
+class TrainingStarted:
     """What it took to begin, in seconds, the sizes of the two sets, and the epochs that were there before."""
 
     build_time_s: float
@@ -59,7 +59,7 @@ class Learning:
         self._epochs: list[Epoch] = []
         self._same: dict[str, Any] = {}
 
-    def begin(self) -> Begun:
+    def begin(self) -> TrainingStarted:
         """Build and compile. Raises whatever that raises."""
         start = self._clock()
         training = self._training = self._plan.build(self._seed)
@@ -73,7 +73,7 @@ class Learning:
                 "examples": [training.train_examples, training.evaluation_examples],
             }
             self._resume(training)
-        return Begun(
+        return TrainingStarted(
             built - start,
             compiled - built,
             training.train_examples,

@@ -18,7 +18,7 @@ from pytest_accel.frameworks.jax import devices, image_datasets, resnet
 from pytest_accel.frameworks.jax import training as steps
 from pytest_accel.frameworks.jax.image_classification import Trainer
 from pytest_accel.frameworks.jax.resnet import Network, Tree
-from pytest_accel.frameworks.jax.training import DEVICES, SAME, SPLIT
+from pytest_accel.frameworks.xla.mesh import DEVICES, SAME, SPLIT
 from pytest_accel.records import DataSource, Training, Workload
 
 

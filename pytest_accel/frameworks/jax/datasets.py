@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.common import datasets
-from pytest_accel.frameworks.jax.training import SPLIT
+from pytest_accel.frameworks.xla.mesh import SPLIT
 
 HostBatch: TypeAlias = tuple[np.ndarray, np.ndarray]
 Batch: TypeAlias = tuple[jax.Array, jax.Array]

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from pytest_accel.frameworks.jax.training import DEVICES
+from pytest_accel.frameworks.xla.mesh import DEVICES
 from pytest_accel.records import Hosts, Kind
 
 _BUILDS = {Kind.CPU: "jax", Kind.GPU: "jax-gpu", Kind.TPU: "jax-tpu"}

@@ -12,7 +12,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.jax import resnet, training
-from pytest_accel.frameworks.jax.training import SAME, SPLIT, Recipe, State
+from pytest_accel.frameworks.jax.training import Recipe, State
+from pytest_accel.frameworks.xla.mesh import SAME, SPLIT
 from pytest_accel.records import Workload
 
 COMPUTE_TYPES = {

@@ -12,8 +12,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pytest_accel.frameworks.jax import image_classification, training
-from pytest_accel.frameworks.jax.training import PLACES, SAME, SPLIT
+from pytest_accel.frameworks.jax.training import PLACES
 from pytest_accel.frameworks.xla import aot_compiler
+from pytest_accel.frameworks.xla.mesh import SAME, SPLIT
 from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Lowered, Workload
 

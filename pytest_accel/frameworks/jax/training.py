@@ -9,15 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.jax import resnet
 from pytest_accel.frameworks.jax.resnet import Network, Tree
-
-DEVICES = "devices"
-"""The one axis of the mesh: each device has its share of the global batch."""
-
-SPLIT, SAME = PartitionSpec(DEVICES), PartitionSpec()
+from pytest_accel.frameworks.xla.mesh import DEVICES, SAME, SPLIT
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from jax.experimental import topologies
 from jax.sharding import Mesh
 
 from pytest_accel.analysis import hlo
-from pytest_accel.frameworks.jax.training import DEVICES
+from pytest_accel.frameworks.xla.mesh import DEVICES
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered, ProgramFacts
 

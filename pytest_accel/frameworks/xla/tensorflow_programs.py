@@ -9,8 +9,8 @@ import jax
 from jax import lax
 from jax.sharding import NamedSharding
 
-from pytest_accel.frameworks.jax.training import DEVICES, SAME, SPLIT
 from pytest_accel.frameworks.xla import aot_compiler, stablehlo_import
+from pytest_accel.frameworks.xla.mesh import DEVICES, SAME, SPLIT
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered
 

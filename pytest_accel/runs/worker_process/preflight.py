@@ -11,6 +11,7 @@ from pytest_accel.runs.worker_process.process import Hung, Refused
 from pytest_accel.runs.worker_process.remote_test import PytestFailed
 from pytest_accel.runs.worker_process.run_spec import Task
 from pytest_accel.worker.environment_facts import Surroundings
+from pytest_accel.worker.messages import Done
 
 START_S = 120.0
 """How long the other environment may take to start pytest: a container has to be made first."""
@@ -27,7 +28,7 @@ def surroundings(environment: Environment, task: Task, options: Mapping[str, Any
         with task.started(environment) as test:
             test.begin(task.accelerator, options, only_start=True)
             found = test.surroundings()
-            test.until("done")
+            test.until(Done)
             return found
     except Hung as hung:
         raise InvalidRun(f"it gives no sign of life within {task.timeout_s:g} s", hung.output) from None

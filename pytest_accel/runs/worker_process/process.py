@@ -19,6 +19,7 @@ from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.worker_process import code_injection, python_flags
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.worker import bootstrap, channel
+from pytest_accel.worker.messages import Message, ProtocolError
 
 _GLANCE_S = 0.2
 """How often to look whether the process is still there: its own children may hold the line open."""
@@ -145,7 +146,7 @@ class Child:
             self._await()
             try:
                 said += self._line.receive_byte()
-            except channel.Closed:
+            except channel.ChannelClosed:
                 died = self._died(said)
                 output = died.output.replace(code_injection.first_lines(), "")  # as ``echo`` would have it
                 raise InvalidRun(f"this is no Python: {died}", output) from None
@@ -170,27 +171,27 @@ class Child:
         try:
             for line in (order, *sources.items()):
                 self._line.send_line(json.dumps(line), self._await_room)
-        except channel.Closed:
+        except channel.ChannelClosed:
             raise self._died() from None
 
-    def send(self, kind: str, *, doing: str, **fields: Any) -> None:
-        """Send an order that makes the process do this. Raises InvalidRun."""
+    def send(self, message: Message, *, doing: str) -> None:
+        """Send what makes the process do this. Raises InvalidRun."""
         self.doing = doing
         try:
-            self._line.send(kind, **fields)
-        except channel.Closed:
+            self._line.send(message)
+        except channel.ChannelClosed:
             raise self._died() from None
 
-    def receive(self) -> channel.Message:
+    def receive(self) -> Message:
         """The next message. Raises InvalidRun if the process dies or its time runs out."""
         try:
             return self._line.receive(self._await)
-        except channel.Closed:
+        except channel.ChannelClosed:
             raise self._died() from None
-        except channel.Garbled:
+        except ProtocolError as error:
             raise InvalidRun(
-                f"something else wrote to the standard output of the process while {self.doing}: let what "
-                "starts its Python write there only before, or to standard error",
+                f"{error}, while {self.doing}: something else wrote to the standard output of the process; "
+                "let what starts its Python write there only before, or to standard error",
                 self.output,
             ) from None
 

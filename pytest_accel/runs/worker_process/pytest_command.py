@@ -20,6 +20,7 @@ import pytest
 from pytest_accel.api.command_line import CommandLine, command_line
 from pytest_accel.records import parameters
 from pytest_accel.runs.worker_process import withheld_options
+from pytest_accel.worker.messages import ConftestOption
 
 _BARE = object()
 """The value of an option that was given without one, though it may have one."""
@@ -87,17 +88,17 @@ def arguments(item: pytest.Item, run: str) -> list[str]:
     return words
 
 
-def conftest_options(config: pytest.Config) -> list[tuple[tuple[str, ...], Any]]:
-    """Options that conftest files added and that were given: their spellings, and how many values they take.
+def conftest_options(config: pytest.Config) -> tuple[ConftestOption, ...]:
+    """Options that conftest files added and that were given.
 
     A run loads the conftests above its test only, so it may know no other's.
     """
     line = command_line(config)
-    return [
-        (given.spellings, _count(given.value))
+    return tuple(
+        ConftestOption(given.spellings, _count(given.value))
         for given in _given(line, _words(config, line))
         if line.is_of_conftest(given.spellings)
-    ]
+    )
 
 
 def _count(value: object) -> int | str | None:

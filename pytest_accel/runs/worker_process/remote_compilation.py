@@ -6,19 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_accel.records import ProgramFacts, json_codec
+from pytest_accel.records import ProgramFacts
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
+from pytest_accel.worker import messages
 
 
 def compiled(
-    test: RemoteTest, topology: str, kept: Path | None, startup_time_s: float
+    test: RemoteTest, topology: str, cache: Path | None, startup_time_s: float
 ) -> tuple[ProgramFacts, Mapping[str, str]]:
     """What the compiler says, and the versions behind that. Raises what the methods of RemoteTest do.
 
-    What it said of the same program before may be in the folder ``kept``.
+    What it said of the same program before may be in the folder ``cache``.
     """
-    folder = None if kept is None else str(kept)
-    test.send("compile", doing=f"compiling for {topology}", topology=topology, kept=folder)
-    answer = test.until("compiled")
-    facts = json_codec.decode(ProgramFacts, answer["facts"])
-    return dataclasses.replace(facts, startup_time_s=startup_time_s), answer["provenance"]
+    folder = None if cache is None else str(cache)
+    test.send(messages.Compile(topology, folder), doing=f"compiling for {topology}")
+    answer = test.until(messages.Compiled)
+    return dataclasses.replace(answer.program, startup_time_s=startup_time_s), answer.provenance

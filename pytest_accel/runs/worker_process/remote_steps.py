@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pytest_accel.records import Workload, json_codec
+from pytest_accel.records import Workload
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
-from pytest_accel.runs.worker_process.same_code import Loaded
-from pytest_accel.worker.step_timer import Block, Prepared, settled
+from pytest_accel.worker import messages
+from pytest_accel.worker.environment_facts import LoadedModules
+from pytest_accel.worker.step_timer import PreparedStep, TimedBlock, settled
 
 
 class RemoteSteps:
@@ -19,30 +20,25 @@ class RemoteSteps:
         self._test = test
         self._ordered = 0
         self.workload: Workload | None = None
-        self.loaded = Loaded()
+        self.loaded = LoadedModules()
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> PreparedStep:
         self.begin_to_prepare()
         return self.prepared()
 
     def begin_to_prepare(self) -> None:
         """Let the child build, compile and warm up, without waiting for that."""
-        self._test.send(
-            "prepare",
-            doing="building, compiling or warming up",
-            settle=not self._test.on_several_hosts,
-        )
+        settle = not self._test.on_several_hosts
+        self._test.send(messages.Prepare(settle), doing="building, compiling or warming up")
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> PreparedStep:
         """What the preparation came to."""
-        answer = self._test.until("prepared")
-        self.workload = json_codec.decode(Workload, answer["workload"])
-        self.loaded = Loaded.of(answer["loaded"])
-        prepared = json_codec.decode(Prepared, answer["prepared"])
+        prepared = self._test.until(messages.Prepared)
+        self.workload, self.loaded = prepared.workload, prepared.loaded
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
-        return settled(prepared, self._block) if self._test.on_several_hosts else prepared
+        return settled(prepared.step, self._block) if self._test.on_several_hosts else prepared.step
 
-    def block(self, steps: int) -> Block:
+    def block(self, steps: int) -> TimedBlock:
         """One block. On several hosts another of the same size is ordered before this one ends.
 
         So none of them idles while an answer and an order travel, or begins later than the others.
@@ -56,20 +52,20 @@ class RemoteSteps:
     def pause(self) -> None:
         """Let what was ordered ahead come to its end."""
         if self._ordered:
-            self._test.send("pause", doing="training steps", ahead=False)
+            self._test.send(messages.Pause(), doing="training steps")
             while self._ordered:
                 self._answered()
-            self._test.until("paused")
+            self._test.until(messages.Paused)
 
-    def _block(self, steps: int) -> Block:
+    def _block(self, steps: int) -> TimedBlock:
         self._order(steps, ahead=False)
         return self._answered()
 
     def _order(self, steps: int, *, ahead: bool) -> None:
-        self._test.send("block", doing="training steps", steps=steps, ahead=ahead)
+        self._test.send(messages.TimeBlock(steps, ahead), doing="training steps")
         self._ordered += 1
 
-    def _answered(self) -> Block:
-        block = json_codec.decode(Block, self._test.until("block")["block"])
+    def _answered(self) -> TimedBlock:
+        block = self._test.until(messages.BlockTimed).block
         self._ordered -= 1
         return block

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pytest
 
-from pytest_accel.hosts.coordinator import Coordinator
+from pytest_accel.hosts.coordinator import SingleHost
 from pytest_accel.hosts.merge_answers import merged
-from pytest_accel.records import Accelerator, Observation, Workload, json_codec, parameters
+from pytest_accel.hosts.messages import RunOrder
+from pytest_accel.records import Accelerator, Observation, parameters
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.runs.worker_process import (
     end_reason,
@@ -23,9 +24,11 @@ from pytest_accel.runs.worker_process import (
 )
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.runs.worker_process.process import Child
-from pytest_accel.runs.worker_process.same_code import Loaded
-from pytest_accel.worker import channel
+from pytest_accel.worker import channel, messages
 from pytest_accel.worker.environment_facts import Files, Surroundings
+from pytest_accel.worker.messages import BenchmarkRequest, Order, Reply
+
+AReply = TypeVar("AReply", bound=Reply)
 
 NOT_FOUND = (
     "the process of the run did not find this test when it collected: a test must have the same name in "
@@ -45,28 +48,6 @@ class PhaseReport:
 
     report: pytest.TestReport
     raised: bool
-
-
-@dataclass(frozen=True)
-class AskedTraining:
-    """How long a convergence call trains, to what top-1, and with which seeds."""
-
-    epochs: int
-    target: float
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Announced:
-    """What a measuring call asks for, ``training`` if that is convergence, and the time from start to it.
-
-    Where environments are compared, ``loaded`` says what was imported until then.
-    """
-
-    workload: Workload
-    startup_time_s: float
-    training: AskedTraining | None
-    loaded: Loaded = field(default_factory=Loaded)
 
 
 class TestEnded(Exception):
@@ -98,7 +79,7 @@ class RemoteTest:
         item: pytest.Item,
         child: Child,
         environment: Environment,
-        coordinator: Coordinator,
+        coordinator: SingleHost,
         *,
         compared: bool = False,
     ) -> None:
@@ -132,58 +113,50 @@ class RemoteTest:
         requirements.check(self._child.greeting(), self._item.config.inipath)
         self._child.load()
         hello = self._child.receive()
-        if hello["protocol"] != channel.PROTOCOL:
+        if not isinstance(hello, messages.Hello) or hello.protocol != channel.PROTOCOL:
             raise InvalidRun(
-                f"the process speaks protocol {hello['protocol']}, this session {channel.PROTOCOL}: install "
-                "the same pytest-accel on both sides"
+                "the process speaks another protocol than this session: install the same pytest-accel on "
+                "both sides"
             )
         if not self._environment.foreign:
-            pytest_command.keep_path(self._item.config, hello["sys_path"])
-        self._child.send(
-            "settings",
-            doing="collecting and setting up the test",
+            pytest_command.keep_path(self._item.config, hello.sys_path)
+        start = messages.StartTest(
             test=None if only_start else self._item.nodeid.partition("::")[2],
             parameters=parameters.of_item(self._item)[0],
             compared=self._compared,
-            xfail=[repr((mark.args, mark.kwargs)) for mark in self._item.iter_markers("xfail")],
+            xfail=tuple(repr((mark.args, mark.kwargs)) for mark in self._item.iter_markers("xfail")),
+            options={**pytest_command.options(self._item.config), **options},
             conftest_options=pytest_command.conftest_options(self._item.config),
             silent=withheld_options.SILENT_PLUGINS,
-            accelerator=json_codec.encode(accelerator),
-            options={**pytest_command.options(self._item.config), **options},
-            hosts=json_codec.encode(self._coordinator.hosts),
+            accelerator=accelerator,
+            hosts=self._coordinator.hosts,
             spawned_at=self._spawned_at,
         )
+        self._child.send(start, doing="collecting and setting up the test")
 
-    def plan(self) -> Announced:
+    def plan(self) -> BenchmarkRequest:
         """What the measuring call asks for."""
-        plan = self.until("plan")
-        training = plan["training"]
-        return Announced(
-            json_codec.decode(Workload, plan["workload"]),
-            plan["startup_time_s"],
-            None if training is None else json_codec.decode(AskedTraining, training),
-            Loaded.of(plan["loaded"]),
-        )
+        return self.until(BenchmarkRequest)
 
     def surroundings(self) -> Surroundings:
         """What the environment is, of a session that only starts."""
-        return json_codec.decode(Surroundings, self.until("surroundings")["surroundings"])
+        return self.until(messages.EnvironmentDescribed).surroundings
 
-    def send(self, kind: str, *, doing: str, **fields: Any) -> None:
-        """Give an order, to the children of all hosts."""
-        self._coordinator.tell("order", order=kind, doing=doing, fields=fields)
-        self._child.send(kind, doing=doing, **fields)
+    def send(self, order: Order, *, doing: str) -> None:
+        """Give an order, to the processes of all hosts."""
+        self._coordinator.tell(RunOrder(messages.pack(order), doing))
+        self._child.send(order, doing=doing)
 
     def describe(self) -> None:
         """Ask what was measured with: ``provenance``, and ``code`` where environments are compared."""
-        self.send("describe", doing="naming what it was measured with")
-        answer = self.until("described")
-        self.provenance, self.code = answer["provenance"], answer["code"]
+        self.send(messages.Describe(), doing="naming what it was measured with")
+        described = self.until(messages.Described)
+        self.provenance, self.code = described.provenance, described.code
 
     def finish(self, observation: Observation) -> None:
         """Hand the observation to the test and let it go on to its end."""
-        self.send("finish", doing="running the rest of the test", observation=json_codec.encode(observation))
-        self.until("done")
+        self.send(messages.Finish(observation), doing="running the rest of the test")
+        self.until(messages.Done)
         self._done = True
         self._count_failed_subtests()
 
@@ -191,8 +164,8 @@ class RemoteTest:
         """Let a process that is well tear its fixtures down, though its measurement is of no use."""
         if self._child.alive and not self._done:
             with contextlib.suppress(InvalidRun, TestEnded, Unmeasured):
-                self._child.send("stop", doing="running the rest of the test", reason=reason)
-                self._next("done")
+                self._child.send(messages.Stop(reason), doing="running the rest of the test")
+                self._next(messages.Done)
             self.reports = [
                 PhaseReport(phase.report, phase.raised and phase.report.when == "teardown")
                 for phase in self.reports
@@ -204,59 +177,57 @@ class RemoteTest:
             if phase.raised:
                 raise TestEnded(phase)
 
-    def until(self, kind: str) -> channel.Message:
-        """The next message of this kind, from the children of all hosts; reports before it are kept."""
-        own = self._next(kind)
-        return merged([own, *self._coordinator.answers()])
+    def until(self, kind: type[AReply]) -> AReply:
+        """The next message of this kind, from the processes of all hosts; reports before it are kept."""
+        return merged([self._next(kind), *self._coordinator.replies(kind)])
 
-    def _next(self, kind: str) -> channel.Message:
+    def _next(self, kind: type[AReply]) -> AReply:
         child = self._child
-        while (message := child.receive())["kind"] != kind:
-            match message["kind"]:
-                case "report":
-                    self._keep(message)
-                case "subtest":
-                    self._keep_subtest(message)
-                case "warning":
+        while not isinstance(message := child.receive(), kind):
+            match message:
+                case messages.PhaseReported(report, raised):
+                    self._keep(report, raised=raised)
+                case messages.SubtestReported(report):
+                    self._keep_subtest(report)
+                case messages.WarningRecorded():
                     if not self._environment.foreign:
                         worker_warnings.forward(self._item, message)
-                case "other_parameters":
-                    differing = ", ".join(message["differing"])
-                    raise InvalidRun(OTHER_PARAMETERS.format(differing=differing))
-                case "exit":
-                    pytest.exit(message["reason"], message["returncode"])
-                case "broken":
+                case messages.OtherParameters(differing):
+                    raise InvalidRun(OTHER_PARAMETERS.format(differing=", ".join(differing)))
+                case messages.ExitRequested(reason, returncode):
+                    pytest.exit(reason, returncode)
+                case messages.PytestBroke(text):
                     raise PytestFailed(
-                        f"a hook or plugin of pytest failed while {child.doing}: "
-                        f"{_last_line(message['text'])}",
-                        message["text"],
+                        f"a hook or plugin of pytest failed while {child.doing}: {_last_line(text)}", text
                     )
-                case "done":
+                case messages.Done():
                     self._done = True
                     self._count_failed_subtests()
                     child.wait()
                     raise self._ended_early(kind)
                 case other:
-                    raise InvalidRun(f"the process sent {other!r} where {kind!r} was due", child.output)
+                    raise InvalidRun(
+                        f"the process sent {type(other).__name__} where {kind.__name__} was due", child.output
+                    )
         return message
 
-    def _keep(self, message: channel.Message) -> None:
-        report = self._report(message)
+    def _keep(self, serialized: Any, *, raised: bool) -> None:
+        report = self._report(serialized)
         if isinstance(report, pytest.CollectReport):
             report = self._as_setup(report)
-        self.reports.append(PhaseReport(report, message["raised"]))
+        self.reports.append(PhaseReport(report, raised))
 
-    def _report(self, message: channel.Message) -> pytest.TestReport | pytest.CollectReport:
+    def _report(self, serialized: Any) -> pytest.TestReport | pytest.CollectReport:
         config = self._item.config
         report: pytest.TestReport | pytest.CollectReport = config.hook.pytest_report_from_serializable(
-            config=config, data=message["report"]
+            config=config, data=serialized
         )
         if isinstance(report.longrepr, list):
             report.longrepr = tuple(report.longrepr)  # a skip's place and reason; JSON has no tuples
         return report
 
-    def _keep_subtest(self, message: channel.Message) -> None:
-        report = self._report(message)
+    def _keep_subtest(self, serialized: Any) -> None:
+        report = self._report(serialized)
         if isinstance(report, pytest.TestReport):
             report.nodeid = self._item.nodeid
             self.subtests.append(report)
@@ -277,11 +248,11 @@ class RemoteTest:
             item.nodeid, item.location, {}, report.outcome, report.longrepr, "setup", report.sections
         )
 
-    def _ended_early(self, due: str) -> Exception:
+    def _ended_early(self, due: type[Reply]) -> Exception:
         self.check_reports()
         if not self.reports:
             return InvalidRun(NOT_FOUND, self._child.output)
-        if due == "plan":
+        if due is BenchmarkRequest:
             return Unmeasured("the test made no measuring call")
         return InvalidRun(
             "the test ended before it was measured: let what a step raises leave the test", self._child.output

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_accel.records import Epoch, json_codec
+from pytest_accel.records import Epoch
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
-from pytest_accel.worker.trainer import Begun
+from pytest_accel.worker import messages
+from pytest_accel.worker.trainer import TrainingStarted
 
 
 class RemoteTraining:
@@ -21,15 +22,15 @@ class RemoteTraining:
         self.provenance: Mapping[str, str] = {}
         self.frozen_variables: tuple[str, ...] = ()
 
-    def begin(self, seed: int, checkpoints: Path | None) -> Begun:
+    def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted:
         folder = None if checkpoints is None else str(checkpoints)
-        self._test.send("begin", doing="building or compiling", seed=seed, checkpoints=folder)
-        answer = self._test.until("begun")
-        self.provenance = answer["provenance"]
-        return json_codec.decode(Begun, answer["begun"])
+        self._test.send(messages.StartTraining(seed, folder), doing="building or compiling")
+        begun = self._test.until(messages.TrainingBegun)
+        self.provenance = begun.provenance
+        return begun.start
 
     def epoch(self, number: int) -> Epoch:
-        self._test.send("epoch", doing=f"training epoch {number}")
-        answer = self._test.until("epoch")
-        self.frozen_variables = tuple(answer["frozen"])
-        return json_codec.decode(Epoch, answer["epoch"])
+        self._test.send(messages.TrainEpoch(), doing=f"training epoch {number}")
+        trained = self._test.until(messages.EpochTrained)
+        self.frozen_variables = trained.frozen_variables
+        return trained.epoch

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.baselines import naming
-from pytest_accel.hosts.coordinator import Coordinator, Solo
+from pytest_accel.hosts.coordinator import SingleHost
 from pytest_accel.records import Accelerator, Conditions
 from pytest_accel.records.progress import Screen, Unseen
 from pytest_accel.runs.worker_process import pytest_command
@@ -50,7 +50,7 @@ class Task:
     programs: Path | None = None
     check: Callable[[], None] = _nothing_to_check
     screen: Screen = field(default_factory=Unseen)
-    coordinator: Coordinator = field(default_factory=Solo)
+    coordinator: SingleHost = field(default_factory=SingleHost)
 
     def watch_beside(self, *tests: RemoteTest) -> Conditions:
         """What goes on now beside this session and these tests of it."""

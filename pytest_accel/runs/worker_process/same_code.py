@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from pytest_accel.worker.environment_facts import Files, Surroundings, normalized
+from pytest_accel.worker.environment_facts import Files, LoadedModules, Surroundings, normalized
 
 MAX_NAMED = 3
 """So many files of a package are named, and so many packages."""
@@ -46,26 +45,6 @@ class SameCode(Exception):
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What a run had imported when it came to its measuring call.
-
-    ``files`` are those of the project, by package. ``packages`` are all top-level names, and ``first`` those
-    that pytest and its plugins had imported before the project's own files.
-    """
-
-    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    packages: frozenset[str] = frozenset()
-    first: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any] | None) -> Loaded:
-        """As a child says it; nothing where environments are not compared."""
-        if said is None:
-            return cls()
-        return cls(said["files"], frozenset(said["packages"]), frozenset(said["first"]))
-
-
-@dataclass(frozen=True)
 class TwoEnvironments:
     """The environments of a comparison; the other one is called ``name``.
 
@@ -77,7 +56,7 @@ class TwoEnvironments:
     other: Surroundings
     by_command: bool = False
 
-    def check(self, here: Loaded, other: Loaded) -> tuple[str, ...]:
+    def check(self, here: LoadedModules, other: LoadedModules) -> tuple[str, ...]:
         """Notes on what the two sides have in common, given what each has imported.
 
         Raises SameCode if that is everything, although the environments are not the same one.
@@ -98,7 +77,7 @@ class TwoEnvironments:
             raise SameCode(NOTHING_DIFFERS.format(name=self.name, shared=named))
         return (f"both environments run the same {named}, so a change of it is not part of this comparison",)
 
-    def _differs(self, shared: Sequence[str], here: Loaded, other: Loaded) -> bool:
+    def _differs(self, shared: Sequence[str], here: LoadedModules, other: LoadedModules) -> bool:
         """Whether anything does that takes part in the step, beside ``shared`` packages of the project."""
         if any(getattr(self.here, part) != getattr(self.other, part) for part in ENVIRONMENT):
             return True
@@ -110,7 +89,9 @@ class TwoEnvironments:
         )
         return any(self._takes_part(name, shared, here, other) for name in names if not _is_tool(name))
 
-    def _takes_part(self, name: str, shared: Sequence[str], here: Loaded, other: Loaded) -> bool:
+    def _takes_part(
+        self, name: str, shared: Sequence[str], here: LoadedModules, other: LoadedModules
+    ) -> bool:
         """Whether the package ``name`` is another one on either side.
 
         One that is installed on one side only is most often a tool, unless the project's own files import it.
@@ -123,7 +104,7 @@ class TwoEnvironments:
         modules = {
             module.partition(".")[0] for side, _ in sides for module in side.modules.get(name, (name,))
         }
-        return any(modules & (loaded.packages - loaded.first) for _, loaded in sides)
+        return any(modules & (set(loaded.packages) - set(loaded.first)) for _, loaded in sides)
 
     def _providing(self, shared: Sequence[str]) -> set[str]:
         """What is installed on either side and would provide these packages of the project.

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from pytest_accel.worker.channel import Message
+from pytest_accel.worker.messages import WarningRecorded
 
 MAX_PER_BENCHMARK = 50
 """More different warnings of one benchmark are not shown: a step may put a number into the text."""
@@ -15,24 +15,23 @@ MAX_PER_BENCHMARK = 50
 _SHOWN = pytest.StashKey[set[tuple[str, str, int]]]()
 
 
-def forward(item: pytest.Item, message: Message) -> None:
+def forward(item: pytest.Item, recorded: WarningRecorded) -> None:
     """Let the session record a warning that a run of ``item`` has sent, unless an earlier run did."""
     shown = item.stash.setdefault(_SHOWN, set())
     # One that blames the caller of a step blames a line of ours, of which there are two.
-    lineno = 0 if message["filename"].startswith("pytest_accel/") else message["lineno"]
-    key = (message["text"], message["filename"], lineno)
+    lineno = 0 if recorded.filename.startswith("pytest_accel/") else recorded.lineno
+    key = (recorded.text, recorded.filename, lineno)
     if key in shown or len(shown) >= MAX_PER_BENCHMARK:
         return
     shown.add(key)
-    category = _category(message["module"], message["category"])
-    warning = warnings.WarningMessage(message["text"], category, message["filename"], message["lineno"])
-    location = message["location"]
+    category = _category(recorded.module, recorded.category)
+    warning = warnings.WarningMessage(recorded.text, category, recorded.filename, recorded.lineno)
     item.config.hook.pytest_warning_recorded.call_historic(
         kwargs={
             "warning_message": warning,
             "when": "runtest",
             "nodeid": item.nodeid,
-            "location": None if location is None else tuple(location),
+            "location": recorded.location,
         }
     )
 

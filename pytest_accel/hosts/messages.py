@@ -1,0 +1,92 @@
+"""Every message between the sessions of several hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_accel.records import Result
+from pytest_accel.worker.messages import Message
+
+
+@dataclass(frozen=True)
+class Join(Message):
+    """A host calls the leader. ``facts`` are what has to be the same on all hosts."""
+
+    index: int
+    name: str
+    facts: Any
+
+
+@dataclass(frozen=True)
+class Welcome(Message):
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JoinRefused(Message):
+    reason: str
+
+
+@dataclass(frozen=True)
+class Alive(Message):
+    """Sent while there is nothing else to say."""
+
+
+@dataclass(frozen=True)
+class StartRun(Message):
+    """All hosts start a process for this test."""
+
+    test: str
+
+
+@dataclass(frozen=True)
+class RunOrder(Message):
+    """An order for the processes of all hosts, packed; ``doing`` is what it makes them do, for messages."""
+
+    order: Any
+    doing: str
+
+
+@dataclass(frozen=True)
+class AbandonRun(Message):
+    """The leader gives this run up. ``patient``: the test may be about to end by itself elsewhere, too."""
+
+    patient: bool
+
+
+@dataclass(frozen=True)
+class BenchmarkFinished(Message):
+    """The result on all hosts, or how the test ended without one, and the output to show with it."""
+
+    result: Result | None
+    ended: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class RunReply(Message):
+    """What the process of a follower answered, packed."""
+
+    reply: Any
+
+
+@dataclass(frozen=True)
+class RunFailed(Message):
+    """The run of a follower cannot be used."""
+
+    reason: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class RunEnded(Message):
+    """The test came to its own end on a follower."""
+
+    reason: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class RunClosed(Message):
+    """Nothing is left of a follower's process."""
