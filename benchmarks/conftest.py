@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scales import SCALES, Scale
 
-from pytest_accel.api import settings
+from pytest_accel import accelerator_kind
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,4 +19,4 @@ def scale(pytestconfig: pytest.Config) -> Scale:
 
 
 def _scale(config: pytest.Config) -> Scale:
-    return SCALES[settings.kind(config)]
+    return SCALES[accelerator_kind(config)]

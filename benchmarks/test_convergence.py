@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel.api import settings
+from pytest_accel import settings_for
 
 
 def test_digits(accel):
@@ -13,7 +13,7 @@ def test_digits(accel):
 
 def test_imagenet(accel, scale, request):
     """The published experiment: 90 epochs at a global batch of 1024, to the best top-1 of its GPUs."""
-    if settings.for_item(request.node).data is None:
+    if settings_for(request.node).data is None:
         pytest.skip("trains on ImageNet: say where its shards are with --accel-data=DIR")
     accel.convergence(
         "resnet50", dataset="imagenet", epochs=90, target=0.757, global_batch=1024, precision=scale.precision

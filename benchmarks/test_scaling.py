@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel.api import settings
+from pytest_accel import settings_for
 
 
 @pytest.fixture(autouse=True)
 def devices(request):
-    if settings.for_item(request.node).devices is None:
+    if settings_for(request.node).devices is None:
         pytest.skip("says how training scales: give --accel-devices=1 first, then --accel-devices=N")
 
 

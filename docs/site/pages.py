@@ -14,12 +14,14 @@ README = Path(__file__).parents[2] / "README.md"
 
 PUBLIC = (
     "pytest_accel.api.accel.Accel",
-    "pytest_accel.api.results.Measured",
-    "pytest_accel.api.results.Learned",
+    "pytest_accel.api.results.StepResult",
+    "pytest_accel.api.results.ConvergenceResult",
     "pytest_accel.records.Accelerator",
-    "pytest_accel.api.settings.kind",
+    "pytest_accel.records.Kind",
+    "pytest_accel.api.settings.accelerator_kind",
+    "pytest_accel.api.settings.settings_for",
 )
-"""What a benchmark and its conftest.py may use."""
+"""What a benchmark and its conftest.py may use; ``pytest_accel`` exports all of it."""
 
 
 def on_files(files: Files, config: Any) -> Files:

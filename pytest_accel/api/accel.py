@@ -12,7 +12,7 @@ import pytest
 
 from pytest_accel import frameworks
 from pytest_accel.api import settings, user_step, workloads
-from pytest_accel.api.results import Learned, Measured
+from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.api.settings import Settings
 from pytest_accel.frameworks import Framework, introspection
 from pytest_accel.records import (
@@ -48,9 +48,9 @@ class Backend(Protocol):
     @property
     def hosts(self) -> Hosts | None: ...
 
-    def measure(self, item: pytest.Item, plan: Plan) -> Measured: ...
+    def measure(self, item: pytest.Item, plan: Plan) -> StepResult: ...
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned: ...
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult: ...
 
 
 class Accel:
@@ -68,7 +68,7 @@ class Accel:
         global_batch: int,
         dataset: str | Callable[[], object] | None = None,
         **parameters: Any,
-    ) -> Measured:
+    ) -> StepResult:
         """Train steps of a shipped workload, ``global_batch`` examples a step.
 
         On synthetic data, or from end to end on a ``dataset``. ``parameters`` are those of the workload
@@ -93,7 +93,7 @@ class Accel:
         *,
         global_batch: int | None = None,
         **parameters: Any,
-    ) -> Measured:
+    ) -> StepResult:
         """Make batches of a dataset ready for training, and do not train: what the host alone can do.
 
         ``parameters`` are ``precision``, ``image_size`` and ``num_classes``. Raises ValueError for what does
@@ -120,7 +120,7 @@ class Accel:
         seeds: int | Sequence[int] = 1,
         global_batch: int | None = None,
         **parameters: Any,
-    ) -> Learned:
+    ) -> ConvergenceResult:
         """Train a shipped workload on real data for ``epochs`` epochs, and evaluate it after each.
 
         ``target`` is the top-1 to be reached, as a share. Every run is one seed: ``seeds`` says how many at
@@ -151,7 +151,7 @@ class Accel:
         examples_per_step: int,
         state: Any = _NOT_GIVEN,
         batch: Sequence[Any] = (),
-    ) -> Measured:
+    ) -> StepResult:
         """Train steps of your own: ``step()``, or with ``state`` ``step(state, *batch) -> (state, aux)``.
 
         What a step returns is waited for before the clock stops, in any framework and nested in any way.
@@ -195,9 +195,9 @@ class Accel:
 
     @property
     def _settings(self) -> Settings:
-        return settings.for_item(self._item)
+        return settings.settings_for(self._item)
 
-    def _built(self, spec: Workload, dataset: str | Callable[[], object] | None) -> Measured:
+    def _built(self, spec: Workload, dataset: str | Callable[[], object] | None) -> StepResult:
         framework, data = self._started(spec.framework), self._data(dataset)
 
         def lower(topology: str) -> Lowered:

@@ -58,4 +58,4 @@ def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     if backend is not None:
         return backend.accelerator
     asked = settings.resolve(request.config, {})
-    return hardware.accelerator(settings.kind(request.config), asked.identity, asked.devices)
+    return hardware.accelerator(settings.accelerator_kind(request.config), asked.identity, asked.devices)

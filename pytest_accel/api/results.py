@@ -11,7 +11,7 @@ from pytest_accel.records import Curve, Steps, Workload
 
 
 @dataclass(frozen=True)
-class Measured:
+class StepResult:
     """What a measuring call returns: the numbers of this run, for the test's own assertions.
 
     ``throughput`` is in examples / s, ``loss`` that of the last step where there is one.
@@ -23,14 +23,14 @@ class Measured:
     metrics: Mapping[str, float]
 
     @classmethod
-    def of(cls, workload: Workload, steps: Steps) -> Measured:
+    def of(cls, workload: Workload, steps: Steps) -> StepResult:
         """The numbers of one run of this workload."""
         numbers = metrics_steps.summary(workload, [steps])
         return cls(numbers["throughput"], numbers["step_time_s"], numbers.get("final_loss"), numbers)
 
 
 @dataclass(frozen=True)
-class Learned:
+class ConvergenceResult:
     """What a convergence call returns: the numbers of this seed, for the test's own assertions.
 
     ``epochs_to_target`` is None where the target was not reached.
@@ -43,7 +43,7 @@ class Learned:
     metrics: Mapping[str, float]
 
     @classmethod
-    def of(cls, curve: Curve, target: float) -> Learned:
+    def of(cls, curve: Curve, target: float) -> ConvergenceResult:
         """The numbers of one curve."""
         return cls(
             convergence.best_top1(curve),

@@ -88,7 +88,7 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
         "--accel-in-process runs in this process only: drop it, or drop --accel-against",
     ),
     (
-        lambda settings, config: settings.topology is not None and kind_given(config) != "tpu",
+        lambda settings, config: settings.topology is not None and accelerator_kind_given(config) != "tpu",
         "--accel-topology compiles for a TPU: add --accel=tpu, or drop --accel-topology",
     ),
     (
@@ -224,17 +224,17 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     return arguments
 
 
-def for_item(item: pytest.Item) -> Settings:
+def settings_for(item: pytest.Item) -> Settings:
     """The settings of one benchmark. Raises pytest.UsageError, see :func:`resolve`."""
     return resolve(item.config, marker_arguments(item))
 
 
-def kind(config: pytest.Config) -> Kind:
+def accelerator_kind(config: pytest.Config) -> Kind:
     """The kind of accelerator this session runs on; use it to choose parameters at collection.
 
     Needs no framework: what ``auto`` means is told by device nodes, NVML and the environment.
     """
-    given = kind_given(config)
+    given = accelerator_kind_given(config)
     if given != "auto":
         return Kind(given)
     from pytest_accel import hardware
@@ -242,7 +242,7 @@ def kind(config: pytest.Config) -> Kind:
     return hardware.probe_kind()
 
 
-def kind_given(config: pytest.Config) -> str:
+def accelerator_kind_given(config: pytest.Config) -> str:
     """What was asked for, "auto" included."""
     return str(config.getoption("accel", None) or _ini(config, OPTIONS[0]) or "auto")
 

@@ -46,7 +46,7 @@ class Session:
 
     def __init__(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         benchmarks = [item for item in items if uses_accel(item)]
-        self._benchmarks = {naming.shown(item): settings.for_item(item) for item in benchmarks}
+        self._benchmarks = {naming.shown(item): settings.settings_for(item) for item in benchmarks}
         self._settings = settings.resolve(config, {})
         settings.check_combination(config, self._settings)
         self._results: dict[str, Result] = {}
@@ -57,7 +57,7 @@ class Session:
         try:
             self._price = _price(self._settings)
             report_files.check(self._reports)
-            kind = settings.kind(config)
+            kind = settings.accelerator_kind(config)
             launch = None if config.getoption("collectonly") else launched_as(self._settings, kind)
             here = _accelerator(config, self._settings)
             self.accelerator = over_hosts(here, launch, self._settings.identity)
@@ -262,7 +262,7 @@ def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:
     """What is here, or what is compiled for. Raises AbsentAccelerator and ValueError."""
     if asked.topology is not None:
         return hardware.compile_only(asked.topology)
-    return hardware.accelerator(settings.kind(config), asked.identity, asked.devices)
+    return hardware.accelerator(settings.accelerator_kind(config), asked.identity, asked.devices)
 
 
 def _store_of_one_device(config: pytest.Config, asked: Settings, here: Accelerator) -> JsonStore | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 import pytest
 
 from pytest_accel.api.fixtures import BACKEND, uses_accel
-from pytest_accel.api.results import Learned, Measured
+from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.gate.explanations import unmeasured
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.runs.in_process import InProcess, TrainingInProcess
@@ -36,7 +36,7 @@ class ItemsInProcess:
     def accelerator(self) -> Accelerator:
         return self._session.accelerator
 
-    def measure(self, item: pytest.Item, plan: Plan) -> Measured:
+    def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.gate(item)
         measurement = Measurement(plan, clock=_clock(item))
@@ -49,14 +49,14 @@ class ItemsInProcess:
         )
         observation = self._judged(item, gate.result(sampler))
         assert isinstance(observation, Steps)
-        return Measured.of(plan.workload, observation)
+        return StepResult.of(plan.workload, observation)
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Train here and judge at once, as ``measure`` does."""
         sampler = TrainingInProcess(plan, self._session.watch, provenance.of_framework, clock=_clock(item))
         observation = self._judged(item, self._session.gate(item).result(sampler))
         assert isinstance(observation, Curve)
-        return Learned.of(observation, plan.target)
+        return ConvergenceResult.of(observation, plan.target)
 
     def _judged(self, item: pytest.Item, result: Result) -> Observation:
         item.stash[_RESULT] = result

@@ -20,7 +20,7 @@ import pytest
 
 from pytest_accel.api import options
 from pytest_accel.api.fixtures import BACKEND, accel, accelerator
-from pytest_accel.api.results import Learned, Measured
+from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
 from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
 from pytest_accel.worker.environment_facts import LoadedModules
@@ -90,7 +90,7 @@ class Agent:
         self.hosts = start.hosts
         self.variables = environment_facts.variables() if start.test is None else {}
 
-    def measure(self, item: pytest.Item, plan: Plan) -> Measured:
+    def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Ask for the benchmark, then carry out orders until told to finish.
 
         Raises what the steps raise, and fails the test if told to stop. Raises NothingRan at the end of what
@@ -120,11 +120,11 @@ class Agent:
                 case messages.Finish() if item.config.getoption("accel_topology"):
                     raise NothingRan
                 case messages.Finish(Steps() as steps_seen):
-                    return Measured.of(plan.workload, steps_seen)
+                    return StepResult.of(plan.workload, steps_seen)
                 case other:
                     raise messages.unexpected(other)
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> Learned:
+    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Ask for the training, then carry out orders until told to finish; raises as ``measure`` does."""
         topology = item.config.getoption("accel_topology")
         if topology:
@@ -147,7 +147,7 @@ class Agent:
                 case messages.Stop(reason):
                     pytest.fail(reason, pytrace=False)
                 case messages.Finish(Curve() as curve):
-                    return Learned.of(curve, plan.target)
+                    return ConvergenceResult.of(curve, plan.target)
                 case other:
                     raise messages.unexpected(other)
 

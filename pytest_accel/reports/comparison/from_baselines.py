@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from pytest_accel.records import Baseline
 from pytest_accel.reports.comparison import from_metrics
-from pytest_accel.reports.comparison.from_metrics import Measured
+from pytest_accel.reports.comparison.from_metrics import BenchmarkMetrics
 from pytest_accel.reports.comparison.rows import Results
 
 
 def results(hardware: str, baselines: Iterable[Baseline]) -> Results:
     """The rows of what is in force; ``hardware`` is the name of the folder. A baseline has no price."""
     return from_metrics.results(
-        Measured(
+        BenchmarkMetrics(
             from_metrics.setting(
                 hardware=hardware,
                 identity=hardware,

@@ -10,7 +10,7 @@ from pytest_accel.reports.comparison.rows import Accuracy, Bound, Results, Setti
 
 
 @dataclass(frozen=True)
-class Measured:
+class BenchmarkMetrics:
     """One benchmark: its metrics, and the target of top-1 if it trains to one."""
 
     setting: Setting
@@ -19,7 +19,7 @@ class Measured:
     price: Price | None
 
 
-def results(benchmarks: Iterable[Measured]) -> Results:
+def results(benchmarks: Iterable[BenchmarkMetrics]) -> Results:
     """A benchmark without a throughput, measured or bounded, has no row."""
     speeds: list[Speed] = []
     accuracies: list[Accuracy] = []
@@ -57,7 +57,7 @@ def setting(
     )
 
 
-def _accuracies(one: Measured) -> Iterable[Accuracy]:
+def _accuracies(one: BenchmarkMetrics) -> Iterable[Accuracy]:
     best_top1 = one.metrics.get("best_top1")
     if best_top1 is not None and isinstance(one.target, int | float):
         epochs, time_s = (one.metrics.get(name) for name in ("epochs_to_target", "time_to_target_s"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_accel.reports.common.json_reader import report
 from pytest_accel.reports.comparison import from_metrics
-from pytest_accel.reports.comparison.from_metrics import Measured
+from pytest_accel.reports.comparison.from_metrics import BenchmarkMetrics
 from pytest_accel.reports.comparison.rows import Results
 
 
@@ -20,7 +20,7 @@ def results(data: Mapping[str, Any]) -> Results:
     here = session.accelerator
     hardware = f"{here.devices}x {here.model}" if here.devices > 1 else here.model
     return from_metrics.results(
-        Measured(
+        BenchmarkMetrics(
             from_metrics.setting(
                 hardware=hardware,
                 identity=here.identity,
