@@ -12,10 +12,10 @@ from pytest_accel.api.options import MARKER_ARGUMENTS, OPTIONS, percentage, posi
 
 
 def read(parse, value):
-    """What the value means, None where it raises a ValueError that names it."""
+    """What the value means, None where it raises a UsageError that names it."""
     try:
         return parse(value)
-    except ValueError as error:
+    except pytest.UsageError as error:
         if repr(value) not in str(error):
             raise
         return None
@@ -33,7 +33,9 @@ def test_a_percentage_may_be_written_in_several_ways(text):
 
 @pytest.mark.parametrize("value", ["2", "abc", "-1%", "0%", "100%", "", "1e1%", "nan%", 0.02, True, None])
 def test_what_is_no_tolerance_is_named_with_the_way_out(value):
-    with pytest.raises(ValueError, match=r"is not a tolerance: give a percentage .* such as 2%$") as error:
+    with pytest.raises(
+        pytest.UsageError, match=r"is not a tolerance: give a percentage .* such as 2%$"
+    ) as error:
         percentage(value)
     assert str(error.value).startswith(repr(value))
 
@@ -51,7 +53,7 @@ def test_a_whole_number_is_read_from_text_and_from_toml(number):
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "1e3", "three", "", 0, 2.0, True, None, "9" * 400])
 def test_what_is_no_positive_whole_number_is_named(value):
-    with pytest.raises(ValueError, match=r"is not a whole number from 1 to 999999999$") as error:
+    with pytest.raises(pytest.UsageError, match=r"is not a whole number from 1 to 999999999$") as error:
         positive_int(value)
     assert str(error.value).startswith(repr(value))
 
@@ -69,7 +71,7 @@ def test_a_time_is_read_from_text_and_from_toml(number):
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon", "", "nan", "inf", "1 min", 0, -0.5, True, None])
 def test_what_is_no_time_is_named_with_the_way_out(value):
-    with pytest.raises(ValueError, match=r"is not a time: give seconds above 0, such as 60$") as error:
+    with pytest.raises(pytest.UsageError, match=r"is not a time: give seconds above 0, such as 60$") as error:
         seconds(value)
     assert str(error.value).startswith(repr(value))
 

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_accel.hardware import price_book
 from pytest_accel.records import Price
+from pytest_accel.records.user_error import UserError
 
 NAMES = list(json.loads(price_book.FILE.read_text(encoding="utf-8")))
 
@@ -27,5 +28,5 @@ def test_a_number_is_a_price_of_its_own():
 
 
 def test_an_unknown_name_is_named_with_those_that_are_known():
-    with pytest.raises(ValueError, match=r"^the price book has no 'tpu'; .* one of gcp-tpu-v2-8"):
+    with pytest.raises(UserError, match=r"^the price book has no 'tpu'; .* one of gcp-tpu-v2-8"):
         price_book.price("tpu")

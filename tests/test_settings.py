@@ -25,7 +25,7 @@ def test_a_size_may_be_a_fraction(text, size):
 
 @pytest.mark.parametrize("value", ["16", 16, "GB", "16TB", "-1GB", "", True, None, "9" * 400 + "GB"])
 def test_what_is_no_size_is_named_with_the_way_out(value):
-    with pytest.raises(ValueError, match=r"give a number with GB, GiB, MB or MiB, such as 16GB$"):
+    with pytest.raises(pytest.UsageError, match=r"give a number with GB, GiB, MB or MiB, such as 16GB$"):
         memory_bytes(value)
 
 
@@ -33,7 +33,7 @@ def test_what_is_no_size_is_named_with_the_way_out(value):
 def test_any_text_is_a_size_or_an_error(text):
     try:
         size = memory_bytes(text)
-    except ValueError as error:
+    except pytest.UsageError as error:
         if repr(text) not in str(error):
             raise
     else:
@@ -48,7 +48,7 @@ def test_kinds_are_one_or_several():
 
 @pytest.mark.parametrize("value", ["cuda", "", (), ("gpu", "cuda"), [["gpu"]], 1, None, {"gpu"}])
 def test_what_is_no_kind_is_named_with_the_choices(value):
-    with pytest.raises(ValueError, match=r"give one or more of cpu, gpu, tpu$") as error:
+    with pytest.raises(pytest.UsageError, match=r"give one or more of cpu, gpu, tpu$") as error:
         kinds(value)
     assert str(error.value).startswith(repr(value))
 

@@ -19,41 +19,43 @@ from pytest_accel import frameworks
 
 
 def percentage(value: object) -> float:
-    """A tolerance such as "2%" or "2.5 %" as a fraction. Raises ValueError for all else."""
+    """A tolerance such as "2%" or "2.5 %" as a fraction. Raises pytest.UsageError for all else."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", str(value), re.ASCII)
     fraction = float(match[1]) / 100 if match else math.nan
     if not 0 < fraction < 1:
-        raise ValueError(f"{value!r} is not a tolerance: give a percentage between 0% and 100%, such as 2%")
+        raise pytest.UsageError(
+            f"{value!r} is not a tolerance: give a percentage between 0% and 100%, such as 2%"
+        )
     return fraction
 
 
 def positive_int(value: object) -> int:
-    """A whole number from 1. Raises ValueError for all else."""
+    """A whole number from 1. Raises pytest.UsageError for all else."""
     if isinstance(value, bool) or not re.fullmatch(r"\s*\+?0*[1-9]\d{0,8}\s*", str(value), re.ASCII):
-        raise ValueError(f"{value!r} is not a whole number from 1 to 999999999")
+        raise pytest.UsageError(f"{value!r} is not a whole number from 1 to 999999999")
     return int(str(value))
 
 
 def seconds(value: object) -> float:
-    """A time above zero, in seconds. Raises ValueError for all else."""
+    """A time above zero, in seconds. Raises pytest.UsageError for all else."""
     try:
         number = math.nan if isinstance(value, bool) else float(str(value))
     except ValueError:
         number = math.nan
     if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{value!r} is not a time: give seconds above 0, such as 60")
+        raise pytest.UsageError(f"{value!r} is not a time: give seconds above 0, such as 60")
     return number
 
 
 def price(value: object) -> float | str:
-    """USD an hour, or a name to be looked up in the price book. Raises ValueError for all else."""
+    """USD an hour, or a name to be looked up in the price book. Raises pytest.UsageError for all else."""
     text = str(value).strip()
     try:
         number = float(text)
     except ValueError:
         return _text(value).strip()
     if isinstance(value, bool) or not 1e-6 <= number <= 1e9:
-        raise ValueError(
+        raise pytest.UsageError(
             f"{value!r} is not a price: give USD an hour from 0.000001 to 10**9, such as 6.70, or a name"
         )
     return number
@@ -62,7 +64,7 @@ def price(value: object) -> float | str:
 def _one_of(*choices: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in choices:
-            raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+            raise pytest.UsageError(f"{value!r} is not one of {', '.join(choices)}")
         return str(value)
 
     return parse
@@ -70,7 +72,7 @@ def _one_of(*choices: str) -> Callable[[object], str]:
 
 def _text(value: object) -> str:
     if not str(value).strip():
-        raise ValueError("give a name; this one is empty")
+        raise pytest.UsageError("give a name; this one is empty")
     return str(value)
 
 
@@ -193,7 +195,7 @@ def _argument(option: Option) -> Callable[[str], Any]:
     def parse(value: str) -> Any:
         try:
             return option.parse(value)
-        except ValueError as error:
+        except pytest.UsageError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parse

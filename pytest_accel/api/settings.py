@@ -136,19 +136,21 @@ FORBIDDEN: tuple[tuple[Callable[[Settings, pytest.Config], bool], str], ...] = (
 
 
 def memory_bytes(value: object) -> int:
-    """A size such as "16GB" (10^9) or "16GiB" (2^30), in bytes. Raises ValueError for all else."""
+    """A size such as "16GB" (10^9) or "16GiB" (2^30), in bytes. Raises pytest.UsageError for all else."""
     units = {"GB": 10**9, "GIB": 2**30, "MB": 10**6, "MIB": 2**20}
     pattern = r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([GM]i?B)\s*"
     match = re.fullmatch(pattern, str(value), re.ASCII | re.IGNORECASE)
     if not match:
-        raise ValueError(f"{value!r} is not a size: give a number with GB, GiB, MB or MiB, such as 16GB")
+        raise pytest.UsageError(
+            f"{value!r} is not a size: give a number with GB, GiB, MB or MiB, such as 16GB"
+        )
     return round(float(match[1]) * units[match[2].upper()])
 
 
 def kinds(value: object) -> tuple[Kind, ...]:
     named = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (tuple, list)) else ()
     if not named or not all(kind in list(Kind) for kind in named):
-        raise ValueError(f"{value!r} is not a choice of kinds: give one or more of {', '.join(Kind)}")
+        raise pytest.UsageError(f"{value!r} is not a choice of kinds: give one or more of {', '.join(Kind)}")
     return tuple(Kind(kind) for kind in named)
 
 
@@ -196,7 +198,7 @@ def _ini(config: pytest.Config, option: Option) -> Any:
         raise pytest.UsageError(f"{where} takes {_INI_WORDS[option.ini]}: {error}") from None
     try:
         return None if value is None else option.parse(value)
-    except ValueError as error:
+    except pytest.UsageError as error:
         raise pytest.UsageError(f"{where}: {error}") from None
 
 
@@ -219,7 +221,7 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
                 )
             try:
                 arguments.setdefault(name, _PARSERS[name](value))
-            except ValueError as error:
+            except pytest.UsageError as error:
                 raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.accel({name}=...): {error}") from None
     return arguments
 

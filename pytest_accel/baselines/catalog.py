@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pytest_accel.baselines.errors import StoreError
 from pytest_accel.baselines.store import JsonStore
 from pytest_accel.records import Baseline
+from pytest_accel.records.user_error import UserError
 
 PUBLISHED = "published"
 """The folder beside them that holds no baselines, but what others reported."""
@@ -25,7 +26,7 @@ class Stored(NamedTuple):
 def everything(folder: Path) -> tuple[list[Stored], list[str]]:
     """All baselines, by hardware and path; and what is wrong with those that cannot be read.
 
-    Raises ValueError for a folder that is not there or cannot be read.
+    Raises UserError for a folder that is not there or cannot be read.
     """
     stored: list[Stored] = []
     faults: list[str] = []
@@ -45,7 +46,7 @@ def _homes(folder: Path) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"cannot read baselines in {folder}: {error.strerror or error}. Say where they are with "
             "--baselines=DIR."
         ) from None

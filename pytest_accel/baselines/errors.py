@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from pytest_accel.records.user_error import UserError
+
 _OTHER_FOLDER = "name another folder with --accel-baselines=DIR"
 
 
-class BrokenBaseline(Exception):
+class BrokenBaseline(UserError):
     """A baseline file that cannot be what was once accepted. Names the file, the field and the way out."""
 
 
@@ -16,7 +18,7 @@ class OtherSchema(BrokenBaseline):
     """A baseline file of a schema that this version does not read."""
 
 
-class StoreError(Exception):
+class StoreError(UserError):
     """The folder or the disk fails, or an entry may not be stored. Names the path, why, and the way out."""
 
 

@@ -9,6 +9,7 @@ from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.baselines.catalog import Stored, everything
 from pytest_accel.cli import DIFFERS
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.table import SHOWN_ALONE
 
 
@@ -20,18 +21,18 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
 def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:
     """The baselines that are meant, and what is wrong with files that cannot be read.
 
-    Raises ValueError where there is none.
+    Raises UserError where there is none.
     """
     stored, faults = everything(options.baselines)
     if options.hardware is not None and options.hardware not in {one.hardware for one in stored}:
         there = one_line(", ".join(sorted({one.hardware for one in stored}))) or "none"
-        raise ValueError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")
+        raise UserError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")
     of_hardware = [one for one in stored if options.hardware in (None, one.hardware)]
     exactly = [one for one in of_hardware if one.baseline.benchmark == options.benchmark]
     found = exactly or [one for one in of_hardware if options.benchmark in one.baseline.benchmark]
     if not found:
         broken = f" ({len(faults)} cannot be read)" if faults else ""
-        raise ValueError(
+        raise UserError(
             f"no baseline of {options.benchmark!r} in {options.baselines}{broken}: "
             "`pytest-accel list` shows which there are"
         )

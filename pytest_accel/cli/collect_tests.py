@@ -20,6 +20,7 @@ import pytest
 from pytest_accel.api import options
 from pytest_accel.baselines import naming
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 QUESTION = "PYTEST_ACCEL_QUESTION"
 """The variable with what is asked, as JSON: the file for the answer, the kind, the folder of baselines."""
@@ -38,7 +39,7 @@ class Collected(NamedTuple):
 def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
     """The tests in these files, with the project's own options, as for this kind of accelerator.
 
-    Raises ValueError if they cannot be collected, or if this folder is not pytest's rootdir, from which the
+    Raises UserError if they cannot be collected, or if this folder is not pytest's rootdir, from which the
     names of tests count.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -59,9 +60,9 @@ def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
         )
         found = json.loads(answer.read_text()) if answer.exists() else None
     if found is None or found["failed"]:
-        raise ValueError(f"the tests cannot be collected:\n{done.stdout}{done.stderr}")
+        raise UserError(f"the tests cannot be collected:\n{done.stdout}{done.stderr}")
     if not Path(found["rootdir"]).samefile("."):
-        raise ValueError(f"names of tests count from pytest's rootdir, {found['rootdir']}: call this there")
+        raise UserError(f"names of tests count from pytest's rootdir, {found['rootdir']}: call this there")
     return Collected(frozenset(found["names"]), frozenset(found["files"]) - frozenset(found["in_part"]))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_accel.baselines.catalog import PUBLISHED, everything
 from pytest_accel.cli import Answer
 from pytest_accel.records.json_codec import encode
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_reader import load
 from pytest_accel.reports.comparison import from_baselines, from_report, published
 from pytest_accel.reports.comparison.rows import Results
@@ -36,12 +37,12 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> Answer:
-    """Raises ValueError for a file that is not there or is neither a report nor published results."""
+    """Raises UserError for a file that is not there or is neither a report nor published results."""
     try:
         found = [_results(source, options.baselines) for source in options.sources]
         return Answer(tables(found) or "nothing in these results was measured", encode(found))
     except ArithmeticError as error:
-        raise ValueError(f"these results have numbers that nothing can be computed from ({error})") from None
+        raise UserError(f"these results have numbers that nothing can be computed from ({error})") from None
 
 
 def _results(source: str, baselines: Path) -> Results:
@@ -52,8 +53,8 @@ def _results(source: str, baselines: Path) -> Results:
     data = load(path, RESULTS)
     try:
         return published.results(data) if "publisher" in data else from_report.results(data)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}. Give {RESULTS}") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}. Give {RESULTS}") from None
 
 
 def _of_hardware(name: str, baselines: Path) -> Results:
@@ -62,7 +63,7 @@ def _of_hardware(name: str, baselines: Path) -> Results:
         if fault.startswith(str(baselines / name)):
             print(f"pytest-accel: left out: {fault}", file=sys.stderr)
     if name == PUBLISHED:
-        raise ValueError(f"{baselines / name} has no baselines: name one of its files, {PUBLISHED}/NAME")
+        raise UserError(f"{baselines / name} has no baselines: name one of its files, {PUBLISHED}/NAME")
     return from_baselines.results(name, (one.baseline for one in stored if one.hardware == name))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_accel.cli import Answer
 from pytest_accel.records.json_codec import CodecError
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common import atomic_write
 from pytest_accel.reports.common.json_reader import Report, load, report
 from pytest_accel.reports.exports import bencher, mllog, openmetrics, tensorboard
@@ -40,20 +41,20 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> Answer:
-    """Raises ValueError for a file that is no report, a package that is missing, or a failing disk."""
+    """Raises UserError for a file that is no report, a package that is missing, or a failing disk."""
     read = _report(options.report)
     try:
         if options.format == "tensorboard":
             return _folder(read, options.output)
         text = TEXTS[options.format](read)
     except ArithmeticError as error:
-        raise ValueError(f"{options.report} has numbers that cannot be exported ({error})") from None
+        raise UserError(f"{options.report} has numbers that cannot be exported ({error})") from None
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f'{options.format} needs {error.name}, which is not installed: pip install "pytest-accel[export]"'
         ) from None
     if not text:
-        raise ValueError(
+        raise UserError(
             f"{options.report} has no convergence benchmark, which is what {options.format} is for"
         )
     if options.output is None:
@@ -61,17 +62,17 @@ def answer(options: argparse.Namespace) -> Answer:
     try:
         atomic_write.write(options.output, text, "--output")
     except atomic_write.ReportError as error:
-        raise ValueError(str(error)) from None
+        raise UserError(str(error)) from None
     return Answer(f"wrote {options.output}", None)
 
 
 def _folder(read: Report, folder: Path | None) -> Answer:
     if folder is None:
-        raise ValueError("tensorboard reads a folder: name it with --output=DIR")
+        raise UserError("tensorboard reads a folder: name it with --output=DIR")
     try:
         tensorboard.write(read, folder)
     except OSError as error:
-        raise ValueError(f"cannot write into {folder}: {error.strerror or error}") from None
+        raise UserError(f"cannot write into {folder}: {error.strerror or error}") from None
     return Answer(f"wrote {folder}: tensorboard --logdir {folder}", None)
 
 
@@ -80,4 +81,4 @@ def _report(path: Path) -> Report:
     try:
         return report(data)
     except CodecError as error:
-        raise ValueError(f"{path}: {error}. Give {REPORT}") from None
+        raise UserError(f"{path}: {error}. Give {REPORT}") from None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_accel.cli import Answer, compare, doctor, export, history, list_baselines, prune, show
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.worker.provenance import version
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         answer: Answer = options.answer(options)
-    except ValueError as error:
+    except UserError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:

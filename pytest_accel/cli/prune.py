@@ -17,6 +17,7 @@ from pytest_accel.cli import DIFFERS, Answer
 from pytest_accel.cli.baseline_selection import heading, said
 from pytest_accel.cli.collect_tests import collected
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> Answer:
-    """Raises ValueError if the tests cannot be collected, or a file cannot be removed."""
+    """Raises UserError if the tests cannot be collected, or a file cannot be removed."""
     stored, faults = everything(options.baselines)
     gone, unknown = _sorted(stored, options.baselines)
     lines_of_gone = [f"{heading(one)}: {one.path}" for one in gone]
@@ -89,7 +90,7 @@ def _sorted(stored: Iterable[Stored], baselines: Path) -> tuple[list[Stored], li
     there = {path for file, place in places.items() for path in (place, rootdir / file) if path.is_file()}
     here = sorted(path.relative_to(rootdir).as_posix() for path in there if path.is_relative_to(rootdir))
     if stored and not here:
-        raise ValueError("none of the files that the baselines name is here: call this in pytest's rootdir")
+        raise UserError("none of the files that the baselines name is here: call this in pytest's rootdir")
     by_kind = [collected(here, kind, baselines) for kind in Kind] if here else []
     tests = frozenset[str]().union(*(found.names for found in by_kind))
     read = {rootdir / file for found in by_kind for file in found.files}
@@ -134,6 +135,6 @@ def _remove(gone: Iterable[Stored]) -> None:
         try:
             one.path.unlink()
         except OSError as error:
-            raise ValueError(f"cannot remove {one.path}: {error.strerror or error}") from None
+            raise UserError(f"cannot remove {one.path}: {error.strerror or error}") from None
         with contextlib.suppress(OSError):  # others are in that folder
             one.path.parent.rmdir()

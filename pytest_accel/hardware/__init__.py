@@ -15,6 +15,7 @@ from pytest_accel.hardware import cpu, gpu, tpu
 from pytest_accel.hardware.identity import checked
 from pytest_accel.hardware.nvml import NoGpu
 from pytest_accel.records import Accelerator, Conditions, Kind
+from pytest_accel.records.user_error import UserError
 
 # One-minute load per core above which a run is called disturbed. A run of ours that keeps every core busy
 # leaves about 1 behind, and up to 1.4 was seen on two cores after two minutes of TensorFlow steps: a little
@@ -22,7 +23,7 @@ from pytest_accel.records import Accelerator, Conditions, Kind
 LOADED = 1.5
 
 
-class AbsentAccelerator(Exception):
+class AbsentAccelerator(UserError):
     """The accelerator asked for is not in this machine; the message says what is, and the way out."""
 
 
@@ -39,7 +40,7 @@ def accelerator(kind: Kind, identity: str | None = None, devices: int | None = N
     """The accelerator of this kind in this machine.
 
     ``identity`` replaces the detected one. ``devices`` says how many of its devices to use, where these are
-    not all there are. Raises AbsentAccelerator if there is no such accelerator, and ValueError if
+    not all there are. Raises AbsentAccelerator if there is no such accelerator, and UserError if
     ``identity`` cannot name a folder, or for devices that are not there.
     """
     if identity is not None:
@@ -48,20 +49,20 @@ def accelerator(kind: Kind, identity: str | None = None, devices: int | None = N
         found = _detect(kind, devices)
     except (NoGpu, tpu.NoTpu) as reason:
         raise AbsentAccelerator(_absence(kind, reason)) from None
-    except ValueError as error:
-        raise ValueError(f"--accel-devices={devices}: {error}") from None
+    except UserError as error:
+        raise UserError(f"--accel-devices={devices}: {error}") from None
     return found if identity is None else replace(found, identity=identity)
 
 
 def compile_only(topology: str) -> Accelerator:
     """The TPU slice of this type, for which programs are compiled and which need not be here.
 
-    Raises ValueError for a type that cannot be compiled for.
+    Raises UserError for a type that cannot be compiled for.
     """
     try:
         return tpu.compile_only(topology)
-    except ValueError as error:
-        raise ValueError(f"--accel-topology={topology}: {error}") from None
+    except UserError as error:
+        raise UserError(f"--accel-topology={topology}: {error}") from None
 
 
 def conditions(kind: Kind, own_pids: Collection[int]) -> Conditions:

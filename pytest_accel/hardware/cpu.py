@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_accel.hardware.identity import slug
 from pytest_accel.records import Accelerator, Kind
+from pytest_accel.records.user_error import UserError
 
 CPUINFO = Path("/proc/cpuinfo")
 OWN_CONTROL_GROUPS = Path("/proc/self/cgroup")
@@ -40,10 +41,10 @@ MOST_DEVICES = 64
 def accelerator(devices: int = 1) -> Accelerator:
     """This machine's CPU, divided into logical devices, with the memory that this process may use.
 
-    Raises ValueError for more than MOST_DEVICES.
+    Raises UserError for more than MOST_DEVICES.
     """
     if devices > MOST_DEVICES:
-        raise ValueError(f"a CPU is divided into {MOST_DEVICES} logical devices at most")
+        raise UserError(f"a CPU is divided into {MOST_DEVICES} logical devices at most")
     model = model_name()
     shared = [] if devices == 1 else [f"{devices} devices"]
     return Accelerator(

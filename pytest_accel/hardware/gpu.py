@@ -10,6 +10,7 @@ from typing import Any
 from pytest_accel.hardware.identity import slug
 from pytest_accel.hardware.nvml import NoGpu, visible_gpus, whole_gpu
 from pytest_accel.records import Accelerator, Conditions, Kind
+from pytest_accel.records.user_error import UserError
 
 # Bits of nvmlClocksEventReasons in nvml.h that mean "slower than it could be". Left out because they are
 # normal: idle (0x1), application clocks (0x2), sync boost (0x10), display clocks (0x100), and the limits of
@@ -38,12 +39,12 @@ def present() -> bool:
 def accelerator(devices: int | None = None) -> Accelerator:
     """The visible GPUs of this machine, or the first so many of them. NoGpu if there is none.
 
-    Of mixed models all are named, and the memory is that of the smallest. Raises ValueError for more GPUs
+    Of mixed models all are named, and the memory is that of the smallest. Raises UserError for more GPUs
     than there are.
     """
     with visible_gpus() as (nvml, handles):
         if devices is not None and devices > len(handles):
-            raise ValueError(f"there are {len(handles)} GPUs to be used here, so give at most that many")
+            raise UserError(f"there are {len(handles)} GPUs to be used here, so give at most that many")
         handles = handles[:devices]
         names = Counter(nvml.nvmlDeviceGetName(handle) for handle in handles)
         memories = [_memory_bytes(nvml, handle) for handle in handles]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pytest_accel.records.user_error import UserError
+
 MAX_LENGTH = 100
 
 _GIVEN = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_LENGTH - 1}}}"
@@ -17,14 +19,14 @@ def slug(text: str) -> str:
 
 
 def checked(name: str) -> str:
-    """``name`` as the user gave it, if it can name a baseline folder; otherwise ValueError."""
+    """``name`` as the user gave it, if it can name a baseline folder; otherwise UserError."""
     if not re.fullmatch(_GIVEN, name):
-        raise ValueError(
+        raise UserError(
             f"--accel-identity={name!r} cannot name a folder under the baselines: use 1 to {MAX_LENGTH} "
             "letters, digits, '.', '_' or '-', a letter or digit first, for example --accel-identity=ci-pool"
         )
     if name.lower() == _RESERVED:
-        raise ValueError(
+        raise UserError(
             f"--accel-identity={name} is the folder of results that others published: choose another name, "
             "for example --accel-identity=ci-pool"
         )

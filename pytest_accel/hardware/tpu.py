@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_accel.hardware.identity import slug
 from pytest_accel.hardware.tpu_generations import GENERATIONS, Generation, slice_named, split
 from pytest_accel.records import Accelerator, Kind
+from pytest_accel.records.user_error import UserError
 
 DEV = Path("/dev")
 PCI_DEVICES = Path("/sys/bus/pci/devices")
@@ -40,7 +41,7 @@ def local() -> bool:
 def accelerator(devices: int | None = None) -> Accelerator:
     """The TPU slice that this machine belongs to, over all its hosts. NoTpu if there is none.
 
-    A slice is used as a whole: raises ValueError for other ``devices`` than it has.
+    A slice is used as a whole: raises UserError for other ``devices`` than it has.
     """
     if not present():
         raise NoTpu("no /dev/accel* or /dev/vfio/*, TPU_NAME is not set")
@@ -51,7 +52,7 @@ def accelerator(devices: int | None = None) -> Accelerator:
     generation = next((known for known in GENERATIONS if known.type_prefix == prefix), None)
     available = _devices(generation, number)
     if devices not in (None, available):
-        raise ValueError(f"a TPU slice is used as a whole, and {type_name} has {available} devices")
+        raise UserError(f"a TPU slice is used as a whole, and {type_name} has {available} devices")
     return Accelerator(
         identity=_identity(type_name, topology, hosts),
         kind=Kind.TPU,
@@ -66,7 +67,7 @@ def accelerator(devices: int | None = None) -> Accelerator:
 def compile_only(topology: str) -> Accelerator:
     """The TPU slice of this type, which need not be here: programs are compiled for it and do not run.
 
-    Raises ValueError for a type that cannot be compiled for.
+    Raises UserError for a type that cannot be compiled for.
     """
     chosen = slice_named(topology)
     return Accelerator(

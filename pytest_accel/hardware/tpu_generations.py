@@ -13,6 +13,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from pytest_accel.records.user_error import UserError
+
 _TYPE = re.compile(r"([a-z0-9]+)-([1-9][0-9]{0,5})")
 
 
@@ -110,17 +112,17 @@ def split(type_name: str) -> tuple[str, int] | None:
 
 
 def slice_named(name: str) -> Slice:
-    """The slice of this accelerator type. Raises ValueError that says which there are."""
+    """The slice of this accelerator type. Raises UserError that says which there are."""
     parts = split(name)
     generation = next((known for known in GENERATIONS if parts and known.type_prefix == parts[0]), None)
     if parts is None or generation is None or generation.compiled is None:
         known = ", ".join(_smallest(each) for each in GENERATIONS if each.compiled)
-        raise ValueError(
+        raise UserError(
             f"{name!r} is no TPU type that can be compiled for: give one of {known}, or a larger slice"
         )
     sizes = _sizes(generation, generation.compiled)
     if parts[1] not in sizes:
-        raise ValueError(
+        raise UserError(
             f"{name!r} is no slice of the {generation.model} that can be compiled for: give "
             f"{', '.join(f'{parts[0]}-{size}' for size in sizes)}"
         )

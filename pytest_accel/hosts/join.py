@@ -22,7 +22,7 @@ SAME_ON_ALL = ("update_baselines", "record_missing", "runs", "budget", "toleranc
 
 
 def launched_as(settings: Settings, kind: Kind) -> LaunchInfo | None:
-    """As which of several hosts this session was launched; None if it is alone. Raises ValueError."""
+    """As which of several hosts this session was launched; None if it is alone. Raises BadLaunch."""
     if settings.topology is not None:
         return None  # the compiler works alone, wherever that is
     if kind is Kind.TPU and settings.framework == "tensorflow":
@@ -65,7 +65,7 @@ def coordinator(
     tests: Mapping[str, Path],
     say: Callable[[str], None],
 ) -> SingleHost | Leader | Follower:
-    """Meet the other hosts, if there are any. Raises ValueError and RendezvousError.
+    """Meet the other hosts, if there are any. Raises BadLaunch and RendezvousError.
 
     ``tests`` are the names of the selected benchmarks in their order, with their files. ``say`` hears that it
     waits.

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_accel.records.user_error import UserError
+
 TPU_PORT = 8482
 """Where processes of JAX meet on a TPU slice, by JAX' own choice."""
 
@@ -25,7 +27,7 @@ HALVES = {
 """How many hosts there are, and what else a launcher that says so has to set."""
 
 
-class BadLaunch(ValueError):
+class BadLaunch(UserError):
     """Variables that contradict each other or say too little; the message names them."""
 
 

@@ -22,6 +22,7 @@ from pytest_accel.hosts.coordinator import Follower, Leader
 from pytest_accel.hosts.launcher import LaunchInfo
 from pytest_accel.hosts.messages import Join, JoinRefused, Welcome
 from pytest_accel.records import Hosts
+from pytest_accel.records.user_error import UserError
 from pytest_accel.worker import channel
 from pytest_accel.worker.messages import Message, ProtocolError, unexpected
 
@@ -39,7 +40,7 @@ Facts = Mapping[str, Any]
 """What has to be the same on all hosts, in words. ``tests`` is a list of the selected benchmarks."""
 
 
-class RendezvousError(Exception):
+class RendezvousError(UserError):
     """The hosts cannot work together; the message says why, and the way out."""
 
 

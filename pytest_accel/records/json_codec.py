@@ -17,6 +17,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
+from pytest_accel.records.user_error import UserError
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ _WORDS = {
 }
 
 
-class CodecError(ValueError):
+class CodecError(UserError):
     """A value that does not fit. The message begins with its path: ``accepted[0].runs[1].losses[3]: ...``."""
 
     def __init__(self, path: str, fault: str) -> None:

@@ -25,10 +25,9 @@ from pytest_accel.gate.environment_gate import Against
 from pytest_accel.hardware import price_book
 from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
 from pytest_accel.hosts.messages import BenchmarkFinished
-from pytest_accel.hosts.rendezvous import RendezvousError
 from pytest_accel.records import Accelerator, Conditions, Kind, Outcome, Price, Result, Verdict
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
-from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.runs.worker_process import end_reason, environments
 from pytest_accel.runs.worker_process.environments import Environment
 
@@ -71,7 +70,7 @@ class Session:
             files = {naming.shown(item): item.path for item in benchmarks}
             say = functools.partial(terminal.say_at_once, config)
             self.coordinator = coordinator(launch, self._settings, here, files, say)
-        except (hardware.AbsentAccelerator, StoreError, ReportError, RendezvousError, ValueError) as error:
+        except UserError as error:
             raise pytest.UsageError(str(error)) from None
 
     def _check_store(self) -> None:
@@ -276,7 +275,7 @@ def _store_of_one_device(config: pytest.Config, asked: Settings, here: Accelerat
 def _price(asked: Settings) -> Price | None:
     try:
         return None if asked.price is None else price_book.price(asked.price)
-    except ValueError as error:
+    except UserError as error:
         raise pytest.UsageError(f"--accel-price={asked.price}: {error}") from None
 
 

@@ -41,7 +41,7 @@ def _read(file: Path | None) -> ProgramFacts | None:
         return None
     try:
         return json_codec.decode(ProgramFacts, json.loads(file.read_text()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, json_codec.CodecError):
         return None
 
 

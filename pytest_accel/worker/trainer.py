@@ -19,7 +19,15 @@ from pytest_accel.worker import code_fingerprint
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 _PROGRESS = "progress.json"
-_UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    zipfile.BadZipFile,
+    json_codec.CodecError,
+)
 """What reading a checkpoint may raise that was damaged."""
 
 

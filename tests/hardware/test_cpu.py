@@ -11,6 +11,7 @@ import pytest
 from pytest_accel import hardware
 from pytest_accel.hardware import cpu
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 GIB = 2**30
 
@@ -33,7 +34,7 @@ def test_a_cpu_divided_into_logical_devices_is_other_hardware():
 
 def test_a_cpu_is_not_divided_without_end():
     with pytest.raises(
-        ValueError, match=r"^--accel-devices=65: a CPU is divided into 64 logical devices at most"
+        UserError, match=r"^--accel-devices=65: a CPU is divided into 64 logical devices at most"
     ):
         hardware.accelerator(Kind.CPU, devices=65)
 

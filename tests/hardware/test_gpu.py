@@ -8,6 +8,7 @@ import pytest
 
 from pytest_accel import hardware
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 V100 = "Tesla V100-SXM2-16GB"
 GIB = 2**30
@@ -34,7 +35,7 @@ def test_the_first_gpus_are_used(fake_gpu, four_v100, install_gpus):
     found = hardware.accelerator(Kind.GPU, devices=2)
     assert (found.identity, found.devices) == ("gpu-1x-h200-1x-tesla-v100-sxm2-16gb", 2)
     with pytest.raises(
-        ValueError, match=r"^--accel-devices=6: there are 5 GPUs to be used here, so give at most"
+        UserError, match=r"^--accel-devices=6: there are 5 GPUs to be used here, so give at most"
     ):
         hardware.accelerator(Kind.GPU, devices=6)
 

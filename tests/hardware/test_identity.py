@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_accel import hardware
 from pytest_accel.hardware import identity
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 
 @settings(max_examples=200)
@@ -32,12 +33,12 @@ def test_a_given_identity_replaces_the_detected_one():
     "name", ["", ".", "..", "a/b", "a\\b", ".git", "-x", "pööl", "a b", "a\n", "x" * 101]
 )
 def test_a_given_identity_must_be_one_path_component(name):
-    with pytest.raises(ValueError, match="--accel-identity") as error:
+    with pytest.raises(UserError, match="--accel-identity") as error:
         hardware.accelerator(Kind.CPU, name)
     assert repr(name) in str(error.value)
     assert "for example --accel-identity=ci-pool" in str(error.value)
 
 
 def test_the_folder_of_published_results_is_no_identity():
-    with pytest.raises(ValueError, match=r"--accel-identity=Published .* choose another name"):
+    with pytest.raises(UserError, match=r"--accel-identity=Published .* choose another name"):
         hardware.accelerator(Kind.CPU, "Published")

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_accel import hardware
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 GIB = 2**30
 
@@ -37,7 +38,7 @@ def test_a_slice_is_used_as_a_whole(monkeypatch):
     monkeypatch.setenv("TPU_ACCELERATOR_TYPE", "v2-8")
     assert hardware.accelerator(Kind.TPU, devices=8) == hardware.accelerator(Kind.TPU)
     with pytest.raises(
-        ValueError, match=r"^--accel-devices=4: a TPU slice is used as a whole, and v2-8 has 8 dev"
+        UserError, match=r"^--accel-devices=4: a TPU slice is used as a whole, and v2-8 has 8 dev"
     ):
         hardware.accelerator(Kind.TPU, devices=4)
 

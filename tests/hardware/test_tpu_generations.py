@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_accel.hardware.tpu_generations import GENERATIONS, slice_named
+from pytest_accel.records.user_error import UserError
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_memory_and_bandwidth_are_shared_by_the_devices_of_a_chip():
     ],
 )
 def test_what_is_no_type_is_named_with_those_that_are(name, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=said):
         slice_named(name)
 
 
@@ -67,7 +68,7 @@ def test_what_is_no_type_is_named_with_those_that_are(name, said):
 def test_any_text_is_a_slice_or_an_error(name):
     try:
         found = slice_named(name)
-    except ValueError as error:
+    except UserError as error:
         assert repr(name) in str(error)  # noqa: PT017, either is right
     else:
         assert found.name == name

@@ -7,8 +7,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from pytest_accel.records.user_error import UserError
 
-class ReportError(Exception):
+
+class ReportError(UserError):
     """A report cannot be written. The message names the file, the reason and the option."""
 
 

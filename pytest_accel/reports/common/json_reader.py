@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from pytest_accel.records import Accelerator, Observation, Price, Scalar
 from pytest_accel.records.json_codec import CodecError, decode
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_writer import SCHEMA
 
 T = TypeVar("T")
@@ -58,17 +59,17 @@ class _Session:
 
 
 def load(path: Path, what: str) -> dict[str, Any]:
-    """The object in a JSON file. Raises ValueError that names the file; ``what`` is what to give instead."""
+    """The object in a JSON file. Raises UserError that names the file; ``what`` is what to give instead."""
     try:
         data = json.loads(path.read_bytes())
     except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except RecursionError:
-        raise ValueError(f"{path}: nested too deeply. Give {what}") from None
+        raise UserError(f"{path}: nested too deeply. Give {what}") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}. Give {what}") from None
+        raise UserError(f"{path}: {error}. Give {what}") from None
     if not isinstance(data, dict):
-        raise ValueError(f"{path}: top level: an object expected. Give {what}")
+        raise UserError(f"{path}: top level: an object expected. Give {what}")
     return data
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.records import Outcome, Result
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.reports.common.sentences import Sentence, sentences
@@ -115,7 +116,7 @@ def _published(folder: Path) -> list[Results]:
     for path in sorted(folder.glob("*.json")):
         try:
             found.append(published.results(json.loads(path.read_bytes())))
-        except (OSError, ValueError, ArithmeticError, RecursionError):
+        except (OSError, UserError, ValueError, ArithmeticError, RecursionError):
             continue
     return found
 

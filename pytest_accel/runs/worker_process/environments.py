@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_accel.records import Kind
+from pytest_accel.records.user_error import UserError
 
 OF_KIND: Mapping[Kind, Mapping[str, str]] = {
     Kind.CPU: {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
@@ -89,14 +90,14 @@ HERE = Environment("this environment", (sys.executable,), foreign=False)
 def named(given: str, folder: Path) -> Environment:
     """The environment that ``--accel-against`` names: an interpreter, a virtual environment, or a command.
 
-    A relative path counts from ``folder``. Raises ValueError if it is none of them.
+    A relative path counts from ``folder``. Raises UserError if it is none of them.
     """
     path = folder / Path(given).expanduser()
     if os.path.isdir(path):  # noqa: PTH112, false for a command that is too long for a path
         pythons = [path / "bin" / name for name in ("python", "python3")]
         python = next((python for python in pythons if python.exists()), None)
         if python is None:
-            raise ValueError(
+            raise UserError(
                 f"--accel-against={given}: the folder has no bin/python: name a virtual environment's "
                 "folder, an interpreter, or a command that starts a Python"
             )
@@ -106,10 +107,10 @@ def named(given: str, folder: Path) -> Environment:
     try:
         words = [os.path.expanduser(word) for word in shlex.split(given)]  # noqa: PTH111, a word need be no path
     except ValueError as error:
-        raise ValueError(f"--accel-against={given}: no command that a shell could read ({error})") from None
+        raise UserError(f"--accel-against={given}: no command that a shell could read ({error})") from None
     program = shutil.which(words[0]) if words else None
     if program is None:
-        raise ValueError(
+        raise UserError(
             f"--accel-against={given}: there is no such interpreter, folder or command: name a virtual "
             "environment's folder, an interpreter, or a command that starts a Python"
         )

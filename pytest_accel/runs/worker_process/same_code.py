@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_accel.records.user_error import UserError
 from pytest_accel.worker.environment_facts import Files, LoadedModules, Surroundings, normalized
 
 MAX_NAMED = 3
@@ -40,7 +41,7 @@ ON_PURPOSE = "both sides are the same environment: this shows how far apart two 
 NOTHING_SEEN = "the two environments have the same packages, code and variables: no difference was found"
 
 
-class SameCode(Exception):
+class SameCode(UserError):
     """Both sides would run the same program, which nobody asked for."""
 
 
