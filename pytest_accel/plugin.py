@@ -53,15 +53,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.pluginmanager.register(_UnderXdist())
         return
     from pytest_accel.session.hooks import Session
-    from pytest_accel.session.in_process_items import ItemsInProcess
-    from pytest_accel.session.isolated_items import ItemsInChildren
+    from pytest_accel.session.in_process_items import InProcessItems
+    from pytest_accel.session.isolated_items import IsolatedItems
 
     try:
         benchmarks = Session(config, session.items)
         if config.getoption("accel_in_process"):
-            items: object = ItemsInProcess(benchmarks, config)
+            items: object = InProcessItems(benchmarks, config)
         else:
-            items = ItemsInChildren(benchmarks, config, session.items)
+            items = IsolatedItems(benchmarks, config, session.items)
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return

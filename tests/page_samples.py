@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_accel.records import (
     Accelerator,
-    Accepted,
+    AcceptedEntry,
     Comparison,
     Curve,
     Epoch,
@@ -28,7 +28,7 @@ def steps(*times):
 
 
 def entry(month, step_time_s, *runs):
-    return Accepted(f"2026-0{month}-01T00:00:00+00:00", {}, {"step_time_s": step_time_s}, runs)
+    return AcceptedEntry(f"2026-0{month}-01T00:00:00+00:00", {}, {"step_time_s": step_time_s}, runs)
 
 
 REGRESSED = Result(
@@ -64,7 +64,7 @@ LEARNED = Result(
     (curve(0, 0.1, 0.5, 0.91, 0.95),),
     {"throughput": 120.0, "best_top1": 0.95, "epochs_to_target": 3.0, "time_to_target_s": 27.0},
     history=(
-        Accepted(
+        AcceptedEntry(
             "2026-01-01T00:00:00+00:00",
             {},
             {"best_top1": 0.96},

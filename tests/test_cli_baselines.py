@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from pytest_accel.baselines.store import JsonStore
+from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.cli import main
-from pytest_accel.records import Accepted, Benchmark, Steps, Workload
+from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
 
 NODEID = "benchmarks/test_it.py::test_step[64]"
 BENCHMARK = Benchmark(NODEID)
@@ -17,7 +17,7 @@ WORKLOAD = Workload("resnet50", "tensorflow", 64, {"precision": "mixed_bfloat16"
 
 
 def accepted(month, version, step_time_s):
-    return Accepted(
+    return AcceptedEntry(
         f"2026-{month:02}-01T12:00:00+00:00",
         {"tensorflow": version, "numpy": "2.4.6"},
         {"step_time_s": step_time_s, "throughput": 64 / step_time_s},
@@ -29,7 +29,7 @@ def accepted(month, version, step_time_s):
 def folder(tmp_path):
     """One benchmark on two machines, accepted three times on the second."""
     folder = tmp_path / "baselines"
-    gpu, cpu = JsonStore(folder, "gpu-a100"), JsonStore(folder, "cpu-2")
+    gpu, cpu = BaselineStore(folder, "gpu-a100"), BaselineStore(folder, "cpu-2")
     gpu.accept(BENCHMARK, WORKLOAD, accepted(1, "2.19.0", 0.100))
     gpu.accept(BENCHMARK, WORKLOAD, accepted(2, "2.20.0", 0.110))
     gpu.accept(BENCHMARK, WORKLOAD, accepted(3, "2.21.0", 0.099))
@@ -69,7 +69,7 @@ def test_list_for_programs(run, folder):
         "hardware": "gpu-a100",
         "framework": "tensorflow",
         "benchmark": NODEID,
-        "file": str(JsonStore(folder, "gpu-a100").path(NODEID, "tensorflow")),
+        "file": str(BaselineStore(folder, "gpu-a100").path(NODEID, "tensorflow")),
         "entries": 3,
         "accepted": "2026-03-01T12:00:00+00:00",
         "provenance": {"numpy": "2.4.6", "tensorflow": "2.21.0"},
@@ -78,7 +78,7 @@ def test_list_for_programs(run, folder):
 
 
 def test_list_names_what_cannot_be_read_and_shows_the_rest(run, folder):
-    broken = JsonStore(folder, "gpu-a100").path(NODEID, "tensorflow")
+    broken = BaselineStore(folder, "gpu-a100").path(NODEID, "tensorflow")
     broken.write_text("{")
     code, printed, _ = run("list")
     assert code == 1
@@ -146,7 +146,7 @@ def test_what_is_not_stored_is_named(run, command):
 
 @pytest.mark.parametrize("command", ["show", "history"])
 def test_a_file_beside_it_that_cannot_be_read_is_said(run, folder, command):
-    JsonStore(folder, "cpu-2").path(NODEID, "tensorflow").write_text("{")
+    BaselineStore(folder, "cpu-2").path(NODEID, "tensorflow").write_text("{")
     code, printed, _ = run(command, NODEID)
     assert code == 1
     assert f"{NODEID} on gpu-a100" in printed
@@ -198,7 +198,7 @@ def test_a_folder_of_hostile_name_comes_out_as_text(run, folder):
 
 def test_hostile_names_come_out_as_text(run, folder):
     nodeid = "test_it.py::test_step[\x1b[31m\u202e\n<b>]"
-    JsonStore(folder, "cpu-2").accept(Benchmark(nodeid), WORKLOAD, accepted(1, "2.19.0", 2.0))
+    BaselineStore(folder, "cpu-2").accept(Benchmark(nodeid), WORKLOAD, accepted(1, "2.19.0", 2.0))
     for command in (("list",), ("show", "31m"), ("history", "31m")):
         code, printed, _ = run(*command)
         assert code == 0

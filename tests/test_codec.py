@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_accel.records import (
     Accelerator,
-    Accepted,
+    AcceptedEntry,
     Baseline,
     Kind,
     Outcome,
@@ -35,7 +35,7 @@ WORKLOAD = {"name": "resnet50", "framework": "tensorflow", "examples_per_step": 
 BASELINE = {"benchmark": "test_a.py::test_b", "workload": WORKLOAD, "accepted": [ENTRY]}
 
 
-@pytest.mark.parametrize("cls", [Steps, Accepted, Baseline, Accelerator, Verdict, Result])
+@pytest.mark.parametrize("cls", [Steps, AcceptedEntry, Baseline, Accelerator, Verdict, Result])
 def test_every_record_comes_back_from_json_as_it_was(cls):
     @settings(max_examples=40, deadline=None)
     @given(st.from_type(cls))

@@ -19,7 +19,7 @@ def run(*times_s: float) -> Run:
 
 
 class Sampler:
-    least = 1
+    min_samples = 1
 
     """Gives runs of two blocks of 1 s."""
 
@@ -31,10 +31,10 @@ class Sampler:
         return run(1.0, 1.0)
 
 
-def decide(judge, most=3, told=lambda _so_far: None):
+def decide(judge, most=3, on_progress=lambda _so_far: None):
     sampler = Sampler()
     first = sampling_loop.collect(sampler, 1)
-    verdict, seen = sampling_loop.decide(first, sampler, judge, lambda seen: len(seen) < most, told)
+    verdict, seen = sampling_loop.decide(first, sampler, judge, lambda seen: len(seen) < most, on_progress)
     assert len(seen) == sampler.taken
     return verdict, len(seen)
 
@@ -55,13 +55,13 @@ def test_runs_are_added_until_the_rule_decides():
 
 
 def test_it_tells_what_the_runs_so_far_would_come_to():
-    told = []
+    on_progress = []
 
     def judge(seen, more):
         return NeedMore("undecided") if more else Verdict(Outcome.PASSED, f"after {len(seen)}")
 
-    assert decide(judge, told=told.append)[0].reason == "after 3"
-    assert [verdict.reason for verdict in told] == ["after 1", "after 2"]
+    assert decide(judge, on_progress=on_progress.append)[0].reason == "after 3"
+    assert [verdict.reason for verdict in on_progress] == ["after 1", "after 2"]
 
 
 def test_the_rule_must_decide_after_the_most_runs():
@@ -84,7 +84,7 @@ def test_a_rule_that_never_decides_does_not_loop_for_ever():
 
 
 def test_both_sides_of_a_comparison_have_equally_many_blocks():
-    cut = sampling_loop.of_equal_length(
+    cut = sampling_loop.truncate_to_same_blocks(
         [steps(3.0, 2.0, 1.0), steps(4.0)], [steps(5.0, 5.0), steps(5.0, 5.0, 5.0)]
     )
     assert [one.step_times_s for one in cut] == [(3.0, 2.0), (4.0,)]

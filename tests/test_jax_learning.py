@@ -13,7 +13,7 @@ import pytest
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import training
 from pytest_accel.records import Kind, TrainingPlan
-from pytest_accel.worker.trainer import Learning
+from pytest_accel.worker.trainer import TrainingRun
 
 pytest.importorskip("jax")
 
@@ -69,7 +69,7 @@ def begun(jax_framework):
         plan = TrainingPlan(
             spec(), EPOCHS, 0.5, (0,), lambda number: jax_framework.train(spec(), number, stripes)
         )
-        one = Learning(plan, seed, checkpoints, software={"jax": "as it is here"})
+        one = TrainingRun(plan, seed, checkpoints, software={"jax": "as it is here"})
         return one, one.begin()
 
     return begun

@@ -15,7 +15,7 @@ from pytest_accel.api.workloads import training
 from pytest_accel.frameworks.common import training_loop as shared
 from pytest_accel.frameworks.common.frozen_variables import Variable
 from pytest_accel.records import TrainingPlan
-from pytest_accel.worker.trainer import Learning
+from pytest_accel.worker.trainer import TrainingRun
 
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "2.21.0"}
@@ -80,7 +80,7 @@ def begun(tmp_path):
         plan = TrainingPlan(
             spec, EPOCHS, 0.5, (0,), lambda number: shared.training(spec, Points(examples), Line(number))
         )
-        one = Learning(plan, seed, tmp_path, software=software)
+        one = TrainingRun(plan, seed, tmp_path, software=software)
         return one, one.begin()
 
     return begun

@@ -87,7 +87,7 @@ def test_warming_up_ends_at_its_limit_if_steps_never_settle():
 
     prepared = fake.measurement().prepare()
 
-    assert step_timer.MOST_WARMUP_S <= prepared.warmup_time_s < step_timer.MOST_WARMUP_S + 10
+    assert step_timer.MAX_WARMUP_S <= prepared.warmup_time_s < step_timer.MAX_WARMUP_S + 10
 
 
 def test_one_step_that_is_longer_than_all_warming_up_is_looked_at_once():
@@ -106,7 +106,7 @@ def test_tiny_steps_are_warmed_up_in_growing_blocks_with_one_wait_each():
 
 @pytest.mark.parametrize("step_time_s", [0.0, -1e-3])
 def test_a_step_that_takes_no_time_cannot_be_measured(monkeypatch, step_time_s):
-    monkeypatch.setattr(step_timer, "MOST_STEPS_PER_BLOCK", 64)
+    monkeypatch.setattr(step_timer, "MAX_STEPS_PER_BLOCK", 64)
 
     with pytest.raises(UnmeasurableStep, match=r"64 steps took -?[\d.]+ s: there is no work to be timed"):
         Fake(lambda _: step_time_s).measurement().prepare()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_accel.records import Conditions
-from pytest_accel.records.plans import BLOCKS, LEAST_BLOCK_S, Size
+from pytest_accel.records.plans import BLOCKS, MIN_BLOCK_S, RunSize
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.runs.time_blocks import LEAST_BLOCKS, observe
+from pytest_accel.runs.time_blocks import MIN_BLOCKS, observe
 from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 
@@ -32,12 +32,14 @@ class Subject:
         return TimedBlock(steps * self._step_time_s, loss, 1000 + len(self.asked))
 
 
-def observed(subject, size=None, watch=Conditions):
-    return observe(subject, lambda: size or Size(BLOCKS, 1e9), startup_time_s=1.0, watch=watch)
+def observed(subject, size=None, sample_conditions=Conditions):
+    return observe(
+        subject, lambda: size or RunSize(BLOCKS, 1e9), startup_time_s=1.0, sample_conditions=sample_conditions
+    )
 
 
 def test_everything_seen_is_in_the_observation():
-    steps = observed(Subject(losses=(3.0, 2.0, 1.0)), Size(6, 1e9))
+    steps = observed(Subject(losses=(3.0, 2.0, 1.0)), RunSize(6, 1e9))
 
     assert steps.step_times_s == (0.25,) * 6
     assert steps.losses == (3.0, 2.0, 1.0, 1.0, 1.0, 1.0)
@@ -51,7 +53,7 @@ def test_a_step_without_a_loss_has_none():
 
 
 def test_as_many_blocks_as_asked_for():
-    assert len(observed(Subject(), Size(17, 1e9)).step_times_s) == 17
+    assert len(observed(Subject(), RunSize(17, 1e9)).step_times_s) == 17
 
 
 @given(step_time_s=st.floats(1e-4, 10.0), seconds=st.floats(0.1, 100.0), blocks=st.integers(1, 60))
@@ -59,12 +61,12 @@ def test_as_many_blocks_as_asked_for():
 def test_time_ends_a_run_early_but_never_below_the_least(step_time_s, seconds, blocks):
     subject = Subject(step_time_s)
 
-    steps = observed(subject, Size(blocks, seconds))
+    steps = observed(subject, RunSize(blocks, seconds))
 
     count = len(steps.step_times_s)
     block_time_s = step_time_s * steps.steps_per_block
-    assert LEAST_BLOCKS <= count <= max(LEAST_BLOCKS, blocks)
-    if LEAST_BLOCKS < count < blocks:
+    assert MIN_BLOCKS <= count <= max(MIN_BLOCKS, blocks)
+    if MIN_BLOCKS < count < blocks:
         assert (count - 1) * block_time_s < seconds * (1 + 1e-9)
         assert count * block_time_s >= seconds * (1 - 1e-9)
 
@@ -75,14 +77,14 @@ def test_a_block_is_a_power_of_two_of_steps_long_enough_and_not_twice_so(step_ti
     steps_per_block = observed(Subject(step_time_s)).steps_per_block
 
     assert math.log2(steps_per_block).is_integer()
-    assert steps_per_block * step_time_s >= LEAST_BLOCK_S * (1 - 1e-9)
-    assert steps_per_block == 1 or steps_per_block * step_time_s < 2 * LEAST_BLOCK_S * (1 + 1e-9)
+    assert steps_per_block * step_time_s >= MIN_BLOCK_S * (1 - 1e-9)
+    assert steps_per_block == 1 or steps_per_block * step_time_s < 2 * MIN_BLOCK_S * (1 + 1e-9)
 
 
 def test_a_run_like_an_earlier_one_has_its_steps_per_block():
     subject = Subject(step_time_s=0.25)
 
-    steps = observed(subject, Size(5, 1e9, steps_per_block=3))
+    steps = observed(subject, RunSize(5, 1e9, steps_per_block=3))
 
     assert steps.steps_per_block == 3
     assert set(subject.asked) == {3}
@@ -112,7 +114,7 @@ def test_the_machine_is_looked_at_before_and_after_every_block():
     seen = [Conditions(load_average=0.5)]
     seen += [Conditions(foreign_processes=(f"other {number}",)) for number in range(5)]
 
-    conditions = observed(Subject(), Size(5, 1e9), watch=iter(seen).__next__).conditions
+    conditions = observed(Subject(), RunSize(5, 1e9), sample_conditions=iter(seen).__next__).conditions
 
     assert conditions.load_average == 0.5
     assert len(conditions.foreign_processes) == 5
@@ -121,6 +123,6 @@ def test_the_machine_is_looked_at_before_and_after_every_block():
 def test_a_step_that_became_slow_does_not_spend_many_times_its_seconds():
     subject = Subject(step_time_s=0.01)
 
-    observed(subject, Size(40, 20.0, steps_per_block=2**17))
+    observed(subject, RunSize(40, 20.0, steps_per_block=2**17))
 
     assert subject.asked == [16] * 40

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.records.parameters import DEEPEST, LONGEST, MOST_VALUES, described, differing
+from pytest_accel.records.parameters import DEEPEST, LONGEST, MAX_VALUES, described, differing
 
 
 class Colour(enum.Enum):
@@ -151,7 +151,7 @@ def test_what_is_too_large_is_known_by_its_type():
     broad: list[object] = [1]
     for _ in range(60):  # 2^60 values, by reference
         broad = [broad, broad]
-    for value in (deep, broad, [0] * MOST_VALUES, 10**5000):
+    for value in (deep, broad, [0] * MAX_VALUES, 10**5000):
         assert text(value) == type(value).__name__
         assert not is_known(value)
 

@@ -14,20 +14,20 @@ from pytest_accel.analysis.rules.paired import judge, precise
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.records import NeedMore, Outcome, Pair, Run, Steps, Verdict, Workload
 
-POLICY = PairPolicy(tolerance=0.025, min_pairs=4, max_pairs=20, in_turns_sd=0.015, run_sd=0.005)
+POLICY = PairPolicy(tolerance=0.025, min_pairs=4, max_pairs=20, interleaved_sd=0.015, run_sd=0.005)
 FEW = settings(max_examples=50, deadline=None)
 CHANGES = st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=8)
 WORKLOAD = Workload("measure", "python", 32)
 
 
 def pair(
-    change: float, *, noise: float = 0.0, rounds: int = 20, in_turns: bool = True, seed: int = 0
+    change: float, *, noise: float = 0.0, rounds: int = 20, interleaved: bool = True, seed: int = 0
 ) -> Pair:
     """Steps of 0.1 s in the other environment, and longer by ``change`` here; both slow down for a while."""
     scatter = np.exp(noise * np.random.default_rng(seed).standard_normal((2, rounds)))
     neighbour = np.where(np.arange(rounds) % 7 < 3, 2.0, 1.0)
     now, other = (0.1 * neighbour * side for side in ((1 + change) * scatter[0], scatter[1]))
-    return Pair(run(now), run(other), in_turns)
+    return Pair(run(now), run(other), interleaved)
 
 
 def run(times_s) -> Run:
@@ -71,9 +71,9 @@ def test_a_neighbour_that_slows_both_sides_changes_nothing():
 
 def test_a_neighbour_that_spoils_a_few_rounds_of_one_side_changes_little():
     spoilt = pair(0.0)
-    times_s = list(spoilt.now.steps.step_times_s)
+    times_s = list(spoilt.candidate.steps.step_times_s)
     times_s[3:6] = [1.0, 1.0, 1.0]
-    spoilt = dataclasses.replace(spoilt, now=run(times_s))
+    spoilt = dataclasses.replace(spoilt, candidate=run(times_s))
     verdict = judge([spoilt] * 4, POLICY, more=False)
     assert verdict.comparisons[0].change == pytest.approx(0.0)
 
@@ -102,7 +102,7 @@ def test_the_interval_holds_the_change_and_the_outcome_follows_from_it(changes):
 @given(changes=CHANGES)
 def test_the_two_environments_mirror_each_other(changes):
     there = [pair(change) for change in changes]
-    back = [Pair(each.other, each.now, in_turns=True) for each in there]
+    back = [Pair(each.reference, each.candidate, interleaved=True) for each in there]
     forward, backward = (judge(pairs, POLICY, more=False).comparisons[0] for pairs in (there, back))
     assert math.log1p(backward.change) == pytest.approx(-math.log1p(forward.change), abs=1e-9)
     assert (forward.outcome is Outcome.REGRESSED) == (backward.outcome is Outcome.IMPROVED)
@@ -115,10 +115,10 @@ def test_pairs_that_scatter_more_than_their_rounds_explain_widen_the_interval():
     assert wider[1] > 2 * high
 
 
-@pytest.mark.parametrize("in_turns", [True, False])
-def test_the_declared_variation_between_pairs_is_the_least(in_turns):
-    policy = dataclasses.replace(POLICY, in_turns_sd=0.03, run_sd=0.03 / math.sqrt(2))
-    verdict = decided(0.0, 0.0, 0.0, policy=policy, in_turns=in_turns, rounds=40)
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_the_declared_variation_between_pairs_is_the_least(interleaved):
+    policy = dataclasses.replace(POLICY, interleaved_sd=0.03, run_sd=0.03 / math.sqrt(2))
+    verdict = decided(0.0, 0.0, 0.0, policy=policy, interleaved=interleaved, rounds=40)
     low, high = verdict.comparisons[0].interval
     assert math.log1p(high) == pytest.approx(1.95996 * 0.03 / math.sqrt(3), rel=1e-3)
     assert math.log1p(low) == pytest.approx(-math.log1p(high))
@@ -126,14 +126,15 @@ def test_the_declared_variation_between_pairs_is_the_least(in_turns):
 
 def test_whole_processes_of_few_blocks_are_taken_to_vary_more():
     full, few = (
-        decided(0.0, 0.0, 0.0, in_turns=False, rounds=rounds).comparisons[0].interval for rounds in (40, 10)
+        decided(0.0, 0.0, 0.0, interleaved=False, rounds=rounds).comparisons[0].interval
+        for rounds in (40, 10)
     )
     assert math.log1p(few[1]) == pytest.approx(4 * math.log1p(full[1]))
 
 
 def test_whole_processes_in_turn_compare_by_their_fastest_blocks():
     now, other = run([0.5, 0.11, 0.4]), run([0.1, 0.9, 0.9])
-    (comparison,) = judge([Pair(now, other, in_turns=False)] * 3, POLICY, more=False).comparisons
+    (comparison,) = judge([Pair(now, other, interleaved=False)] * 3, POLICY, more=False).comparisons
     assert comparison.change == pytest.approx(0.1)
 
 
@@ -160,7 +161,7 @@ def test_without_a_pair_there_is_nothing_to_judge():
 
 
 def times(one: Pair):
-    return one.now.steps.step_times_s, one.other.steps.step_times_s
+    return one.candidate.steps.step_times_s, one.reference.steps.step_times_s
 
 
 def test_rounds_end_when_they_agree_or_when_the_change_is_clear_and_not_before():

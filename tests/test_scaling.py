@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_accel.analysis.scaling import metrics, scaling
-from pytest_accel.records import Accepted, Baseline, Workload
+from pytest_accel.records import AcceptedEntry, Baseline, Workload
 
 ONE = Workload("resnet50", "jax", 64, {"precision": "float32"})
 
@@ -17,7 +17,7 @@ ONE = Workload("resnet50", "jax", 64, {"precision": "float32"})
 def alone(throughput=100.0, workload=ONE):
     summary = {} if throughput is None else {"throughput": throughput}
     return Baseline(
-        "test_it.py::test_it", workload, (Accepted("2026-11-01T00:00:00+00:00", {}, summary, ()),)
+        "test_it.py::test_it", workload, (AcceptedEntry("2026-11-01T00:00:00+00:00", {}, summary, ()),)
     )
 
 

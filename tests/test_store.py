@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_accel.baselines import JsonStore
+from pytest_accel.baselines import BaselineStore
 from pytest_accel.baselines.file_format import dumps, loads
-from pytest_accel.records import Accepted, Benchmark, Steps, Workload
+from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
 from pytest_accel.records.json_codec import encode
 
 DOCS = Path(__file__).parents[1] / "docs" / "baselines.md"
@@ -20,12 +20,12 @@ STEPS = Steps((0.25, 0.26), 2, 1.0, 2.0, 3.0, 4.0, 5, 900_000_000, (6.9, 6.5))
 
 
 def entry(time="2025-01-01T12:00:00+00:00", *runs, **summary):
-    return Accepted(time, {"tensorflow": "2.20.0"}, summary or {"step_time_s": 0.25}, runs or (STEPS,))
+    return AcceptedEntry(time, {"tensorflow": "2.20.0"}, summary or {"step_time_s": 0.25}, runs or (STEPS,))
 
 
 @pytest.fixture
 def store(tmp_path):
-    return JsonStore(tmp_path / "baselines", "cpu-2")
+    return BaselineStore(tmp_path / "baselines", "cpu-2")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_raw_runs_are_kept_for_the_first_and_the_last_entry(store):
     assert [len(accepted.runs) for accepted in baseline.accepted] == [1, 0, 0, 1]
     assert [accepted.summary["step_time_s"] for accepted in baseline.accepted] == [1, 2, 3, 4]
     assert baseline.anchor.time == "2025-01-01"
-    assert baseline.in_force.time == "2025-01-04"
+    assert baseline.current.time == "2025-01-04"
 
 
 def test_other_work_starts_a_new_history(store, path):
@@ -116,7 +116,7 @@ def test_the_file_of_a_former_name_is_read_and_updated_and_a_new_one_goes_first(
     assert store.load(Benchmark(new.name), "tensorflow") is None
 
     store.accept(Benchmark(new.name), WORKLOAD, entry("2025-03-03"))
-    assert store.load(new, "tensorflow").in_force.time == "2025-03-03"
+    assert store.load(new, "tensorflow").current.time == "2025-03-03"
     assert len(store.load(BENCHMARK, "tensorflow").accepted) == 2
 
 
@@ -124,11 +124,11 @@ def test_each_identity_framework_and_class_has_its_own_file(store, path, tmp_pat
     other_class = Benchmark(NODEID.replace("TestSteps", "TestOther"))
     store.accept(other_class, WORKLOAD, entry("2025-02-02"))
     store.accept(BENCHMARK, Workload("resnet50", "jax", 64), entry("2025-03-03"))
-    assert store.load(BENCHMARK, "tensorflow").in_force == entry()
-    assert store.load(other_class, "tensorflow").in_force.time == "2025-02-02"
-    assert store.load(BENCHMARK, "jax").in_force.time == "2025-03-03"
+    assert store.load(BENCHMARK, "tensorflow").current == entry()
+    assert store.load(other_class, "tensorflow").current.time == "2025-02-02"
+    assert store.load(BENCHMARK, "jax").current.time == "2025-03-03"
     assert len(store.baselines()) == 3
-    assert JsonStore(tmp_path / "baselines", "gpu").baselines() == ()
+    assert BaselineStore(tmp_path / "baselines", "gpu").baselines() == ()
 
 
 positive = st.floats(1e-9, 1e9)
@@ -144,7 +144,7 @@ runs = st.builds(
     st.lists(finite, max_size=3).map(tuple),
 )
 entries = st.builds(
-    Accepted,
+    AcceptedEntry,
     st.datetimes().map(lambda time: time.isoformat()),
     st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=2),
     st.dictionaries(st.sampled_from(["throughput", "step_time_s", "compile_time_s"]), positive, min_size=1),
@@ -173,7 +173,7 @@ def to_nine_digits(record):
     accepted=st.lists(entries, min_size=1, max_size=2),
 )
 def test_any_entry_comes_back(tmp_path_factory, nodeid, parameters, workload, accepted):
-    store = JsonStore(tmp_path_factory.mktemp("any"), "cpu-2")
+    store = BaselineStore(tmp_path_factory.mktemp("any"), "cpu-2")
     benchmark = Benchmark(nodeid, parameters)
     for one in accepted:
         returned = store.accept(benchmark, workload, one)

@@ -8,19 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_accel.analysis.rules import convergence
-from pytest_accel.baselines import BrokenBaseline, JsonStore, OtherSchema, StoreError
-from pytest_accel.records import Accepted, Benchmark, Curve, Epoch, Steps, Workload
+from pytest_accel.baselines import BaselineStore, BrokenBaseline, OtherSchema, StoreError
+from pytest_accel.records import AcceptedEntry, Benchmark, Curve, Epoch, Steps, Workload
 
 NODEID = "test_a.py::test_b"
 BENCHMARK = Benchmark(NODEID)
 WORKLOAD = Workload("resnet50", "tensorflow", 64, {"lr": 0.1})
 STEPS = Steps((0.25, 0.26), 2, 1.0, 2.0, 3.0, 4.0, 5, 900_000_000, (6.9, 6.5))
-ENTRY = Accepted("2025-01-01T12:00:00+00:00", {"tensorflow": "2.20.0"}, {"step_time_s": 0.25}, (STEPS,))
+ENTRY = AcceptedEntry("2025-01-01T12:00:00+00:00", {"tensorflow": "2.20.0"}, {"step_time_s": 0.25}, (STEPS,))
 
 
 @pytest.fixture
 def store(tmp_path):
-    return JsonStore(tmp_path / "baselines", "cpu-2")
+    return BaselineStore(tmp_path / "baselines", "cpu-2")
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_a_changed_field_is_told_or_harmless(store, path, data, value):
 TRAINING = Workload("resnet50", "tensorflow", 64, {"epochs": 2, "target": 1 / 3})
 EPOCHS = (Epoch(2.0, 0.1, 0.5, 10.0, 1.0), Epoch(1.0, 1 / 3, 0.9, 10.0, 1.0))
 CURVES = tuple(Curve(seed, EPOCHS, 1000, 300, 1.0, 1.0, 1.0) for seed in range(2))
-TRAINED = Accepted("2025-01-01T12:00:00+00:00", {}, {"best_top1": 1 / 3}, CURVES)
+TRAINED = AcceptedEntry("2025-01-01T12:00:00+00:00", {}, {"best_top1": 1 / 3}, CURVES)
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def trained(store):
 
 def test_a_target_that_was_just_reached_is_reached_when_read_again(store, trained):
     baseline = store.load(BENCHMARK, "tensorflow")
-    assert baseline.in_force.runs[0].epochs[1].top1 == 1 / 3
+    assert baseline.current.runs[0].epochs[1].top1 == 1 / 3
 
 
 @pytest.mark.parametrize(
@@ -302,5 +302,5 @@ def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, valu
         baseline = store.load(BENCHMARK, "tensorflow")
     except BrokenBaseline:
         return
-    verdict = convergence.judge(CURVES[:1], baseline.in_force.runs, 1 / 3, convergence.Pace(0.1, 0.05))
+    verdict = convergence.judge(CURVES[:1], baseline.current.runs, 1 / 3, convergence.Pace(0.1, 0.05))
     assert verdict.reason

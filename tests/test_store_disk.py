@@ -14,8 +14,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from pytest_accel.baselines import JsonStore, StoreError
-from pytest_accel.records import Accepted, Benchmark, Steps, Workload
+from pytest_accel.baselines import BaselineStore, StoreError
+from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
 
 NODEID = "test_a.py::test_b"
 BENCHMARK = Benchmark(NODEID)
@@ -25,12 +25,12 @@ ORDINARY_USER = 65534
 
 
 def entry(time="2025-01-01", blocks=2):
-    return Accepted(time, {}, {"step_time_s": 0.25}, (Steps((0.123456789,) * blocks, 1, 1, 1, 1, 1, 1),))
+    return AcceptedEntry(time, {}, {"step_time_s": 0.25}, (Steps((0.123456789,) * blocks, 1, 1, 1, 1, 1, 1),))
 
 
 @pytest.fixture
 def store(tmp_path):
-    return JsonStore(tmp_path / "baselines", "cpu-2")
+    return BaselineStore(tmp_path / "baselines", "cpu-2")
 
 
 def accept_for_ever(store):
@@ -109,7 +109,7 @@ def test_a_lock_that_is_not_given_up_is_named(store):
     holder = FORK.Process(target=hold, args=(lock_file, held, done))
     holder.start()
     held.wait()
-    impatient = JsonStore(store.folder, "cpu-2", lock_timeout_s=0.1)
+    impatient = BaselineStore(store.folder, "cpu-2", lock_timeout_s=0.1)
     try:
         message = re.escape(f"cannot lock {lock_file} within 0.1 s: another session is updating")
         with pytest.raises(StoreError, match=message):
@@ -133,7 +133,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_leaves_the_old_file_whole(small_disk):
-    store = JsonStore(small_disk, "cpu-2")
+    store = BaselineStore(small_disk, "cpu-2")
     old = store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     with pytest.raises(StoreError) as caught:
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_the_old_file_whole(small_disk):
 
 
 def test_a_disk_that_is_full_at_the_start_is_told_at_the_start(small_disk):
-    store = JsonStore(small_disk / "baselines", "cpu-2")
+    store = BaselineStore(small_disk / "baselines", "cpu-2")
     store.check_writable()
     with contextlib.suppress(OSError), (small_disk / "other").open("wb", buffering=0) as other:
         while True:
@@ -156,7 +156,7 @@ def test_a_disk_that_is_full_at_the_start_is_told_at_the_start(small_disk):
 
 
 def test_a_read_only_disk_is_told_at_the_start_and_can_be_read(small_disk):
-    store = JsonStore(small_disk / "baselines", "cpu-2")
+    store = BaselineStore(small_disk / "baselines", "cpu-2")
     old = store.accept(BENCHMARK, WORKLOAD, entry())
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     store.check_readable()
@@ -188,7 +188,7 @@ def ordinary_folder():
 
 
 def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
-    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    store = BaselineStore(ordinary_folder / "baselines", "cpu-2")
     store.accept(BENCHMARK, WORKLOAD, entry())
     store.folder.chmod(0)
     with pytest.raises(StoreError) as caught:
@@ -204,7 +204,7 @@ def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
 
 
 def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
-    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    store = BaselineStore(ordinary_folder / "baselines", "cpu-2")
     store.accept(BENCHMARK, WORKLOAD, entry())
     path = store.path(NODEID, "tensorflow")
     path.chmod(0)
@@ -214,7 +214,7 @@ def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
 
 @pytest.mark.parametrize("locked", ["", "baselines", "baselines/cpu-2"])
 def test_a_folder_without_the_right_to_write_is_told(ordinary_folder, locked):
-    store = JsonStore(ordinary_folder / "baselines", "cpu-2")
+    store = BaselineStore(ordinary_folder / "baselines", "cpu-2")
     if locked:
         store.home.mkdir(parents=True)
     store.check_writable()

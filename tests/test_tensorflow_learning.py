@@ -12,7 +12,7 @@ import pytest
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import training
 from pytest_accel.records import Kind, TrainingPlan
-from pytest_accel.worker.trainer import Learning
+from pytest_accel.worker.trainer import TrainingRun
 
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "as it is here"}
@@ -55,7 +55,7 @@ def learning(tensorflow):
             **{"learning_rate": 0.01, "global_batch": 8, **parameters},
         )
         plan = TrainingPlan(spec, EPOCHS, 0.5, (0,), lambda number: tensorflow.train(spec, number, stripes))
-        one = Learning(plan, seed, checkpoints, software=software)
+        one = TrainingRun(plan, seed, checkpoints, software=software)
         return one, one.begin()
 
     return begun

@@ -29,7 +29,7 @@ def scaling(workload: Workload, throughput: float, devices: int, alone: Baseline
     before = alone.workload
     kinds = {workload.examples_per_step: "strong", workload.examples_per_step / devices: "weak"}
     kind = kinds.get(before.examples_per_step)
-    known = alone.in_force.summary.get("throughput")
+    known = alone.current.summary.get("throughput")
     same = dataclasses.replace(workload, examples_per_step=before.examples_per_step).hash == before.hash
     if kind is None or not same or not known:
         return None

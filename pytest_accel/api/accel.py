@@ -31,11 +31,11 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 _NOT_GIVEN: Any = object()
 
 
-MOST_EXAMPLES_PER_STEP = 10**15
+MAX_EXAMPLES_PER_STEP = 10**15
 """More would be no batch, and throughput would no longer be exact in floating point."""
 
 
-MOST_SEEDS = 1000
+MAX_SEEDS = 1000
 """Each is a whole training."""
 
 
@@ -164,7 +164,7 @@ class Accel:
         if not callable(step):
             raise TypeError(f"accel.measure(step, ...): step must be callable, not {type(step).__name__}")
         examples = _whole_number(examples_per_step)
-        if examples is None or not 1 <= examples <= MOST_EXAMPLES_PER_STEP:
+        if examples is None or not 1 <= examples <= MAX_EXAMPLES_PER_STEP:
             way_out = ", such as int(...)" if examples is None else ""
             raise ValueError(
                 f"accel.measure(examples_per_step={examples_per_step!r:.60}): give a whole number from 1 to "
@@ -254,14 +254,14 @@ def _whole_number(value: Any) -> int | None:
 def _chosen_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Those given, or so many from 0. Raises ValueError for what are no seeds."""
     count = seeds if type(seeds) is int else 0
-    chosen = tuple(seeds) if isinstance(seeds, list | tuple) else tuple(range(min(count, MOST_SEEDS + 1)))
+    chosen = tuple(seeds) if isinstance(seeds, list | tuple) else tuple(range(min(count, MAX_SEEDS + 1)))
     if (
-        not 1 <= len(chosen) <= MOST_SEEDS
+        not 1 <= len(chosen) <= MAX_SEEDS
         or any(type(seed) is not int or not 0 <= seed < 2**31 for seed in chosen)
         or len(set(chosen)) < len(chosen)
     ):
         raise ValueError(
-            f"accel.convergence(seeds={str(seeds)[:40]}): give how many, from 1 to {MOST_SEEDS}, or "
+            f"accel.convergence(seeds={str(seeds)[:40]}): give how many, from 1 to {MAX_SEEDS}, or "
             "different whole numbers from 0 and below 2**31, such as seeds=(0, 1, 2)"
         )
     return chosen

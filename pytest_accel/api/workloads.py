@@ -15,7 +15,7 @@ from pytest_accel.records import Scalar, Workload
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-MOST_EXAMPLES_A_STEP = 10**9
+MAX_SHIPPED_EXAMPLES_PER_STEP = 10**9
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _known(name: str) -> Mapping[str, Parameter]:
 def _complete(
     name: str, known: Mapping[str, Parameter], framework: str, batch: Any, parameters: Mapping[str, Any]
 ) -> Workload:
-    if type(batch) is not int or not 1 <= batch <= MOST_EXAMPLES_A_STEP:
+    if type(batch) is not int or not 1 <= batch <= MAX_SHIPPED_EXAMPLES_PER_STEP:
         raise ValueError(
             f"{name}: global_batch={batch!r} is not allowed; give a whole number from 1 to 10**9."
         )

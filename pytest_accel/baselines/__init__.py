@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError
-from pytest_accel.baselines.store import JsonStore
+from pytest_accel.baselines.store import BaselineStore
 
-__all__ = ["BrokenBaseline", "JsonStore", "OtherSchema", "StoreError"]
+__all__ = ["BaselineStore", "BrokenBaseline", "OtherSchema", "StoreError"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_accel.baselines.errors import StoreError
-from pytest_accel.baselines.store import JsonStore
+from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.records import Baseline
 from pytest_accel.records.user_error import UserError
 
@@ -32,7 +32,7 @@ def everything(folder: Path) -> tuple[list[Stored], list[str]]:
     faults: list[str] = []
     for home in _homes(folder):
         try:
-            for path, baseline in JsonStore.at(home).everything():
+            for path, baseline in BaselineStore.at(home).everything():
                 if isinstance(baseline, Baseline):
                     stored.append(Stored(home.name, path, baseline))
                 else:

@@ -16,7 +16,7 @@ from pytest_accel.baselines.validation import (
     check_program,
     check_steps,
 )
-from pytest_accel.records import Accepted, Baseline, Curve, ProgramFacts, Steps, Workload
+from pytest_accel.records import AcceptedEntry, Baseline, Curve, ProgramFacts, Steps, Workload
 from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 
 SCHEMA = 1
@@ -117,7 +117,7 @@ def _check_workload(workload: Workload) -> None:
             check_finite(value, path)
 
 
-def _check_entry(entry: Accepted, workload: Workload, path: str) -> None:
+def _check_entry(entry: AcceptedEntry, workload: Workload, path: str) -> None:
     try:
         datetime.fromisoformat(entry.time)
     except ValueError:

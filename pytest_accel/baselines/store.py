@@ -16,13 +16,13 @@ from pathlib import Path
 from pytest_accel.baselines import file_format
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.baselines.paths import baseline_path, folder_name
-from pytest_accel.records import Accepted, Baseline, Benchmark, Workload
+from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload
 from pytest_accel.records.json_codec import CodecError
 
 _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
 
 
-class JsonStore:
+class BaselineStore:
     """The baselines of one hardware identity under ``folder`` (``--accel-baselines``).
 
     A benchmark that has a file under its former name only is read and updated there. Every method but
@@ -35,7 +35,7 @@ class JsonStore:
         self._lock_timeout_s = lock_timeout_s
 
     @classmethod
-    def at(cls, home: Path) -> JsonStore:
+    def at(cls, home: Path) -> BaselineStore:
         """Those in the folder ``home``, whatever identity it is of: somebody may have renamed it."""
         store = cls(home.parent, home.name)
         store.home = home
@@ -58,7 +58,7 @@ class JsonStore:
         for home in sorted(self.folder.glob("[!.]*/")):
             if home != self.home:
                 with contextlib.suppress(BrokenBaseline, StoreError):
-                    baseline = JsonStore.at(home).load(benchmark, framework)
+                    baseline = BaselineStore.at(home).load(benchmark, framework)
                     if baseline is not None:
                         yield home.name, baseline
 
@@ -80,7 +80,7 @@ class JsonStore:
                 if baseline is not None:  # another session may have removed it just now
                     yield path, baseline
 
-    def accept(self, benchmark: Benchmark, workload: Workload, accepted: Accepted) -> Baseline:
+    def accept(self, benchmark: Benchmark, workload: Workload, accepted: AcceptedEntry) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
 
         Entries between the first and the last lose their runs. Other work than that stored, other parameters
@@ -166,16 +166,16 @@ def _broken(path: Path, fault: str) -> BrokenBaseline:
 
 
 def _history(
-    stored: Baseline | None, benchmark: Benchmark, workload: Workload, accepted: Accepted
-) -> tuple[Accepted, ...]:
+    stored: Baseline | None, benchmark: Benchmark, workload: Workload, accepted: AcceptedEntry
+) -> tuple[AcceptedEntry, ...]:
     """What an entry is appended to; nothing if that was other work."""
     if stored is None or stored.workload.hash != workload.hash or not stored.fits(benchmark):
         return ()
-    kinds = {type(run) for run in (*stored.in_force.runs, *accepted.runs)}
+    kinds = {type(run) for run in (*stored.current.runs, *accepted.runs)}
     return stored.accepted if len(kinds) == 1 else ()
 
 
-def _thinned(entries: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
+def _thinned(entries: tuple[AcceptedEntry, ...]) -> tuple[AcceptedEntry, ...]:
     """Raw runs are for the anchor and for the entry in force."""
     between = (dataclasses.replace(entry, runs=()) for entry in entries[1:-1])
     return (*entries[:1], *between, *entries[1:][-1:])

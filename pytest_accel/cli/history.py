@@ -103,7 +103,7 @@ def _entries(one: Stored) -> Iterator[dict[str, Any]]:
 
 def _new_levels(baseline: Baseline, kind: Kind) -> set[tuple[str, int]]:
     """The metrics that changed for more than noise, with the indices of the entries where they did."""
-    between_sessions = variance.FLOOR_SD[kind] * math.hypot(1, variance.SHARED)
+    between_sessions = variance.MIN_RUN_SD[kind] * math.hypot(1, variance.SESSION_SD_RATIO)
     noise = dict.fromkeys(TIMES, between_sessions) | dict.fromkeys(EXACT, 0.0)
     found = set()
     for name, sd in noise.items():

@@ -37,7 +37,7 @@ def answer(options: argparse.Namespace) -> Answer:
 
 def _row(one: Stored) -> tuple[str, ...]:
     baseline = one.baseline
-    latest = baseline.in_force
+    latest = baseline.current
     metrics = main_metrics(latest.summary)[:1]
     return (
         one_line(one.hardware),
@@ -58,7 +58,7 @@ def _data(one: Stored) -> dict[str, Any]:
         "benchmark": baseline.benchmark,
         "file": str(one.path),
         "entries": len(baseline.accepted),
-        "accepted": baseline.in_force.time,
-        "provenance": dict(baseline.in_force.provenance),
-        "summary": dict(baseline.in_force.summary),
+        "accepted": baseline.current.time,
+        "provenance": dict(baseline.current.provenance),
+        "summary": dict(baseline.current.summary),
     }

@@ -36,7 +36,7 @@ def answer(options: argparse.Namespace) -> Answer:
 def _lines(one: Stored) -> Iterator[str]:
     from tabulate import tabulate
 
-    baseline, latest = one.baseline, one.baseline.in_force
+    baseline, latest = one.baseline, one.baseline.current
     yield heading(one)
     facts = {
         "file": str(one.path),
@@ -57,5 +57,5 @@ def _data(one: Stored) -> dict[str, Any]:
         "file": str(one.path),
         "benchmark": one.baseline.benchmark,
         "workload": encode(workload_fields(one.baseline.workload)),
-        "in_force": encode(one.baseline.in_force),
+        "in_force": encode(one.baseline.current),
     }

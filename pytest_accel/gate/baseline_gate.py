@@ -10,17 +10,17 @@ from typing import Protocol
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
-from pytest_accel.baselines.store import JsonStore
+from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.frameworks.introspection import FRAMEWORKS, NO_FRAMEWORK
 from pytest_accel.gate import sampling_loop
-from pytest_accel.gate.compiled_program import ProgramCase
-from pytest_accel.gate.convergence import CurveCase
-from pytest_accel.gate.explanations import explained, unmeasured
+from pytest_accel.gate.compiled_program import CompiledProgram
+from pytest_accel.gate.convergence import ConvergenceTraining
+from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.sampling_loop import Sampler
-from pytest_accel.gate.step_timing import EXTRA_RUNS, StepCase
+from pytest_accel.gate.step_timing import EXTRA_RUNS, StepTiming
 from pytest_accel.records import (
     Accelerator,
-    Accepted,
+    AcceptedEntry,
     Baseline,
     Benchmark,
     Comparison,
@@ -35,7 +35,7 @@ from pytest_accel.records import (
     Workload,
     parameters,
 )
-from pytest_accel.records.plans import BLOCKS, Size
+from pytest_accel.records.plans import BLOCKS, RunSize
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 
 OTHER_LABEL = (
@@ -44,7 +44,7 @@ OTHER_LABEL = (
 )
 
 
-class Case(Protocol):
+class BenchmarkKind(Protocol):
     """What the gate needs to know of one kind of observation."""
 
     advised_runs: int
@@ -52,7 +52,7 @@ class Case(Protocol):
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]: ...
 
-    def affordable(self, runs: Sequence[Run]) -> bool: ...
+    def may_take_another_run(self, runs: Sequence[Run]) -> bool: ...
 
     def judge(
         self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
@@ -60,17 +60,17 @@ class Case(Protocol):
 
     def failure(self, runs: Sequence[Run]) -> str | None: ...
 
-    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
+    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
 
-class Gate:
+class BaselineGate:
     """Judges a benchmark by what ``store`` holds, or stores what it came to. Reports call it ``nodeid``.
 
-    ``told`` hears what the runs so far would come to, while more are needed.
+    ``on_progress`` hears what the runs so far would come to, while more are needed.
     """
 
     def __init__(
@@ -78,19 +78,19 @@ class Gate:
         benchmark: Benchmark,
         nodeid: str,
         accelerator: Accelerator,
-        store: JsonStore,
+        store: BaselineStore,
         settings: Settings,
-        told: Callable[[Verdict], None],
+        on_progress: Callable[[Verdict], None],
     ) -> None:
         self._benchmark = benchmark
         self._nodeid = nodeid
         self._accelerator = accelerator
         self._store = store
         self._settings = settings
-        self._told = told
+        self._on_progress = on_progress
         self._notes: tuple[str, ...] = ()
 
-    def size(self, workload: Workload) -> Size:
+    def size(self, workload: Workload) -> RunSize:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
 
         Recording gets no more of the budget for a run than a later comparison, which may need further runs.
@@ -99,12 +99,12 @@ class Gate:
         seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
         baseline = self._store.load(self._benchmark, workload.framework)
         if baseline is None or baseline.workload.hash != workload.hash or not baseline.fits(self._benchmark):
-            return Size(BLOCKS, seconds)
-        accepted = [run for run in baseline.in_force.runs if isinstance(run, Steps)]
+            return RunSize(BLOCKS, seconds)
+        accepted = [run for run in baseline.current.runs if isinstance(run, Steps)]
         if not accepted:
-            return Size(BLOCKS, seconds)
+            return RunSize(BLOCKS, seconds)
         blocks = min(len(run.step_times_s) for run in accepted)
-        return Size(blocks, seconds, accepted[0].steps_per_block)
+        return RunSize(blocks, seconds, accepted[0].steps_per_block)
 
     def as_stored(self, workload: Workload, announced: str) -> Workload:
         """The workload under the framework that its baseline has, if there is one.
@@ -134,7 +134,7 @@ class Gate:
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
         except Unmeasured:
-            return unmeasured(self._nodeid)
+            return unmeasured_result(self._nodeid)
         except BrokenBaseline as broken:
             return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, str(broken)))
         except StoreError as error:
@@ -154,17 +154,21 @@ class Gate:
         def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
             return case.judge(baseline, seen, more=more)
 
-        verdict, runs = sampling_loop.decide(runs, sampler, judge, case.affordable, self._told)
-        return self._finished(case, explained(verdict, runs), runs, baseline, case.drift(baseline, runs))
+        verdict, runs = sampling_loop.decide(
+            runs, sampler, judge, case.may_take_another_run, self._on_progress
+        )
+        return self._finished(
+            case, with_machine_conditions(verdict, runs), runs, baseline, case.drift(baseline, runs)
+        )
 
-    def _case(self, run: Run) -> Case:
+    def _case(self, run: Run) -> BenchmarkKind:
         if isinstance(run.observation, Curve):
-            return CurveCase(self._accelerator.kind, self._settings)
+            return ConvergenceTraining(self._accelerator.kind, self._settings)
         if isinstance(run.observation, ProgramFacts):
-            return ProgramCase(self._accelerator)
-        return StepCase(self._accelerator.kind, self._settings, self._store.baselines())
+            return CompiledProgram(self._accelerator)
+        return StepTiming(self._accelerator.kind, self._settings, self._store.baselines())
 
-    def _recorded(self, case: Case, runs: list[Run], baseline: Baseline | None) -> Result:
+    def _recorded(self, case: BenchmarkKind, runs: list[Run], baseline: Baseline | None) -> Result:
         workload = runs[0].workload
         failure = case.failure(runs)
         if failure is not None:
@@ -184,7 +188,7 @@ class Gate:
         self._store.accept(self._benchmark, workload, _accepted(case, runs))
         return self._finished(case, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
-    def _without_baseline(self, case: Case, runs: list[Run]) -> Result:
+    def _without_baseline(self, case: BenchmarkKind, runs: list[Run]) -> Result:
         workload = runs[0].workload
         failure = case.failure(runs)
         if failure is not None:
@@ -198,16 +202,18 @@ class Gate:
         )
         return self._finished(case, Verdict(Outcome.NO_BASELINE, reason), runs, None)
 
-    def _across_hardware(self, case: Case, runs: list[Run], baseline: Baseline, identity: str) -> Result:
+    def _across_hardware(
+        self, case: BenchmarkKind, runs: list[Run], baseline: Baseline, identity: str
+    ) -> Result:
         verdict = case.judge(baseline, runs, more=False, same_hardware=False)
         assert isinstance(verdict, Verdict)
         note = (
             f"nothing is stored for {self._accelerator.identity}: compared with the baseline of {identity} "
             "in what does not depend on hardware, so times and costs are not"
         )
-        return self._finished(case, explained(verdict, runs), runs, baseline, (note,))
+        return self._finished(case, with_machine_conditions(verdict, runs), runs, baseline, (note,))
 
-    def _incomparable(self, case: Case, runs: list[Run], baseline: Baseline) -> Result:
+    def _incomparable(self, case: BenchmarkKind, runs: list[Run], baseline: Baseline) -> Result:
         fields = ", ".join(self._differing(case, baseline, runs))
         if baseline.fits(self._benchmark):
             way_out = "measure the same work, or accept the new one with --accel-update-baselines"
@@ -219,26 +225,26 @@ class Gate:
         reason = f"the baseline is of other work ({fields}): {way_out}"
         return self._finished(case, Verdict(Outcome.INCOMPARABLE, reason), runs, baseline)
 
-    def _differing(self, case: Case, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    def _differing(self, case: BenchmarkKind, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
-        before, now = type(baseline.in_force.runs[-1]), type(runs[0].observation)
+        before, now = type(baseline.current.runs[-1]), type(runs[0].observation)
         if before is not now:
             return (f"{before.__name__} -> {now.__name__}",)
         fields = workload_diff.differing_fields(baseline.workload, runs[0].workload)
         if not baseline.fits(self._benchmark):
             fields = (*parameters.differing(baseline.parameters, self._benchmark.parameters), *fields)
-        return fields or case.other_work(baseline, runs)
+        return fields or case.workload_differences(baseline, runs)
 
     def _finished(
         self,
-        case: Case,
+        case: BenchmarkKind,
         verdict: Verdict,
         runs: list[Run],
         baseline: Baseline | None,
         notes: Sequence[str] = (),
     ) -> Result:
         versions = runs[-1].provenance
-        changes = () if baseline is None else provenance_diff.changes(baseline.in_force.provenance, versions)
+        changes = () if baseline is None else provenance_diff.changes(baseline.current.provenance, versions)
         return Result(
             nodeid=self._nodeid,
             verdict=verdict,
@@ -252,8 +258,8 @@ class Gate:
         )
 
 
-def _accepted(case: Case, runs: Sequence[Run]) -> Accepted:
-    return Accepted(
+def _accepted(case: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
+    return AcceptedEntry(
         time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         provenance=runs[-1].provenance,
         summary=case.summary(runs[0].workload, runs),
@@ -261,7 +267,7 @@ def _accepted(case: Case, runs: Sequence[Run]) -> Accepted:
     )
 
 
-def _old_to_new(case: Case, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
+def _old_to_new(case: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
     answer = case.judge(baseline, runs, more=False)
     found = answer.comparisons if isinstance(answer, Verdict) else ()
     return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)

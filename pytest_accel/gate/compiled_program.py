@@ -14,7 +14,7 @@ from pytest_accel.records import Accelerator, Baseline, NeedMore, ProgramFacts, 
 GATED_FOR_DRIFT = ("flops", "bytes_accessed", "peak_memory_bytes")
 
 
-class ProgramCase:
+class CompiledProgram:
     """Judges what a compiler said of a program for ``accelerator``, which was not there."""
 
     advised_runs = 1
@@ -30,7 +30,7 @@ class ProgramCase:
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return program.summary(workload, runs[-1].program, self._limits)
 
-    def affordable(self, runs: Sequence[Run]) -> bool:
+    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
         """Another run would say the same."""
         return False
 
@@ -44,7 +44,7 @@ class ProgramCase:
         """What does not fit or cannot be compiled does not come so far."""
         return None
 
-    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """A program of another partitioning is another program."""
         before, now = _facts(baseline).partitioning, runs[-1].program.partitioning
         return () if before == now else (f"partitioning {before!r} -> {now!r}",)
@@ -77,4 +77,4 @@ class ProgramCase:
 
 
 def _facts(baseline: Baseline) -> ProgramFacts:
-    return cast("ProgramFacts", baseline.in_force.runs[-1])
+    return cast("ProgramFacts", baseline.current.runs[-1])

@@ -13,7 +13,7 @@ from pytest_accel.api.settings import Settings
 from pytest_accel.records import Baseline, Curve, Kind, NeedMore, Outcome, Run, Verdict, Workload
 
 
-class CurveCase:
+class ConvergenceTraining:
     """Judges runs that trained to a target, one seed each.
 
     A baseline of other hardware will do as well, for all but the times.
@@ -25,13 +25,13 @@ class CurveCase:
     across_hardware = True
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
-        sd = variance.FLOOR_SD[kind] * math.hypot(1, variance.SHARED)
+        sd = variance.MIN_RUN_SD[kind] * math.hypot(1, variance.SESSION_SD_RATIO)
         self._pace = rules_convergence.Pace(settings.tolerance_for(kind), sd)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return convergence.summary([run.curve for run in runs], target_of(workload))
 
-    def affordable(self, runs: Sequence[Run]) -> bool:
+    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
         """The number of seeds is planned: to look again would give chance a second opportunity."""
         return False
 
@@ -57,7 +57,7 @@ class CurveCase:
         """What is wrong with these runs whatever the baseline is, so that they make none either."""
         return rules_convergence.failure([run.curve for run in runs], target_of(runs[0].workload))
 
-    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """The sizes of the two sets where they are not those of the baseline: a name does not tell them."""
         before, now = _curves(baseline)[-1], runs[-1].curve
         return tuple(
@@ -79,7 +79,7 @@ class CurveCase:
 
 
 def _curves(baseline: Baseline) -> list[Curve]:
-    return [run for run in baseline.in_force.runs if isinstance(run, Curve)]
+    return [run for run in baseline.current.runs if isinstance(run, Curve)]
 
 
 def target_of(workload: Workload) -> float:

@@ -13,15 +13,15 @@ from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import convergence as gate_convergence
 from pytest_accel.gate import sampling_loop
-from pytest_accel.gate.explanations import explained, unmeasured
+from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.sampling_loop import Sampler
 from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
 
-LEAST_PAIRS = 4
+MIN_PAIRS = 4
 """Each pair of processes is one draw of memory layout and thread placement, and fewer prove little."""
 
-MOST_PAIRS = 20
+MAX_PAIRS = 20
 """The budget is shared by so many: pairs differ by more than the rounds of one could average out."""
 
 
@@ -35,10 +35,10 @@ class Pairs(Sampler[Pair], Protocol):
     code_changes: tuple[str, ...]
 
 
-class Against:
+class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
-    ``told`` hears what the pairs so far would come to, while more are needed.
+    ``on_progress`` hears what the pairs so far would come to, while more are needed.
     """
 
     def __init__(
@@ -47,20 +47,20 @@ class Against:
         accelerator: Accelerator,
         settings: Settings,
         name: str,
-        told: Callable[[Verdict], None],
+        on_progress: Callable[[Verdict], None],
     ) -> None:
         self._nodeid = nodeid
         self._name = name
         self._settings = settings
-        self._told = told
-        least = max(LEAST_PAIRS, settings.runs)
+        self._on_progress = on_progress
+        least = max(MIN_PAIRS, settings.runs)
         kind = accelerator.kind
         self._policy = PairPolicy(
             tolerance=settings.tolerance_for(kind),
             min_pairs=least,
-            max_pairs=max(MOST_PAIRS, least),
-            in_turns_sd=paired.IN_TURNS_SD[kind],
-            run_sd=variance.FLOOR_SD[kind],
+            max_pairs=max(MAX_PAIRS, least),
+            interleaved_sd=paired.INTERLEAVED_SD[kind],
+            run_sd=variance.MIN_RUN_SD[kind],
         )
 
     @property
@@ -68,67 +68,69 @@ class Against:
         """What the steps of one pair may take on both sides together: the budget is that of one side."""
         return 2 * self._settings.budget / self._policy.max_pairs
 
-    def enough(self, here_s: Sequence[float], other_s: Sequence[float]) -> bool:
+    def is_precise_enough(self, candidate_s: Sequence[float], reference_s: Sequence[float]) -> bool:
         """Whether further rounds of this pair would not make the verdict sharper."""
-        return paired.precise(here_s, other_s, self._policy)
+        return paired.precise(candidate_s, reference_s, self._policy)
 
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
         if _trained(pairs):
             return False
-        spent_s = sum(sampling_loop.steady_state_s([pair.now, pair.other]) for pair in pairs)
+        spent_s = sum(sampling_loop.steady_state_s([pair.candidate, pair.reference]) for pair in pairs)
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
 
     def result(self, sampler: Pairs) -> Result:
         """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             pairs = sampling_loop.collect(sampler, self._policy.min_pairs)
-            verdict, pairs = sampling_loop.decide(pairs, sampler, self._judge, self._affordable, self._told)
+            verdict, pairs = sampling_loop.decide(
+                pairs, sampler, self._judge, self._affordable, self._on_progress
+            )
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
         except OtherWork as differing:
             reason = f"the test measures other work in {self._name} ({differing}): let it measure the same"
             return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, reason))
         except Unmeasured:
-            return unmeasured(self._nodeid)
+            return unmeasured_result(self._nodeid)
         return self._finished(verdict, pairs, sampler)
 
     def _judge(self, pairs: Sequence[Pair], more: bool) -> Verdict | NeedMore:
         if not _trained(pairs):
             return paired.judge(pairs, self._policy, more=more)
-        now, other = _curves(pairs)
-        target = gate_convergence.target_of(pairs[0].now.workload)
-        for one in other:
+        candidate, reference = _curves(pairs)
+        target = gate_convergence.target_of(pairs[0].candidate.workload)
+        for one in reference:
             if convergence.epochs_to_target(one, target) is None:
                 return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(one, target)}")
         pace = rules_convergence.Pace(self._policy.tolerance, self._policy.run_sd)
-        return rules_convergence.judge(now, other, target, pace)
+        return rules_convergence.judge(candidate, reference, target, pace)
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
-        now, other = [pair.now for pair in pairs], [pair.other for pair in pairs]
-        changes, only = provenance_diff.differences(other[-1].provenance, now[-1].provenance)
+        candidate, reference = [pair.candidate for pair in pairs], [pair.reference for pair in pairs]
+        changes, only = provenance_diff.differences(reference[-1].provenance, candidate[-1].provenance)
         return Result(
             nodeid=self._nodeid,
-            verdict=explained(verdict, now),
-            workload=now[-1].workload,
-            runs=tuple(run.observation for run in now),
+            verdict=with_machine_conditions(verdict, candidate),
+            workload=candidate[-1].workload,
+            runs=tuple(run.observation for run in candidate),
             metrics=_summary(pairs),
-            provenance=now[-1].provenance,
+            provenance=candidate[-1].provenance,
             provenance_changes=(*changes, *sampler.code_changes),
             notes=(*sampler.notes, *only),
-            reference_runs=tuple(run.observation for run in other),
+            reference_runs=tuple(run.observation for run in reference),
         )
 
 
 def _trained(pairs: Sequence[Pair]) -> bool:
-    return isinstance(pairs[0].now.observation, Curve)
+    return isinstance(pairs[0].candidate.observation, Curve)
 
 
 def _curves(pairs: Sequence[Pair]) -> tuple[list[Curve], list[Curve]]:
-    return [pair.now.curve for pair in pairs], [pair.other.curve for pair in pairs]
+    return [pair.candidate.curve for pair in pairs], [pair.reference.curve for pair in pairs]
 
 
 def _summary(pairs: Sequence[Pair]) -> dict[str, float]:
-    workload = pairs[0].now.workload
+    workload = pairs[0].candidate.workload
     if _trained(pairs):
         return convergence.summary(_curves(pairs)[0], gate_convergence.target_of(workload))
-    return steps.summary(workload, [pair.now.steps for pair in pairs])
+    return steps.summary(workload, [pair.candidate.steps for pair in pairs])

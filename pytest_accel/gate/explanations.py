@@ -9,7 +9,7 @@ from pytest_accel import hardware
 from pytest_accel.records import Outcome, Result, Run, Verdict
 
 
-def explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
+def with_machine_conditions(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
     """A verdict that is no pass names what else went on, where that may explain it."""
     if verdict.outcome is Outcome.PASSED:
         return verdict
@@ -18,7 +18,7 @@ def explained(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
     return dataclasses.replace(verdict, reason=f"{verdict.reason}; {causes}") if causes else verdict
 
 
-def unmeasured(nodeid: str) -> Result:
+def unmeasured_result(nodeid: str) -> Result:
     """What a test comes to that asked for ``accel`` and ended normally without using it."""
     reason = (
         "the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "

@@ -1,4 +1,4 @@
-"""The only loop: ask for runs while the rule wants more of them."""
+"""The only loop: take samples while the rule needs more of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Given = TypeVar("Given", covariant=True)
 class Sampler(Protocol[Given]):
     """A source of runs of one benchmark, or of pairs of runs."""
 
-    least: int
-    """How many the test itself asks for, known after the first."""
+    min_samples: int
+    """The number that the test itself asks for, known after the first."""
 
     def next(self) -> Given:
         """One more. Raises InvalidRun, OtherWork, TestEnded or Unmeasured where there is none."""
@@ -27,9 +27,9 @@ class Sampler(Protocol[Given]):
 
 
 def collect(sampler: Sampler[Seen], count: int) -> list[Seen]:
-    """So many of them, or as many as the test itself asks for. Raises what the sampler raises."""
+    """Collect ``count`` samples, or more if the test asks for more. Propagates the sampler's exceptions."""
     seen: list[Seen] = []
-    while len(seen) < max(count, sampler.least):
+    while len(seen) < max(count, sampler.min_samples):
         seen.append(sampler.next())
     return seen
 
@@ -38,28 +38,28 @@ def decide(
     seen: Sequence[Seen],
     sampler: Sampler[Seen],
     judge: Callable[[Sequence[Seen], bool], Verdict | NeedMore],
-    affordable: Callable[[Sequence[Seen]], bool],
-    told: Callable[[Verdict], None] = lambda _so_far: None,
+    may_take_another_run: Callable[[Sequence[Seen]], bool],
+    on_progress: Callable[[Verdict], None] = lambda _so_far: None,
 ) -> tuple[Verdict, list[Seen]]:
-    """Judge what was seen, and take more from ``sampler`` while that may decide and is ``affordable``.
+    """Judge ``seen``, and take more from ``sampler`` while that may decide.
 
-    ``judge`` is told whether more may be asked for; without that it must come to a verdict. ``told`` hears
-    what it would come to while more is needed. Returns the verdict and all that is behind it. Raises what
-    the sampler raises.
+    ``may_take_another_run`` limits how many. ``judge`` receives whether another sample is allowed; if not, it
+    returns a Verdict. ``on_progress`` is called with the provisional verdict after each sample. Returns the
+    verdict and all samples behind it. Propagates the sampler's exceptions.
     """
     seen = list(seen)
     while True:
-        more = affordable(seen)
+        more = may_take_another_run(seen)
         answer = judge(seen, more)
         if isinstance(answer, Verdict):
             return answer, seen
         so_far = judge(seen, False)
         assert isinstance(so_far, Verdict), "without more runs a rule must come to a verdict"
-        told(so_far)
+        on_progress(so_far)
         seen.append(sampler.next())
 
 
-def of_equal_length(reference: Sequence[Steps], now: Sequence[Steps]) -> list[Steps]:
+def truncate_to_same_blocks(reference: Sequence[Steps], now: Sequence[Steps]) -> list[Steps]:
     """The runs of ``reference``, cut to the blocks of the shortest run of ``now``.
 
     The fastest of many blocks is faster than that of few: 40 blocks of one session on two shared cores had a

@@ -16,7 +16,7 @@ EXTRA_RUNS = 2
 """A comparison may take so many runs beyond ``--accel-runs`` while it is undecided."""
 
 
-class StepCase:
+class StepTiming:
     """Judges runs that timed steps. ``stored``: all baselines of this hardware, for how much runs differ."""
 
     advised_runs = 3
@@ -32,7 +32,7 @@ class StepCase:
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return metrics_steps.summary(workload, [run.steps for run in runs])
 
-    def affordable(self, runs: Sequence[Run]) -> bool:
+    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
         """Whether a comparison may take another run."""
         return (
             len(runs) < most_runs(self._settings)
@@ -44,7 +44,7 @@ class StepCase:
     ) -> Verdict | NeedMore:
         assert same_hardware, "step times of two machines are not compared"
         now = [run.steps for run in runs]
-        reference = sampling_loop.of_equal_length(_steps(baseline), now)
+        reference = sampling_loop.truncate_to_same_blocks(_steps(baseline), now)
         answer = step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)
@@ -54,7 +54,7 @@ class StepCase:
         """What is wrong with these runs whatever the baseline is; what is invalid does not come so far."""
         return None
 
-    def other_work(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """Where the work differs beyond the workload."""
         return ()
 
@@ -77,7 +77,7 @@ class StepCase:
             return ()
         now = metrics_steps.step_time_s([run.steps for run in runs])
         last, first = (
-            now / entry.summary["step_time_s"] - 1 for entry in (baseline.in_force, baseline.anchor)
+            now / entry.summary["step_time_s"] - 1 for entry in (baseline.current, baseline.anchor)
         )
         return (
             f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted "
@@ -120,4 +120,4 @@ def _unconfirmed(verdict: Verdict) -> Verdict:
 
 
 def _steps(baseline: Baseline) -> list[Steps]:
-    return [run for run in baseline.in_force.runs if isinstance(run, Steps)]
+    return [run for run in baseline.current.runs if isinstance(run, Steps)]

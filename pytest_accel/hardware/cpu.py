@@ -34,7 +34,7 @@ _ARM_CORES = {
 }
 
 
-MOST_DEVICES = 64
+MAX_DEVICES = 64
 """Logical devices share the cores: more of them measure nothing that fewer do not."""
 
 
@@ -43,8 +43,8 @@ def accelerator(devices: int = 1) -> Accelerator:
 
     Raises UserError for more than MOST_DEVICES.
     """
-    if devices > MOST_DEVICES:
-        raise UserError(f"a CPU is divided into {MOST_DEVICES} logical devices at most")
+    if devices > MAX_DEVICES:
+        raise UserError(f"a CPU is divided into {MAX_DEVICES} logical devices at most")
     model = model_name()
     shared = [] if devices == 1 else [f"{devices} devices"]
     return Accelerator(

@@ -1,13 +1,13 @@
 """What the parts of pytest-accel hand to each other: frozen records, standard library only.
 
 One measurement reads, in order: a ``Plan`` says what is to be timed and a ``Program`` runs it, a
-``Steps`` observation says what one fresh process saw, an ``Accepted`` entry of a ``Baseline`` says what
+``Steps`` observation says what one fresh process saw, an ``AcceptedEntry`` entry of a ``Baseline`` says what
 was seen when somebody last looked and agreed, and a ``Verdict`` says what that means.
 """
 
 from __future__ import annotations
 
-from pytest_accel.records.baselines import Accepted, Baseline
+from pytest_accel.records.baselines import AcceptedEntry, Baseline
 from pytest_accel.records.benchmarks import Benchmark
 from pytest_accel.records.hardware import Accelerator, Kind, Price
 from pytest_accel.records.hosts import Hosts
@@ -28,7 +28,7 @@ from pytest_accel.records.workload import DataSource, Scalar, Workload
 
 __all__ = [
     "Accelerator",
-    "Accepted",
+    "AcceptedEntry",
     "Baseline",
     "Benchmark",
     "Comparison",

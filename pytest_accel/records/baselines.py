@@ -11,7 +11,7 @@ from pytest_accel.records.workload import Workload
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedEntry:
     """Observations that somebody accepted: when (ISO 8601, UTC), with which versions, and the runs.
 
     Entries between the first (the anchor) and the last (in force) keep only their ``summary``; their
@@ -34,7 +34,7 @@ class Baseline:
 
     benchmark: str
     workload: Workload
-    accepted: tuple[Accepted, ...]
+    accepted: tuple[AcceptedEntry, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def fits(self, benchmark: Benchmark) -> bool:
@@ -42,9 +42,9 @@ class Baseline:
         return not self.parameters or self.parameters == benchmark.parameters
 
     @property
-    def anchor(self) -> Accepted:
+    def anchor(self) -> AcceptedEntry:
         return self.accepted[0]
 
     @property
-    def in_force(self) -> Accepted:
+    def current(self) -> AcceptedEntry:
         return self.accepted[-1]

@@ -158,10 +158,10 @@ class Run:
 class Pair:
     """Two runs of the same work at about the same time: one here, one in the environment compared with.
 
-    ``in_turns`` says that their blocks alternated, so that block ``i`` of one was timed right beside block
+    ``interleaved`` says that their blocks alternated, so that block ``i`` of one was timed right beside block
     ``i`` of the other. Otherwise one whole process came after the other.
     """
 
-    now: Run
-    other: Run
-    in_turns: bool
+    candidate: Run
+    reference: Run
+    interleaved: bool

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST = 200
 """A text of more characters is cut, and ends with a hash of the whole."""
 
-MOST_VALUES = 10_000
+MAX_VALUES = 10_000
 DEEPEST = 50
 """An argument with more values inside of it, or nested deeper, is known by its type only."""
 
@@ -94,7 +94,7 @@ class _Description:
 
     def of(self, value: object) -> str:
         self._values += 1
-        if self._values > MOST_VALUES or len(self._within) > DEEPEST:
+        if self._values > MAX_VALUES or len(self._within) > DEEPEST:
             raise _TooMuch
         if id(value) in self._within:
             return "..."

@@ -13,7 +13,7 @@ BLOCKS = 120
 """Blocks in a run: the fastest of 120 varied by 1.3 to 1.9 % between processes on two cores, and the fastest
 of 40 by 1.6 to 2.3 %."""
 
-LEAST_BLOCK_S = 0.1
+MIN_BLOCK_S = 0.1
 """A block is at least this long, so that waiting for the device once weighs nothing."""
 
 
@@ -101,13 +101,13 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Size:
+class RunSize:
     """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen.
 
-    Chosen are so many that a block takes ``least_block_s`` or more.
+    Chosen are so many that a block takes ``min_block_s`` or more.
     """
 
     blocks: int
     seconds: float
     steps_per_block: int | None = None
-    least_block_s: float = LEAST_BLOCK_S
+    min_block_s: float = MIN_BLOCK_S

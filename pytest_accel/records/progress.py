@@ -19,34 +19,34 @@ class BlockSeen:
     spent_s: float
 
 
-EpochTold = Callable[[int, Epoch], None]
+OnEpoch = Callable[[int, Epoch], None]
 """Takes the number of an epoch, from 1, and what it came to."""
 
-StepsTold = Callable[[BlockSeen], None]
+OnBlock = Callable[[BlockSeen], None]
 """Takes what a block of steps, or a round of one on either side, came to."""
 
 
-class Screen(Protocol):
+class ProgressDisplay(Protocol):
     """Shows a person how far a run is, which is told while what these give is open.
 
     ``what`` is a run or a pair with its number; it takes so many ``blocks``, if that is known, and at most so
     many ``seconds`` of steps.
     """
 
-    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]: ...
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[OnEpoch]: ...
 
     def steps(
         self, what: str, blocks: int | None, seconds: float
-    ) -> contextlib.AbstractContextManager[StepsTold]: ...
+    ) -> contextlib.AbstractContextManager[OnBlock]: ...
 
 
-class Unseen:
+class NoProgress:
     """Shows nothing."""
 
-    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[EpochTold]:
+    def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[OnEpoch]:
         return contextlib.nullcontext(lambda _number, _epoch: None)
 
     def steps(
         self, what: str, blocks: int | None, seconds: float
-    ) -> contextlib.AbstractContextManager[StepsTold]:
+    ) -> contextlib.AbstractContextManager[OnBlock]:
         return contextlib.nullcontext(lambda _seen: None)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_accel.records.baselines import Accepted
+from pytest_accel.records.baselines import AcceptedEntry
 from pytest_accel.records.observations import Observation
 from pytest_accel.records.workload import Workload
 
@@ -88,4 +88,4 @@ class Result:
     provenance_changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reference_runs: tuple[Observation, ...] = ()
-    history: tuple[Accepted, ...] = ()
+    history: tuple[AcceptedEntry, ...] = ()

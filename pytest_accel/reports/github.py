@@ -12,10 +12,10 @@ from pathlib import Path
 from pytest_accel.records import Result
 from pytest_accel.reports.common.atomic_write import ReportError
 
-MOST_ANNOTATIONS = 10
+MAX_ANNOTATIONS = 10
 """GitHub shows no more errors of a step: "Workflow commands", its documentation of Actions."""
 
-MOST_SUMMARY_BYTES = 2**20
+MAX_SUMMARY_BYTES = 2**20
 """A longer summary of a step is not shown at all, by the same source."""
 
 _CUT = "\n\nThe rest does not fit into a summary: it is in the log of this job.\n"
@@ -33,7 +33,7 @@ def error_commands(
     failing = [result for result in results if result.verdict.outcome.fails(strict=strict)]
     failing.sort(key=lambda result: result.verdict.outcome.badness, reverse=True)
     lines = []
-    for result in failing[:MOST_ANNOTATIONS]:
+    for result in failing[:MAX_ANNOTATIONS]:
         file, line = places[result.nodeid]
         title = f"{result.verdict.outcome}: {result.nodeid}"
         properties = f"file={_property(file)},line={line},title={_property(title)}"
@@ -52,7 +52,7 @@ def append_summary(markdown: str) -> None:
         apart = "\n" if before else ""  # what the step said before may end without a line break
         added = (apart + markdown).encode(errors="backslashreplace")
         with path.open("ab") as file:
-            file.write(_cut(added, MOST_SUMMARY_BYTES - before))
+            file.write(_cut(added, MAX_SUMMARY_BYTES - before))
     except OSError as error:
         raise ReportError(
             f"cannot write the job's summary {path}: {error.strerror or error}. "

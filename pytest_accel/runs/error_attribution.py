@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.runs.worker_process import end_reason
-from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.environments import CURRENT_ENVIRONMENT, Environment
 from pytest_accel.runs.worker_process.remote_test import TestEnded
 
 
 @contextlib.contextmanager
-def blamed_on(environment: Environment) -> Iterator[None]:
+def attribute_errors_to(environment: Environment) -> Iterator[None]:
     """Let an InvalidRun say where it was.
 
     Where the test came to its own end, raising TestEnded or Unmeasured, that is an InvalidRun too if it
@@ -24,11 +24,11 @@ def blamed_on(environment: Environment) -> Iterator[None]:
     except InvalidRun as invalid:
         raise InvalidRun(f"{where}: {invalid}", invalid.output) from None
     except Unmeasured:
-        if environment is HERE:
+        if environment is CURRENT_ENVIRONMENT:
             raise
         raise InvalidRun(f"{where} the test made no measuring call") from None
     except TestEnded as ended:
-        if environment is HERE:
+        if environment is CURRENT_ENVIRONMENT:
             raise
         report = ended.phase.report
         end = (

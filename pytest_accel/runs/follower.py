@@ -21,7 +21,7 @@ from pytest_accel.hosts.messages import (
 )
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, RemoteTest, TestEnded
-from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.worker import messages
 from pytest_accel.worker.messages import Order
 
@@ -29,7 +29,7 @@ from pytest_accel.worker.messages import Order
 class FollowerRuns:
     """Follows the leader through all runs of ``task``. ``reports`` are those of the last run here."""
 
-    def __init__(self, task: Task, follower: Follower) -> None:
+    def __init__(self, task: RunSpec, follower: Follower) -> None:
         self._task = task
         self._follower = follower
         self.reports: list[PhaseReport] = []

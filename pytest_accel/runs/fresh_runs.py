@@ -9,17 +9,17 @@ import pytest
 
 from pytest_accel.baselines import naming
 from pytest_accel.records import Curve, Run, Workload
-from pytest_accel.records.plans import Size
+from pytest_accel.records.plans import RunSize
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.checkpoints import checkpoints
-from pytest_accel.runs.time_blocks import LEAST_BLOCK_OF_HOSTS_S, observe
+from pytest_accel.runs.time_blocks import MIN_BLOCK_ON_HOSTS_S, observe
 from pytest_accel.runs.train_epochs import train
-from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.environments import CURRENT_ENVIRONMENT, Environment
 from pytest_accel.runs.worker_process.remote_compilation import compiled
 from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, RemoteTest
 from pytest_accel.runs.worker_process.remote_training import RemoteTraining
-from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.worker.environment_facts import Files
 from pytest_accel.worker.messages import BenchmarkRequest, TrainingRequest
 
@@ -30,16 +30,16 @@ class FreshRuns:
     ``size`` is asked when the workload is known, and ``as_stored`` under which framework it may be stored,
     given the one that was announced. ``reports`` are those of the last run, and ``output`` is what its
     process wrote, where that is all there is. Training goes on with the seed after those of ``runs_before``.
-    ``least`` is how many runs the test itself asks for, known after the first.
+    ``min_samples`` is how many runs the test itself asks for, known after the first.
     """
 
     def __init__(
         self,
-        task: Task,
-        size: Callable[[Workload], Size],
+        task: RunSpec,
+        size: Callable[[Workload], RunSize],
         *,
         as_stored: Callable[[Workload, str], Workload] = lambda workload, _: workload,
-        environment: Environment = HERE,
+        environment: Environment = CURRENT_ENVIRONMENT,
         runs_before: int = 0,
     ) -> None:
         self._task = task
@@ -47,7 +47,7 @@ class FreshRuns:
         self._as_stored = as_stored
         self._environment = environment
         self._runs = runs_before
-        self.least = 1
+        self.min_samples = 1
         self.reports: list[PhaseReport] = []
         self.subtests: list[pytest.TestReport] = []
         self.output = ""
@@ -99,29 +99,31 @@ class FreshRuns:
             assert steps.workload is not None
             return self._as_stored(steps.workload, plan.workload.framework)
 
-        with self._task.screen.steps(f"run {self._runs + 1}", expected.blocks, expected.seconds) as told:
+        with self._task.progress.steps(
+            f"run {self._runs + 1}", expected.blocks, expected.seconds
+        ) as on_progress:
             seen = observe(
                 steps,
                 lambda: self._sized(workload(), test),
                 startup_time_s=plan.startup_time_s,
-                watch=lambda: self._task.watch_beside(test),
-                told=told,
+                sample_conditions=lambda: self._task.sample_conditions_beside(test),
+                on_progress=on_progress,
             )
         steps.pause()
         test.describe()
         self._runs += 1
         return Run(workload(), seen, test.provenance)
 
-    def _sized(self, workload: Workload, test: RemoteTest) -> Size:
+    def _sized(self, workload: Workload, test: RemoteTest) -> RunSize:
         size = self._size(workload)
         if test.on_several_hosts:
-            size = dataclasses.replace(size, least_block_s=LEAST_BLOCK_OF_HOSTS_S)
+            size = dataclasses.replace(size, min_block_s=MIN_BLOCK_ON_HOSTS_S)
         return size
 
     def _trained(
         self, test: RemoteTest, plan: BenchmarkRequest, asked: TrainingRequest
     ) -> tuple[Curve, Mapping[str, str]]:
-        self.least = len(asked.seeds)
+        self.min_samples = len(asked.seeds)
         seed = nth_seed(asked.seeds, self._runs)
         training = RemoteTraining(test)
         with (
@@ -133,7 +135,7 @@ class FreshRuns:
                 self._environment.name,
                 seed,
             ) as folder,
-            self._task.screen.training(seed, asked.epochs) as told,
+            self._task.progress.training(seed, asked.epochs) as on_progress,
         ):
             curve = train(
                 training,
@@ -141,8 +143,8 @@ class FreshRuns:
                 seed,
                 checkpoints=folder,
                 startup_time_s=plan.startup_time_s,
-                watch=lambda: self._task.watch_beside(test),
-                told=told,
+                sample_conditions=lambda: self._task.sample_conditions_beside(test),
+                on_progress=on_progress,
             )
         self._runs += 1
         return curve, training.provenance

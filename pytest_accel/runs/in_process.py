@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
-from pytest_accel.records.plans import Size
+from pytest_accel.records.plans import RunSize
 from pytest_accel.runs.time_blocks import observe
 from pytest_accel.runs.train_epochs import train
 from pytest_accel.worker.step_timer import Measurement
-from pytest_accel.worker.trainer import Learning, TrainingStarted
+from pytest_accel.worker.trainer import TrainingRun, TrainingStarted
 
 
 class InProcess:
@@ -20,13 +20,13 @@ class InProcess:
     ``provenance`` is asked with the name of the framework; ``as_stored`` is as in FreshRuns.
     """
 
-    least = 1
+    min_samples = 1
 
     def __init__(
         self,
         measurement: Measurement,
-        size: Callable[[Workload], Size],
-        watch: Callable[[], Conditions],
+        size: Callable[[Workload], RunSize],
+        sample_conditions: Callable[[], Conditions],
         provenance: Callable[[str], Mapping[str, str]],
         *,
         as_stored: Callable[[Workload, str], Workload] = lambda workload, _: workload,
@@ -34,7 +34,7 @@ class InProcess:
         self._measurement = measurement
         self._size = size
         self._as_stored = as_stored
-        self._watch = watch
+        self._watch = sample_conditions
         self._provenance = provenance
 
     def next(self) -> Run:
@@ -44,7 +44,10 @@ class InProcess:
             return self._as_stored(self._measurement.plan.workload, announced)
 
         steps = observe(
-            self._measurement, lambda: self._size(workload()), startup_time_s=0.0, watch=self._watch
+            self._measurement,
+            lambda: self._size(workload()),
+            startup_time_s=0.0,
+            sample_conditions=self._watch,
         )
         return Run(workload(), steps, self._provenance(workload().framework))
 
@@ -52,21 +55,21 @@ class InProcess:
 class TrainingInProcess:
     """The same for training: one run, with the first seed and without checkpoints, timed by ``clock``."""
 
-    least = 1
+    min_samples = 1
 
     def __init__(
         self,
         plan: TrainingPlan,
-        watch: Callable[[], Conditions],
+        sample_conditions: Callable[[], Conditions],
         provenance: Callable[[str], Mapping[str, str]],
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._plan = plan
-        self._watch = watch
+        self._watch = sample_conditions
         self._provenance = provenance
         self._clock = clock
-        self._learning: Learning | None = None
+        self._learning: TrainingRun | None = None
 
     def next(self) -> Run:
         plan = self._plan
@@ -76,13 +79,13 @@ class TrainingInProcess:
             plan.seeds[0],
             checkpoints=None,
             startup_time_s=0.0,
-            watch=self._watch,
-            told=lambda _number, _epoch: None,
+            sample_conditions=self._watch,
+            on_progress=lambda _number, _epoch: None,
         )
         return Run(plan.workload, curve, self._provenance(plan.workload.framework))
 
     def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted:
-        self._learning = Learning(self._plan, seed, checkpoints, software={}, clock=self._clock)
+        self._learning = TrainingRun(self._plan, seed, checkpoints, software={}, clock=self._clock)
         return self._learning.begin()
 
     def epoch(self, number: int) -> Epoch:

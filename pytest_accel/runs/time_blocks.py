@@ -9,16 +9,16 @@ from typing import Protocol
 
 from pytest_accel import hardware
 from pytest_accel.records import Conditions, Steps
-from pytest_accel.records.plans import LEAST_BLOCK_S, Size
+from pytest_accel.records.plans import MIN_BLOCK_S, RunSize
 from pytest_accel.records.progress import BlockSeen
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
-LEAST_BLOCKS = 5
+MIN_BLOCKS = 5
 """A run has so many blocks, however long they take."""
 
 
-LEAST_BLOCK_OF_HOSTS_S = 0.5
+MIN_BLOCK_ON_HOSTS_S = 0.5
 """On several hosts the orders for a block travel while the one before is trained, and take cores from it."""
 
 
@@ -32,30 +32,31 @@ class Subject(Protocol):
 
 def observe(
     subject: Subject,
-    size: Callable[[], Size],
+    size: Callable[[], RunSize],
     *,
     startup_time_s: float,
-    watch: Callable[[], Conditions],
-    told: Callable[[BlockSeen], None] = lambda _seen: None,
+    sample_conditions: Callable[[], Conditions],
+    on_progress: Callable[[BlockSeen], None] = lambda _seen: None,
 ) -> Steps:
-    """Prepare and time ``subject``; ``watch`` tells what else goes on, before and after every block.
+    """Prepare and time ``subject``.
 
-    ``size`` is asked once the subject is prepared. ``told`` hears of every block.
+    ``sample_conditions`` is called before and after every block, ``size`` once the subject is prepared, and
+    ``on_progress`` after every block.
 
     Raises InvalidRun for a loss that is not finite and for a time that is not positive.
     """
-    conditions = [watch()]
+    conditions = [sample_conditions()]
     prepared = subject.prepare()
     large = size()
     steps_per_block = _steps_per_block(prepared.step_time_s, large)
     blocks: list[TimedBlock] = []
     spent_s = 0.0
-    while len(blocks) < LEAST_BLOCKS or (len(blocks) < large.blocks and spent_s < large.seconds):
+    while len(blocks) < MIN_BLOCKS or (len(blocks) < large.blocks and spent_s < large.seconds):
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
         spent_s += blocks[-1].time_s
-        conditions.append(watch())
+        conditions.append(sample_conditions())
         fastest_s = min(block.time_s for block in blocks) / steps_per_block
-        told(BlockSeen(len(blocks), fastest_s, spent_s))
+        on_progress(BlockSeen(len(blocks), fastest_s, spent_s))
     return steps_of(prepared, blocks, steps_per_block, startup_time_s, conditions)
 
 
@@ -88,21 +89,21 @@ def _of_each_host(blocks: Sequence[TimedBlock], steps_per_block: int) -> tuple[f
     return tuple(statistics.median(of_host) / steps_per_block for of_host in times_s)
 
 
-def _steps_per_block(step_time_s: float, size: Size) -> int:
+def _steps_per_block(step_time_s: float, size: RunSize) -> int:
     """What ``size`` says, unless the step became so slow that the least blocks do not fit its seconds.
 
     Else a power of two, so that it seldom differs between sessions, and that makes a block long enough.
     """
     asked = size.steps_per_block
-    longest_s = max(size.seconds / LEAST_BLOCKS, 2 * size.least_block_s)
+    longest_s = max(size.seconds / MIN_BLOCKS, 2 * size.min_block_s)
     if asked is not None and asked * step_time_s <= longest_s:
         return asked
-    return long_enough(step_time_s, size.least_block_s)
+    return long_enough(step_time_s, size.min_block_s)
 
 
-def long_enough(step_time_s: float, least_block_s: float = LEAST_BLOCK_S) -> int:
+def long_enough(step_time_s: float, min_block_s: float = MIN_BLOCK_S) -> int:
     """Steps a block, a power of two."""
-    return int(2 ** max(0, math.ceil(math.log2(least_block_s / step_time_s))))
+    return int(2 ** max(0, math.ceil(math.log2(min_block_s / step_time_s))))
 
 
 def checked_block(subject: Subject, steps: int, number: int) -> TimedBlock:

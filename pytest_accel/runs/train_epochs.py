@@ -31,28 +31,28 @@ def train(
     *,
     checkpoints: Path | None,
     startup_time_s: float,
-    watch: Callable[[], Conditions],
-    told: Callable[[int, Epoch], None],
+    sample_conditions: Callable[[], Conditions],
+    on_progress: Callable[[int, Epoch], None],
 ) -> Curve:
-    """Train so many epochs; ``watch`` tells what else goes on, before and after each.
+    """Train so many epochs; ``sample_conditions`` tells what else goes on, before and after each.
 
-    ``told`` hears of every epoch, also of those that an earlier process trained.
+    ``on_progress`` hears of every epoch, also of those that an earlier process trained.
 
     Raises InvalidRun for training that diverges, and for a share that is none.
     """
-    conditions = [watch()]
+    conditions = [sample_conditions()]
     begun = subject.begin(seed, checkpoints)
     seen = list(begun.epochs)
     for number, epoch in enumerate(seen, 1):
         _check(epoch, number, seed)
-        told(number, epoch)
+        on_progress(number, epoch)
     while len(seen) < epochs:
         number = len(seen) + 1
         epoch = subject.epoch(number)
         _check(epoch, number, seed)
-        told(number, epoch)
+        on_progress(number, epoch)
         seen.append(epoch)
-        conditions.append(watch())
+        conditions.append(sample_conditions())
     return Curve(
         seed=seed,
         epochs=tuple(seen),

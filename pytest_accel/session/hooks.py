@@ -19,9 +19,9 @@ from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
-from pytest_accel.baselines.store import JsonStore
-from pytest_accel.gate.baseline_gate import Gate
-from pytest_accel.gate.environment_gate import Against
+from pytest_accel.baselines.store import BaselineStore
+from pytest_accel.gate.baseline_gate import BaselineGate
+from pytest_accel.gate.environment_gate import EnvironmentGate
 from pytest_accel.hardware import price_book
 from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
 from pytest_accel.hosts.messages import BenchmarkFinished
@@ -62,7 +62,7 @@ class Session:
             self.accelerator = over_hosts(here, launch, self._settings.identity)
             folder = settings.baselines_folder(config, self._settings)
             naming.check_distinct(benchmarks, folder)
-            self._store = JsonStore(folder, self.accelerator.identity)
+            self._store = BaselineStore(folder, self.accelerator.identity)
             self._alone = _store_of_one_device(config, self._settings, self.accelerator)
             self.other = _other_environment(config, self._settings)
             if launch is None or launch.index == 0:
@@ -91,20 +91,26 @@ class Session:
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
 
-    def gate(self, item: pytest.Item, told: Callable[[Verdict], None] = lambda _verdict: None) -> Gate:
-        """``told`` hears what the runs so far would come to, while more are needed."""
+    def gate(
+        self, item: pytest.Item, on_progress: Callable[[Verdict], None] = lambda _verdict: None
+    ) -> BaselineGate:
+        """``on_progress`` hears what the runs so far would come to, while more are needed."""
         benchmark, nodeid = naming.benchmark(item, self._store.folder), naming.shown(item)
-        return Gate(benchmark, nodeid, self.accelerator, self._store, self.settings_of(item), told)
+        return BaselineGate(
+            benchmark, nodeid, self.accelerator, self._store, self.settings_of(item), on_progress
+        )
 
-    def against(self, item: pytest.Item, told: Callable[[Verdict], None]) -> Against:
-        """``told`` is as in :meth:`gate`."""
+    def against(self, item: pytest.Item, on_progress: Callable[[Verdict], None]) -> EnvironmentGate:
+        """``on_progress`` is as in :meth:`gate`."""
         assert self.other is not None
-        return Against(naming.shown(item), self.accelerator, self.settings_of(item), self.other.name, told)
+        return EnvironmentGate(
+            naming.shown(item), self.accelerator, self.settings_of(item), self.other.name, on_progress
+        )
 
-    def watch(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
+    def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
         return hardware.conditions(self.accelerator.kind, own_pids)
 
-    def settle(self, item: pytest.Item, result: Result, output: str = "") -> None:
+    def finish_benchmark(self, item: pytest.Item, result: Result, output: str = "") -> None:
         """Keep the result of a benchmark, and fail its test if the outcome says so.
 
         ``output`` is for other hosts: what the process said that failed.
@@ -264,12 +270,12 @@ def _accelerator(config: pytest.Config, asked: Settings) -> Accelerator:
     return hardware.accelerator(settings.accelerator_kind(config), asked.identity, asked.devices)
 
 
-def _store_of_one_device(config: pytest.Config, asked: Settings, here: Accelerator) -> JsonStore | None:
+def _store_of_one_device(config: pytest.Config, asked: Settings, here: Accelerator) -> BaselineStore | None:
     """Baselines of one such device; None where there is no such thing."""
     if here.devices == 1 or here.kind is Kind.TPU:
         return None
     one = hardware.accelerator(here.kind, devices=1)
-    return JsonStore(settings.baselines_folder(config, asked), one.identity)
+    return BaselineStore(settings.baselines_folder(config, asked), one.identity)
 
 
 def _price(asked: Settings) -> Price | None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_accel.api.fixtures import BACKEND, uses_accel
 from pytest_accel.api.results import ConvergenceResult, StepResult
-from pytest_accel.gate.explanations import unmeasured
+from pytest_accel.gate.explanations import unmeasured_result
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.runs.in_process import InProcess, TrainingInProcess
 from pytest_accel.session.hooks import Session
@@ -23,7 +23,7 @@ def _clock(item: pytest.Item) -> Callable[[], float]:
     return item.config.stash.get(CLOCK, time.perf_counter)
 
 
-class ItemsInProcess:
+class InProcessItems:
     """A pytest plugin beside ``session``, and the backend of the fixtures in this process."""
 
     hosts: Hosts | None = None
@@ -43,7 +43,7 @@ class ItemsInProcess:
         sampler = InProcess(
             measurement,
             gate.size,
-            self._session.watch,
+            self._session.sample_conditions,
             provenance.of_framework,
             as_stored=gate.as_stored,
         )
@@ -53,7 +53,9 @@ class ItemsInProcess:
 
     def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Train here and judge at once, as ``measure`` does."""
-        sampler = TrainingInProcess(plan, self._session.watch, provenance.of_framework, clock=_clock(item))
+        sampler = TrainingInProcess(
+            plan, self._session.sample_conditions, provenance.of_framework, clock=_clock(item)
+        )
         observation = self._judged(item, self._session.gate(item).result(sampler))
         assert isinstance(observation, Curve)
         return ConvergenceResult.of(observation, plan.target)
@@ -61,7 +63,7 @@ class ItemsInProcess:
     def _judged(self, item: pytest.Item, result: Result) -> Observation:
         item.stash[_RESULT] = result
         if not result.runs:
-            self._session.settle(item, result)
+            self._session.finish_benchmark(item, result)
         return result.runs[-1]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -73,4 +75,6 @@ class ItemsInProcess:
         """Methods of ``unittest.TestCase`` come this way as well."""
         yield
         if uses_accel(item):
-            self._session.settle(item, item.stash.get(_RESULT, None) or unmeasured(item.nodeid))
+            self._session.finish_benchmark(
+                item, item.stash.get(_RESULT, None) or unmeasured_result(item.nodeid)
+            )

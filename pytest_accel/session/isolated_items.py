@@ -15,19 +15,19 @@ from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.hosts.coordinator import Follower
 from pytest_accel.hosts.messages import BenchmarkFinished
 from pytest_accel.records import Outcome, Result, Verdict
-from pytest_accel.records.progress import Unseen
+from pytest_accel.records.progress import NoProgress
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.follower import FollowerRuns
 from pytest_accel.runs.fresh_runs import FreshRuns
-from pytest_accel.runs.paired_runs import Interleaved
+from pytest_accel.runs.paired_runs import PairedRuns
 from pytest_accel.runs.worker_process import preflight, pytest_command
-from pytest_accel.runs.worker_process.environments import HERE, Environment
+from pytest_accel.runs.worker_process.environments import CURRENT_ENVIRONMENT, Environment
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, TestEnded
-from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.runs.worker_process.same_code import SameCode, TwoEnvironments
 from pytest_accel.session.hooks import Session
 from pytest_accel.session.orderly_end import orderly_end
-from pytest_accel.session.progress_bar import Screen
+from pytest_accel.session.progress_bar import TerminalProgress
 from pytest_accel.session.project_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.session.time_limit import TimeLimit
 
@@ -39,7 +39,7 @@ CALLED_PASSED = (
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
 
-class ItemsInChildren:
+class IsolatedItems:
     """A pytest plugin beside ``session``.
 
     Raises pytest.UsageError where the other environment cannot run tests.
@@ -58,10 +58,10 @@ class ItemsInChildren:
 
     def _looked_at(self, other: Environment, item: pytest.Item) -> TwoEnvironments:
         """Both environments, in which pytest starts. Raises pytest.UsageError."""
-        task = dataclasses.replace(self._task(item, Unseen()), timeout_s=preflight.START_S)
+        task = dataclasses.replace(self._task(item, NoProgress()), timeout_s=preflight.START_S)
         found = []
         with orderly_end():
-            for environment in (other, HERE):
+            for environment in (other, CURRENT_ENVIRONMENT):
                 try:
                     found.append(preflight.surroundings(environment, task, self._options))
                 except InvalidRun as invalid:
@@ -100,12 +100,14 @@ class ItemsInChildren:
             others = self._session.coordinator.still_running
             if others and ended.phase.report.skipped:
                 reason = f"on the first host {ended}; not so on {', '.join(others)}: let all do the same"
-                self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
+                self._session.finish_benchmark(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
             self._session.coordinator.benchmark_finished(
                 BenchmarkFinished(None, ended=ended.phase.report.longreprtext)
             )
             if ended.phase.report.passed:
-                self._session.settle(item, Result(item.nodeid, Verdict(Outcome.INVALID, CALLED_PASSED)))
+                self._session.finish_benchmark(
+                    item, Result(item.nodeid, Verdict(Outcome.INVALID, CALLED_PASSED))
+                )
             if ended.phase.report.when != "teardown":
                 _raise(ended.phase)
             return
@@ -115,11 +117,11 @@ class ItemsInChildren:
             _keep(item, sampler)
         if result.runs:
             result = dataclasses.replace(result, notes=(*result.notes, *pytest_command.notes(item)))
-        self._session.settle(item, result, sampler.output)
+        self._session.finish_benchmark(item, result, sampler.output)
 
     def _follow(self, item: pytest.Item, follower: Follower) -> None:
         """Do as the first host says, and come to its result."""
-        following = FollowerRuns(self._task(item, Screen(item.config, item.name)), follower)
+        following = FollowerRuns(self._task(item, TerminalProgress(item.config, item.name)), follower)
         try:
             finished = following.run_until_done()
         except InvalidRun as lost:
@@ -140,41 +142,41 @@ class ItemsInChildren:
             _keep(item, following)
         self._session.keep(item, result)
 
-    def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | Interleaved, Callable[[], Result]]:
+    def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | PairedRuns, Callable[[], Result]]:
         """Where runs of this test come from, and what draws them and comes to a result."""
-        screen = Screen(item.config, item.name)
-        task = self._task(item, screen)
+        progress = TerminalProgress(item.config, item.name)
+        task = self._task(item, progress)
         if self._session.other is None or self._environments is None:
-            gate = self._session.gate(item, screen.compared)
+            gate = self._session.gate(item, progress.compared)
             runs = FreshRuns(task, gate.size, as_stored=gate.as_stored)
             return runs, functools.partial(gate.result, runs)
-        against = self._session.against(item, screen.compared)
-        pairs = Interleaved(
+        against = self._session.against(item, progress.compared)
+        pairs = PairedRuns(
             task,
             self._session.other,
             self._environments,
             seconds=against.seconds,
-            enough=against.enough,
-            order=random.Random(),
+            is_precise_enough=against.is_precise_enough,
+            rng=random.Random(),
         )
         return pairs, functools.partial(against.result, pairs)
 
-    def _task(self, item: pytest.Item, screen: Screen | Unseen) -> Task:
+    def _task(self, item: pytest.Item, progress: TerminalProgress | NoProgress) -> RunSpec:
         alone = self._session.coordinator.hosts is None
-        return Task(
+        return RunSpec(
             item,
             self._session.accelerator,
             options=self._options,
             check=self._limit.check,
             timeout_s=self._session.settings_of(item).timeout,
-            watch=self._session.watch,
+            sample_conditions=self._session.sample_conditions,
             devices=self._session.settings_of(item).devices,
             compared=self._session.other is not None,
             # What one host has kept is of no use to training that goes on with all of them.
             checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
             topology=self._session.topology,
             programs=_cached(item.config, "accel-programs"),
-            screen=screen,
+            progress=progress,
             coordinator=self._session.coordinator,
         )
 
@@ -199,7 +201,7 @@ class ItemsInChildren:
         return report
 
 
-def _keep(item: pytest.Item, sampler: FreshRuns | Interleaved | FollowerRuns) -> None:
+def _keep(item: pytest.Item, sampler: FreshRuns | PairedRuns | FollowerRuns) -> None:
     """The reports and the output of the last run, for the report of the test."""
     item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
     capture = item.config.pluginmanager.get_plugin("capturemanager")

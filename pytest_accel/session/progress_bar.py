@@ -19,10 +19,10 @@ from pytest_accel.records import Epoch, Verdict
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from pytest_accel.records.progress import BlockSeen, EpochTold, StepsTold
+    from pytest_accel.records.progress import BlockSeen, OnBlock, OnEpoch
 
 
-class Screen:
+class TerminalProgress:
     """What a person sees of one benchmark. ``name`` is what it is called there."""
 
     def __init__(self, config: pytest.Config, name: str) -> None:
@@ -37,26 +37,26 @@ class Screen:
             self._interval = f"{percent(low)} % to {percent(high)} %"
 
     @contextlib.contextmanager
-    def training(self, seed: int, epochs: int) -> Iterator[EpochTold]:
+    def training(self, seed: int, epochs: int) -> Iterator[OnEpoch]:
         """A bar of epochs, with top-1 as it comes in."""
         with self._bar(f"{self._name}, seed {seed}", epochs) as update:
 
-            def told(number: int, epoch: Epoch) -> None:
+            def on_progress(number: int, epoch: Epoch) -> None:
                 update(number, f"top-1 {100 * epoch.top1:.1f} %, loss {epoch.loss:.3g}")
 
-            yield told
+            yield on_progress
 
     @contextlib.contextmanager
-    def steps(self, what: str, blocks: int | None, seconds: float) -> Iterator[StepsTold]:
+    def steps(self, what: str, blocks: int | None, seconds: float) -> Iterator[OnBlock]:
         """A bar of blocks, with the fastest step, the interval so far and what is left of the budget."""
         with self._bar(f"{self._name}, {what}", blocks) as update:
 
-            def told(seen: BlockSeen) -> None:
+            def on_progress(seen: BlockSeen) -> None:
                 step = f"{quantity('step_time_s', seen.fastest_step_time_s)} a step"
                 left = f"at most {max(0.0, seconds - seen.spent_s):.0f} s more"
                 update(seen.number, ", ".join(part for part in (step, self._interval, left) if part))
 
-            yield told
+            yield on_progress
 
     @contextlib.contextmanager
     def _bar(self, title: str, total: int | None) -> Iterator[Any]:

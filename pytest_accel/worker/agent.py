@@ -26,7 +26,7 @@ from pytest_accel.worker import channel, compiler, environment_facts, messages, 
 from pytest_accel.worker.environment_facts import LoadedModules
 from pytest_accel.worker.run_reporter import Reporter
 from pytest_accel.worker.step_timer import CLOCK, Measurement
-from pytest_accel.worker.trainer import Learning
+from pytest_accel.worker.trainer import TrainingRun
 
 __all__ = ["accel", "accelerator"]
 
@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Reporter(config, agent.channel, agent.start, agent.variables))
 
 
-class NothingRan(BaseException):
+class CompiledOnly(BaseException):
     """Ends a test, which passes, at a measuring call that has no numbers to give. Not for tests to catch."""
 
 
@@ -118,7 +118,7 @@ class Agent:
                 case messages.Stop(reason):
                     pytest.fail(reason, pytrace=False)
                 case messages.Finish() if item.config.getoption("accel_topology"):
-                    raise NothingRan
+                    raise CompiledOnly
                 case messages.Finish(Steps() as steps_seen):
                     return StepResult.of(plan.workload, steps_seen)
                 case other:
@@ -130,14 +130,14 @@ class Agent:
         if topology:
             pytest.skip(f"trains, and --accel-topology={topology} runs nothing")
         self._request(item, plan, messages.TrainingRequest(plan.epochs, plan.target, plan.seeds))
-        learning: Learning | None = None
+        learning: TrainingRun | None = None
         while True:
             match self.channel.receive():
                 case messages.StartTraining(seed, checkpoints):
                     folder = Path(checkpoints) if checkpoints else None
                     clock = item.config.stash.get(CLOCK, time.perf_counter)
                     versions = provenance.of_framework(plan.workload.framework)
-                    learning = Learning(plan, seed, folder, software=versions, clock=clock)
+                    learning = TrainingRun(plan, seed, folder, software=versions, clock=clock)
                     self.channel.send(messages.TrainingBegun(learning.begin(), versions))
                 case messages.TrainEpoch() if learning is not None:
                     epoch = learning.epoch()
@@ -178,7 +178,7 @@ class PassWhenCompiledOnly:
 
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Comes after unittest's own, which gives the call what its tests raised."""
-        if call.excinfo is not None and call.excinfo.errisinstance(NothingRan):
+        if call.excinfo is not None and call.excinfo.errisinstance(CompiledOnly):
             call.excinfo = None
 
 

@@ -28,7 +28,7 @@ PIECE_BYTES = 4096
 """How much is read at once."""
 
 
-class Sent(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
+class SourceImporter(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
     """Imports what the session sent: ``sources`` by the names of modules, a package as ``name.__init__``."""
 
     def __init__(self, sources: "dict[str, str]") -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     os.environ.update(order["environment"], PYTEST_ACCEL_LINE=f"{orders} {answers}")
     put_first_on_path(order["path"])
     sys.argv[0] = "pytest"
-    sys.meta_path.insert(0, Sent(sources))
+    sys.meta_path.insert(0, SourceImporter(sources))
     import pytest
 
     from pytest_accel.worker import agent  # before pytest looks for it among what is installed

@@ -29,13 +29,13 @@ SETTLED = 0.02
 SETTLED_BLOCKS = 3
 """So many blocks in a row must bring nothing faster."""
 
-MOST_WARMUP_S = 20.0
+MAX_WARMUP_S = 20.0
 """Warm-up ends here even if step times have not settled."""
 
 ALONE_STEPS, ALONE_S = 5, 1.0
 """So many steps, and for at least so long, a host trains its share without the others."""
 
-MOST_STEPS_PER_BLOCK = 2**20
+MAX_STEPS_PER_BLOCK = 2**20
 """A block that takes no time at this length is not work that a clock can see."""
 
 
@@ -137,14 +137,14 @@ def settled(
     begin = clock()
     steps_per_block, steps, unchanged = 1, 0, 0
     fastest_s = float("inf")
-    while unchanged < SETTLED_BLOCKS and clock() - begin < MOST_WARMUP_S:
+    while unchanged < SETTLED_BLOCKS and clock() - begin < MAX_WARMUP_S:
         block_time_s = block(steps_per_block).time_s
         steps += steps_per_block
         step_time_s = block_time_s / steps_per_block
         unchanged = unchanged + 1 if step_time_s >= fastest_s * (1 - SETTLED) else 0
         fastest_s = min(fastest_s, step_time_s)
         if block_time_s < WARMUP_BLOCK_S:
-            if steps_per_block >= MOST_STEPS_PER_BLOCK:
+            if steps_per_block >= MAX_STEPS_PER_BLOCK:
                 raise UnmeasurableStep(
                     f"{steps_per_block} steps took {block_time_s:g} s: there is no work to be timed"
                 )

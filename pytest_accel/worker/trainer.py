@@ -42,7 +42,7 @@ class TrainingStarted:
     epochs: tuple[Epoch, ...]
 
 
-class Learning:
+class TrainingRun:
     """One plan with one seed. ``clock`` counts seconds.
 
     With a folder for ``checkpoints``, what an earlier process with the same ``software``, code and data left

@@ -10,14 +10,14 @@ from noise_study import components
 from recordings import Recording, Times
 from replay import RUNS, Trial
 
-from pytest_accel.analysis.rules.variance import FLOOR_SD, FULL_BLOCKS, SHARED
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS, MIN_RUN_SD, SESSION_SD_RATIO
 from pytest_accel.records import Kind
 
 STEP_TIME_S = 0.25
 
 
 def declared(kind: Kind) -> tuple[float, float]:
-    return SHARED * FLOOR_SD[kind], FLOOR_SD[kind]
+    return SESSION_SD_RATIO * MIN_RUN_SD[kind], MIN_RUN_SD[kind]
 
 
 @dataclass(frozen=True)

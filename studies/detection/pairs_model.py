@@ -9,11 +9,11 @@ import numpy as np
 from tables import rate
 from tabulate import tabulate
 
-from pytest_accel.analysis.rules.paired import IN_TURNS_SD, judge
+from pytest_accel.analysis.rules.paired import INTERLEAVED_SD, judge
 from pytest_accel.analysis.rules.policy import PairPolicy
-from pytest_accel.analysis.rules.variance import FLOOR_SD
+from pytest_accel.analysis.rules.variance import MIN_RUN_SD
 from pytest_accel.api.settings import TOLERANCES_AGAINST
-from pytest_accel.gate.environment_gate import LEAST_PAIRS, MOST_PAIRS
+from pytest_accel.gate.environment_gate import MAX_PAIRS, MIN_PAIRS
 from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workload
 
 NOISES = ((0.01, 0.05), (0.015, 0.07), (0.02, 0.07), (0.02, 0.10), (0.03, 0.10))
@@ -24,10 +24,10 @@ ROUNDS = 22
 STEP_TIME_S = 0.13
 POLICY = PairPolicy(
     tolerance=TOLERANCES_AGAINST[Kind.CPU],
-    min_pairs=LEAST_PAIRS,
-    max_pairs=MOST_PAIRS,
-    in_turns_sd=IN_TURNS_SD[Kind.CPU],
-    run_sd=FLOOR_SD[Kind.CPU],
+    min_pairs=MIN_PAIRS,
+    max_pairs=MAX_PAIRS,
+    interleaved_sd=INTERLEAVED_SD[Kind.CPU],
+    run_sd=MIN_RUN_SD[Kind.CPU],
 )
 
 
@@ -59,7 +59,7 @@ def _comparison(
     while True:
         change = np.log1p(slowdown) + between * rng.standard_normal()
         ratios = np.exp(change + rounds * rng.standard_normal(ROUNDS))
-        pairs.append(Pair(_run(STEP_TIME_S * ratios), _run(np.full(ROUNDS, STEP_TIME_S)), in_turns=True))
+        pairs.append(Pair(_run(STEP_TIME_S * ratios), _run(np.full(ROUNDS, STEP_TIME_S)), interleaved=True))
         answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
         if isinstance(answer, Verdict):
             return answer.outcome, len(pairs)

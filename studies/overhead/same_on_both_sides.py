@@ -44,7 +44,7 @@ USUAL_HALF_WIDTH = 0.01
 
 ROUNDS_IN_ONE_PROCESS = 40
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """So many trials of a kind without a number, and the kind is given up."""
 
 WIDE_TOLERANCE = "--accel-tolerance=99%"
@@ -131,7 +131,7 @@ def unfinished(
 
 def needs_more(trials: Sequence[Trial], kind: str, options: argparse.Namespace) -> bool:
     values = logs(trials)
-    if len(trials) - len(values) >= MOST_FAILURES or len(trials) >= max(options.trials, options.max_trials):
+    if len(trials) - len(values) >= MAX_FAILURES or len(trials) >= max(options.trials, options.max_trials):
         return False
     return len(trials) < options.trials or Mean.of(values).half_width > asked_half_width(kind)
 

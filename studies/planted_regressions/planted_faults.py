@@ -35,7 +35,7 @@ from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict, js
 from pytest_accel.worker.trainer import Learning
 
 EPOCHS, TARGET = 8, 0.95
-MOST_SEEDS = 1000
+MAX_SEEDS = 1000
 SEEDS = {"baseline": range(5), "unchanged": range(100, 120)}
 SEEDS_OF_A_FAULT = range(200, 205)
 
@@ -249,7 +249,7 @@ def needed(seen: list[Curve], reference: list[Curve]) -> str:
         worse = (statistics.fmean(ours) - before) * (1 if aspect.lower_is_better else -1)
         sd = max(statistics.stdev(theirs), aspect.resolution(before, examples))
         if worse > aspect.floor(before, examples):
-            counts += [next((n for n in range(2, MOST_SEEDS) if worse > _shown(n, sd)), MOST_SEEDS)]
+            counts += [next((n for n in range(2, MAX_SEEDS) if worse > _shown(n, sd)), MAX_SEEDS)]
     return str(min(counts)) if counts else "no loss beyond the floors"
 
 

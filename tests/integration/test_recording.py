@@ -24,9 +24,9 @@ def test_an_update_prints_old_and_new_and_appends_an_entry(project):
         "recorded  test_it.py::test_step: baseline recorded from 1 run "
         "(--accel-runs=3 or more makes later verdicts sharper) (step time 250 ms -> 300 ms, +20.0 %)",
     ])  # fmt: skip
-    anchor, in_force = project.baseline()["accepted"]
-    assert [len(anchor["runs"]), len(in_force["runs"])] == [2, 1]
-    assert in_force["summary"]["step_time_s"] == 0.3
+    anchor, current = project.baseline()["accepted"]
+    assert [len(anchor["runs"]), len(current["runs"])] == [2, 1]
+    assert current["summary"]["step_time_s"] == 0.3
     assert project.run(step_times_s=0.3).parseoutcomes() == {"passed": 1}
 
 

@@ -15,11 +15,11 @@ from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
 from pytest_accel.analysis.rules.policy import PairPolicy
-from pytest_accel.analysis.rules.variance import of_few_blocks
+from pytest_accel.analysis.rules.variance import sd_for_few_blocks
 from pytest_accel.analysis.stats import LogRatio, trimmed_mean
 from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
 
-IN_TURNS_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
+INTERLEAVED_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
 """Least standard deviation between pairs of the log ratio of their step times, beside the noise of rounds.
 
 Pairs whose blocks took turns. The CPU's was measured on two shared cores (docs/verdicts.md), the others are
@@ -32,7 +32,7 @@ NEGLIGIBLE = 0.1
 CLEAR = 5.0
 """They also end when the ratio is so many standard errors beyond the tolerance: more would not undo that."""
 
-LEAST_ROUNDS = 10
+MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
 
 CONFIRMED = 3.7
@@ -61,7 +61,7 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict |
     if more and len(pairs) < policy.min_pairs:
         return NeedMore(f"{len(pairs)} of at least {policy.min_pairs} pairs measured")
     ratio = _combined([_change(pair, policy) for pair in pairs])
-    now_s = step_time_s([pair.now.steps for pair in pairs])
+    now_s = step_time_s([pair.candidate.steps for pair in pairs])
     comparison = comparison_of(ratio, policy.tolerance, now_s=now_s, baseline_s=now_s / (1 + ratio.change))
     outcome = comparison.outcome
     confirmed = abs(ratio.estimate) > CONFIRMED * ratio.standard_error
@@ -70,31 +70,35 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict |
     return Verdict(outcome, _reason(outcome, ratio, pairs, policy), (comparison,))
 
 
-def precise(here_s: Sequence[float], other_s: Sequence[float], policy: PairPolicy) -> bool:
+def precise(candidate_s: Sequence[float], reference_s: Sequence[float], policy: PairPolicy) -> bool:
     """Whether more rounds of this pair would not help; the times of its rounds so far, in seconds."""
-    if len(here_s) < LEAST_ROUNDS:
+    if len(candidate_s) < MIN_ROUNDS_BEFORE_STOPPING:
         return False
-    change = _of_rounds(here_s, other_s)
-    known = change.variance <= NEGLIGIBLE * policy.in_turns_sd**2
+    change = _of_rounds(candidate_s, reference_s)
+    known = change.variance <= NEGLIGIBLE * policy.interleaved_sd**2
     beyond = abs(change.estimate) - math.log1p(policy.tolerance)
     return known or beyond > CLEAR * math.sqrt(change.variance)
 
 
 def _change(pair: Pair, policy: PairPolicy) -> _Change:
-    now, other = pair.now.steps, pair.other.steps
-    if not pair.in_turns:
-        run_sd = of_few_blocks(policy.run_sd, min(len(now.step_times_s), len(other.step_times_s)))
-        return _Change(math.log(run_step_time_s(now) / run_step_time_s(other)), 2 * run_sd**2)
-    rounds = _of_rounds(now.step_times_s, other.step_times_s)
-    return _Change(rounds.estimate, rounds.variance + policy.in_turns_sd**2)
+    candidate, reference = pair.candidate.steps, pair.reference.steps
+    if not pair.interleaved:
+        run_sd = sd_for_few_blocks(
+            policy.run_sd, min(len(candidate.step_times_s), len(reference.step_times_s))
+        )
+        return _Change(math.log(run_step_time_s(candidate) / run_step_time_s(reference)), 2 * run_sd**2)
+    rounds = _of_rounds(candidate.step_times_s, reference.step_times_s)
+    return _Change(rounds.estimate, rounds.variance + policy.interleaved_sd**2)
 
 
-def _of_rounds(here_s: Sequence[float], other_s: Sequence[float]) -> _Change:
+def _of_rounds(candidate_s: Sequence[float], reference_s: Sequence[float]) -> _Change:
     """The trimmed mean of the logarithm of each round's ratio, and the variance of that mean.
 
     A neighbour that starts or stops within a round spoils that round only; a fifth on each side is left out.
     """
-    ratios = [math.log(here / other) for here, other in zip(here_s, other_s, strict=True)]
+    ratios = [
+        math.log(candidate / reference) for candidate, reference in zip(candidate_s, reference_s, strict=True)
+    ]
     mean, standard_error = trimmed_mean(ratios)
     return _Change(mean, standard_error**2)
 

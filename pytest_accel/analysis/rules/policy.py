@@ -27,14 +27,14 @@ class Policy:
 class PairPolicy:
     """How the rule on pairs is to decide.
 
-    ``tolerance`` is as in :class:`Policy`. There is a look after ``min_pairs`` and one
-    after each further pair up to ``max_pairs``. The standard deviations are of logarithms: ``in_turns_sd`` is
-    what the ratio of a pair varies by beside the noise of its rounds, ``run_sd`` what the step time of one
-    process varies by, for pairs whose processes came one after the other.
+    ``tolerance`` is as in :class:`Policy`. There is a look after ``min_pairs`` and one after each further
+    pair up to ``max_pairs``. The standard deviations are of logarithms: ``interleaved_sd`` is what the ratio
+    of a pair varies by beside the noise of its rounds, ``run_sd`` what the step time of one process varies
+    by, for pairs whose processes came one after the other.
     """
 
     tolerance: float
     min_pairs: int
     max_pairs: int
-    in_turns_sd: float
+    interleaved_sd: float
     run_sd: float

@@ -13,7 +13,7 @@ from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SHARED
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 
@@ -30,7 +30,7 @@ def judge(
         raise ValueError("a comparison needs at least one run now and one in the baseline")
     if more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
-    spread = Spread(policy.between_run_sd, SHARED * policy.between_run_sd, policy.between_run_dof)
+    spread = Spread(policy.between_run_sd, SESSION_SD_RATIO * policy.between_run_sd, policy.between_run_dof)
     ratio = log_ratio(
         [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], spread
     )

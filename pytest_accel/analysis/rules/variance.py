@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pytest_accel.analysis.stats import pooled_log_variance
 from pytest_accel.records import Kind
 
-FLOOR_SD: Mapping[Kind, float] = {Kind.CPU: 0.017, Kind.GPU: 0.003, Kind.TPU: 0.002}
+MIN_RUN_SD: Mapping[Kind, float] = {Kind.CPU: 0.017, Kind.GPU: 0.003, Kind.TPU: 0.002}
 """Least standard deviation of the log step time between the runs of a session.
 
 The CPU's covers two recordings of 12 sessions each on two quiet cores: 1.5 % within three sessions in a row,
@@ -28,7 +28,7 @@ and with SHARED the 1.8 % and 1.5 % between all. Those of GPU and TPU are declar
 device with few other users.
 """
 
-SHARED = 0.7
+SESSION_SD_RATIO = 0.7
 """Standard deviation of what all runs of a session have in common, over that between its runs.
 
 Recorded sessions, minutes apart, show 0.3 to 1.0, the most beside other programs (docs/verdicts.md).
@@ -57,7 +57,7 @@ class BetweenRun:
     assumed: bool
 
 
-def of_few_blocks(sd: float, blocks: int) -> float:
+def sd_for_few_blocks(sd: float, blocks: int) -> float:
     """What ``sd``, the standard deviation of runs of FULL_BLOCKS, is for runs of so many."""
     return sd * max(1.0, FULL_BLOCKS / blocks)
 
@@ -70,7 +70,7 @@ def between_run(kind: Kind, groups: Sequence[Sequence[float]], blocks: int = FUL
     ValueError for a step time that is not positive.
     """
     variance, dof = pooled_log_variance(groups)
-    measured, floor = math.sqrt(variance), of_few_blocks(FLOOR_SD[kind], blocks)
+    measured, floor = math.sqrt(variance), sd_for_few_blocks(MIN_RUN_SD[kind], blocks)
     return BetweenRun(
         sd=max(floor, measured),
         dof=FLOOR_DOF,

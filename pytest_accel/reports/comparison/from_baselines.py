@@ -19,9 +19,9 @@ def results(hardware: str, baselines: Iterable[Baseline]) -> Results:
                 identity=hardware,
                 benchmark=one.benchmark,
                 workload=one.workload.fields,
-                provenance=one.in_force.provenance,
+                provenance=one.current.provenance,
             ),
-            one.in_force.summary,
+            one.current.summary,
             one.workload.parameters.get("target"),
             None,
         )

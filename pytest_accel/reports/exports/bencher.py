@@ -9,13 +9,13 @@ import json
 
 from pytest_accel.reports.common.json_reader import Report, ReportedBenchmark, ReportedComparison
 
-LONGEST_NAME = 1024
+MAX_NAME_LENGTH = 1024
 
 
 def text(report: Report) -> str:
     """Every metric of every benchmark that was measured, with the bounds of its interval where it has one."""
     measured = {
-        benchmark.nodeid[:LONGEST_NAME]: _measures(benchmark)
+        benchmark.nodeid[:MAX_NAME_LENGTH]: _measures(benchmark)
         for benchmark in report.benchmarks
         if _measures(benchmark)
     }

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from pytest_accel.analysis.formatting import label, percent, quantity
-from pytest_accel.records import Accepted, Curve, Observation, Result, Steps
+from pytest_accel.records import AcceptedEntry, Curve, Observation, Result, Steps
 from pytest_accel.reports.common.table import SHOWN_ALONE
 from pytest_accel.reports.html.figure import Figure, Trace, short
 
@@ -182,5 +182,5 @@ def _top1(run: Curve, number: int) -> str:
     return quantity("top1", run.epochs[number].top1) if number < len(run.epochs) else "-"
 
 
-def _day(entry: Accepted) -> str:
+def _day(entry: AcceptedEntry) -> str:
     return entry.time[:10]

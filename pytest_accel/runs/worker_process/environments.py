@@ -13,14 +13,14 @@ from pathlib import Path
 from pytest_accel.records import Kind
 from pytest_accel.records.user_error import UserError
 
-OF_KIND: Mapping[Kind, Mapping[str, str]] = {
+VARIABLES_BY_KIND: Mapping[Kind, Mapping[str, str]] = {
     Kind.CPU: {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"},
     Kind.GPU: {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
     Kind.TPU: {},
 }
 """Variables that keep frameworks to the accelerator that was asked for, and from taking all its memory."""
 
-BESIDE_ANOTHER: Mapping[Kind, Mapping[str, str]] = {
+VARIABLES_WHEN_SHARED: Mapping[Kind, Mapping[str, str]] = {
     Kind.CPU: {},
     Kind.GPU: {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
     Kind.TPU: {},
@@ -28,7 +28,7 @@ BESIDE_ANOTHER: Mapping[Kind, Mapping[str, str]] = {
 """What a process needs as well where two of them share the accelerator."""
 
 COMPILE_ONLY: Mapping[str, str] = {
-    **OF_KIND[Kind.CPU],
+    **VARIABLES_BY_KIND[Kind.CPU],
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_WORKER_HOSTNAMES": "localhost",
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -62,7 +62,7 @@ class Environment:
 
         ``devices`` is how many it may use, None for all.
         """
-        variables = {**OF_KIND[kind], **(BESIDE_ANOTHER[kind] if shared else {})}
+        variables = {**VARIABLES_BY_KIND[kind], **(VARIABLES_WHEN_SHARED[kind] if shared else {})}
         if devices is not None:
             variables |= _limited_to(kind, devices)
         return variables
@@ -84,7 +84,7 @@ def _limited_to(kind: Kind, devices: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": first, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
-HERE = Environment("this environment", (sys.executable,), foreign=False)
+CURRENT_ENVIRONMENT = Environment("this environment", (sys.executable,), foreign=False)
 
 
 def named(given: str, folder: Path) -> Environment:

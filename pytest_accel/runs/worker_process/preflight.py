@@ -7,9 +7,9 @@ from typing import Any
 
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.worker_process.environments import Environment
-from pytest_accel.runs.worker_process.process import Hung, Refused
+from pytest_accel.runs.worker_process.process import PytestRefused, RunTimeout
 from pytest_accel.runs.worker_process.remote_test import PytestFailed
-from pytest_accel.runs.worker_process.run_spec import Task
+from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.worker.environment_facts import Surroundings
 from pytest_accel.worker.messages import Done
 
@@ -22,7 +22,7 @@ WAY_OUT = (
 )
 
 
-def surroundings(environment: Environment, task: Task, options: Mapping[str, Any]) -> Surroundings:
+def surroundings(environment: Environment, task: RunSpec, options: Mapping[str, Any]) -> Surroundings:
     """What this environment is. Raises InvalidRun if the pytest session of ``task`` does not start there."""
     try:
         with task.started(environment) as test:
@@ -30,7 +30,7 @@ def surroundings(environment: Environment, task: Task, options: Mapping[str, Any
             found = test.surroundings()
             test.until(Done)
             return found
-    except Hung as hung:
+    except RunTimeout as hung:
         raise InvalidRun(f"it gives no sign of life within {task.timeout_s:g} s", hung.output) from None
-    except (Refused, PytestFailed) as refused:
+    except (PytestRefused, PytestFailed) as refused:
         raise InvalidRun(f"{refused}. {WAY_OUT}") from None

@@ -33,7 +33,7 @@ _TRACE_S = 1.0
 _MERCY_S = 1.0
 """How long a process may take to end when asked to: the client of a container has to pass that on."""
 
-_LONGEST_GREETING = 2**16
+_MAX_GREETING_BYTES = 2**16
 """What says more than so many bytes before it greets is no Python of ours."""
 
 _TAIL_BYTES = 20_000
@@ -94,11 +94,11 @@ def started(
             _kill_marked(mark)
 
 
-class Hung(InvalidRun):
+class RunTimeout(InvalidRun):
     """A run that did not end in time."""
 
 
-class Refused(InvalidRun):
+class PytestRefused(InvalidRun):
     """pytest refused its command line or its settings."""
 
 
@@ -150,7 +150,7 @@ class Child:
                 died = self._died(said)
                 output = died.output.replace(code_injection.first_lines(), "")  # as ``echo`` would have it
                 raise InvalidRun(f"this is no Python: {died}", output) from None
-            if len(said) > _LONGEST_GREETING:
+            if len(said) > _MAX_GREETING_BYTES:
                 raise InvalidRun(
                     "this is no Python: the process writes without end", said.decode(errors="replace")
                 )
@@ -237,7 +237,7 @@ class Child:
         status = self._process.poll()
         fault = _usage_error(self.output) if status == _USAGE_ERROR else None
         if fault is not None:
-            return Refused(f"pytest does not start in the process of a run: {fault}", self.output)
+            return PytestRefused(f"pytest does not start in the process of a run: {fault}", self.output)
         if status is None:
             how = "fell silent"
         elif status < 0:
@@ -248,10 +248,10 @@ class Child:
             f"the process {how} while {self.doing}", said.decode(errors="replace") + self.output
         )
 
-    def _hung(self) -> Hung:
+    def _hung(self) -> RunTimeout:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
         self._wait(_TRACE_S)
-        return Hung(
+        return RunTimeout(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it was still {self.doing}",
             self.output,
         )

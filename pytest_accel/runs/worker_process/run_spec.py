@@ -15,9 +15,13 @@ import pytest
 from pytest_accel.baselines import naming
 from pytest_accel.hosts.coordinator import SingleHost
 from pytest_accel.records import Accelerator, Conditions
-from pytest_accel.records.progress import Screen, Unseen
+from pytest_accel.records.progress import NoProgress, ProgressDisplay
 from pytest_accel.runs.worker_process import pytest_command
-from pytest_accel.runs.worker_process.environments import HERE, Environment, compile_only_variables
+from pytest_accel.runs.worker_process.environments import (
+    CURRENT_ENVIRONMENT,
+    Environment,
+    compile_only_variables,
+)
 from pytest_accel.runs.worker_process.process import started
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
 
@@ -27,37 +31,39 @@ def _nothing_to_check() -> None:
 
 
 @dataclass(frozen=True)
-class Task:
+class RunSpec:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
 
-    ``options`` are those of the child, by destination. ``watch`` tells what else goes on, given the process
-    ids that are our own. ``devices`` limits the accelerator to so many. ``compared``: with another one.
-    Training keeps in folders under ``checkpoints`` what it needs to go on after it was ended. How far a run
-    is goes to ``screen``. For a ``topology`` the step is compiled only, and
-    ``programs`` is where to keep what the compiler said. ``check`` is called while a run is waited for, and
-    raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
+    ``options`` are those of the worker process, by destination. ``sample_conditions`` returns what disturbs
+    the machine, given the process ids that are our own. ``devices`` limits the accelerator to so many.
+    ``compared``: with another one. Training keeps in folders under ``checkpoints`` what it needs to go on
+    after it was ended. How far a run is goes to ``progress``. For a ``topology`` the step is compiled only,
+    and ``programs`` is where to keep what the compiler said. ``check`` is called while a run is waited for,
+    and raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
     """
 
     item: pytest.Item
     accelerator: Accelerator
     options: Mapping[str, Any]
     timeout_s: float
-    watch: Callable[[frozenset[int]], Conditions]
+    sample_conditions: Callable[[frozenset[int]], Conditions]
     devices: int | None = None
     compared: bool = False
     checkpoints: Path | None = None
     topology: str | None = None
     programs: Path | None = None
     check: Callable[[], None] = _nothing_to_check
-    screen: Screen = field(default_factory=Unseen)
+    progress: ProgressDisplay = field(default_factory=NoProgress)
     coordinator: SingleHost = field(default_factory=SingleHost)
 
-    def watch_beside(self, *tests: RemoteTest) -> Conditions:
+    def sample_conditions_beside(self, *tests: RemoteTest) -> Conditions:
         """What goes on now beside this session and these tests of it."""
-        return self.watch(frozenset({os.getpid(), *(test.pid for test in tests)}))
+        return self.sample_conditions(frozenset({os.getpid(), *(test.pid for test in tests)}))
 
     @contextlib.contextmanager
-    def started(self, environment: Environment = HERE, *, shared: bool = False) -> Iterator[RemoteTest]:
+    def started(
+        self, environment: Environment = CURRENT_ENVIRONMENT, *, shared: bool = False
+    ) -> Iterator[RemoteTest]:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
         arguments = functools.partial(pytest_command.arguments, self.item)
         variables = (

@@ -53,51 +53,55 @@ class TwoEnvironments:
     """
 
     name: str
-    here: Surroundings
-    other: Surroundings
+    candidate: Surroundings
+    reference: Surroundings
     by_command: bool = False
 
-    def check(self, here: LoadedModules, other: LoadedModules) -> tuple[str, ...]:
+    def check(self, candidate: LoadedModules, reference: LoadedModules) -> tuple[str, ...]:
         """Notes on what the two sides have in common, given what each has imported.
 
         Raises SameCode if that is everything, although the environments are not the same one.
         """
-        if self.here == self.other:
+        if self.candidate == self.reference:
             return (ON_PURPOSE,)
         shared = [
-            name for name in here.files if not set(here.files[name]).isdisjoint(other.files.get(name, ()))
+            name
+            for name in candidate.files
+            if not set(candidate.files[name]).isdisjoint(reference.files.get(name, ()))
         ]
-        differs = self.by_command or self._differs(shared, here, other)
+        differs = self.by_command or self._differs(shared, candidate, reference)
         if not shared:
             return () if differs else (NOTHING_SEEN,)
-        named = " and ".join(f"{name} ({min(here.files[name], key=len)})" for name in shared[:MAX_NAMED])
+        named = " and ".join(f"{name} ({min(candidate.files[name], key=len)})" for name in shared[:MAX_NAMED])
         hidden = [name for name in self._providing(shared) if self._is_another(name)]
         if hidden:
             raise SameCode(HIDDEN.format(name=self.name, shared=named, hidden=" and ".join(hidden)))
-        if here.files == other.files and not differs:
+        if candidate.files == reference.files and not differs:
             raise SameCode(NOTHING_DIFFERS.format(name=self.name, shared=named))
         return (f"both environments run the same {named}, so a change of it is not part of this comparison",)
 
-    def _differs(self, shared: Sequence[str], here: LoadedModules, other: LoadedModules) -> bool:
+    def _differs(self, shared: Sequence[str], candidate: LoadedModules, reference: LoadedModules) -> bool:
         """Whether anything does that takes part in the step, beside ``shared`` packages of the project."""
-        if any(getattr(self.here, part) != getattr(self.other, part) for part in ENVIRONMENT):
+        if any(getattr(self.candidate, part) != getattr(self.reference, part) for part in ENVIRONMENT):
             return True
         names = (
-            self.here.modules.keys()
-            | self.here.code.keys()
-            | self.other.modules.keys()
-            | self.other.code.keys()
+            self.candidate.modules.keys()
+            | self.candidate.code.keys()
+            | self.reference.modules.keys()
+            | self.reference.code.keys()
         )
-        return any(self._takes_part(name, shared, here, other) for name in names if not _is_tool(name))
+        return any(
+            self._takes_part(name, shared, candidate, reference) for name in names if not _is_tool(name)
+        )
 
     def _takes_part(
-        self, name: str, shared: Sequence[str], here: LoadedModules, other: LoadedModules
+        self, name: str, shared: Sequence[str], candidate: LoadedModules, reference: LoadedModules
     ) -> bool:
         """Whether the package ``name`` is another one on either side.
 
         One that is installed on one side only is most often a tool, unless the project's own files import it.
         """
-        sides = ((self.here, here), (self.other, other))
+        sides = ((self.candidate, candidate), (self.reference, reference))
         if name in self._providing(shared):
             return False
         if all(name in side.modules or name in side.code for side, _ in sides):
@@ -115,7 +119,7 @@ class TwoEnvironments:
         own_names = {name for package in shared for name in (package, normalized(package))}
         return {
             name
-            for side in (self.here, self.other)
+            for side in (self.candidate, self.reference)
             for name in (side.modules.keys() | side.code.keys())
             if name in own_names or not set(side.modules.get(name, ())).isdisjoint(shared)
         }
@@ -124,24 +128,25 @@ class TwoEnvironments:
         """Whether a package is installed on both sides, in different versions, code or checkouts."""
         both = [
             (side.packages.get(name), side.code[name])
-            for side in (self.here, self.other)
+            for side in (self.candidate, self.reference)
             if name in side.code
         ]
         return len(both) == 2 and both[0] != both[1]
 
-    def code_changes(self, here: Files, other: Files) -> tuple[str, ...]:
+    def code_changes(self, candidate: Files, reference: Files) -> tuple[str, ...]:
         """Packages of one version whose code differs, given the code of the project on either side."""
         installed = {
-            name: (self.other.code[name], files)
-            for name, files in self.here.code.items()
-            if name in self.other.code and self._version(self.here, name) == self._version(self.other, name)
+            name: (self.reference.code[name], files)
+            for name, files in self.candidate.code.items()
+            if name in self.reference.code
+            and self._version(self.candidate, name) == self._version(self.reference, name)
         }
-        loaded = {name: (other[name], files) for name, files in here.items() if name in other}
+        loaded = {name: (reference[name], files) for name, files in candidate.items() if name in reference}
         differing = {name: sides for name, sides in (installed | loaded).items() if sides[0] != sides[1]}
         return tuple(self._change(name, *differing[name]) for name in sorted(differing))
 
     def _change(self, name: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:
-        version = self._version(self.here, name)
+        version = self._version(self.candidate, name)
         files = [file for file in sorted(then.keys() | now.keys()) if then.get(file) != now.get(file)]
         named = ", ".join(file for file in files[:MAX_NAMED] if file)
         more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
