@@ -22,7 +22,7 @@ def request(startup_time_s=1.0, examples=32, training=None):
 
 
 def prepared(build_time_s, alone_s):
-    step = PreparedStep(build_time_s, 1.0, alone_step_time_s=alone_s)
+    step = PreparedStep(build_time_s, 1.0, single_host_step_time_s=alone_s)
     return messages.Prepared(step, Workload("measure", "jax", 8))
 
 
@@ -42,11 +42,11 @@ def test_what_was_prepared_took_as_long_as_on_the_slowest_host(times_s):
     whole = merged([prepared(time_s, time_s / 2) for time_s in times_s]).step
 
     assert whole.build_time_s == max(times_s)
-    assert whole.hosts_alone_s == tuple(time_s / 2 for time_s in times_s)
+    assert whole.single_host_step_times_s == tuple(time_s / 2 for time_s in times_s)
 
 
 def test_one_host_that_cannot_tell_its_own_share_leaves_all_out():
-    assert merged([prepared(1.0, 0.5), prepared(1.0, None)]).step.hosts_alone_s == ()
+    assert merged([prepared(1.0, 0.5), prepared(1.0, None)]).step.single_host_step_times_s == ()
 
 
 def test_versions_that_differ_between_hosts_are_all_named():

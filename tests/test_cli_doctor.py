@@ -75,10 +75,10 @@ def test_what_disturbs_is_named_with_its_remedy(machine, doctor, file, text, wha
     code, printed, data = doctor()
     (found,) = data["disturbances"]
     assert code == 1
-    assert what in found["what"]
-    assert fix in found["fix"]
-    assert found["what"] in printed
-    assert found["fix"] in printed
+    assert what in found["description"]
+    assert fix in found["remedy"]
+    assert found["description"] in printed
+    assert found["remedy"] in printed
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_goes_on_now_is_named(machine, doctor, monkeypatch, conditions, wha
     monkeypatch.setattr(hardware, "conditions", lambda kind, own_pids: conditions)
     code, _, data = doctor()
     assert code == 1
-    assert what in data["disturbances"][0]["what"]
+    assert what in data["disturbances"][0]["description"]
 
 
 @pytest.mark.parametrize("text", ["", "cpu", "cpu a b c d e f g h", "\0\0", "SwapTotal: much kB\n"])

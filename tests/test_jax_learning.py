@@ -29,8 +29,8 @@ def jax_framework():
     from pytest_accel.frameworks.jax import training as steps
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "over", functools.cache(steps.over))
-        patch.setattr(convergence, "_right_over", functools.cache(convergence._right_over))
+        patch.setattr(steps, "over", functools.cache(steps.data_parallel_step))
+        patch.setattr(convergence, "_right_over", functools.cache(convergence._count_correct_over))
         yield loaded
 
 
@@ -125,7 +125,7 @@ def test_the_first_five_are_counted_as_tensorflow_counts_them(jax_framework, mon
     labels = rng.integers(10, size=200).astype(np.int32)
     labels[-20:] = -1
     monkeypatch.setattr(resnet, "logits", lambda *given, training: (scores, None))
-    first, five, count = convergence.right(None, None, labels)
+    first, five, count = convergence.count_correct(None, None, labels)
     expected = [
         int(tf.reduce_sum(tf.cast(tf.math.in_top_k(labels[:180], scores[:180], k), tf.int32))) for k in (1, 5)
     ]

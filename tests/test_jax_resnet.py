@@ -81,12 +81,12 @@ def beside_tensorflow(framework, trainer_of):
         moving = [layer[name][0] for layer in convolutions(state.statistics) for name in ("mean", "variance")]
         of_jax = {
             "weights": trainable(state.parameters),
-            "momenta": trainable(state.momenta),
+            "momenta": trainable(state.momentum_buffers),
             "moving statistics": moving,
         }
         of_tensorflow = {
             "weights": theirs.variables,
-            "momenta": theirs.momenta,
+            "momenta": theirs.momentum_buffers,
             "moving statistics": theirs.model.moving_statistics,
         }
         return {
@@ -153,7 +153,7 @@ def test_real_steps_learn_their_batch(framework, precision):
 def test_variables_are_float32_and_images_are_in_the_type_of_the_computation(trainer_of, precision):
     trainer = trainer_of(precision=precision)
     state = trainer.state
-    leaves = jax.tree.leaves([state.parameters, state.momenta, state.statistics])
+    leaves = jax.tree.leaves([state.parameters, state.momentum_buffers, state.statistics])
     assert {leaf.dtype for leaf in leaves} == {np.dtype(np.float32)}
     assert trainer.batch[0].dtype.name == precision.removeprefix("mixed_")
 
@@ -173,10 +173,10 @@ def test_a_float16_step_that_overflows_leaves_the_weights_and_training_recovers(
 
     def with_scale(value):
         scale = training.LossScale(np.float32(value), np.int32(0))
-        trainer.state = training.placed(trainer.mesh, trainer.state._replace(loss_scale=scale))
+        trainer.state = training.shard_state(trainer.mesh, trainer.state._replace(loss_scale=scale))
 
     def weights():
-        return jax.tree.map(np.array, [trainer.state.parameters, trainer.state.momenta])
+        return jax.tree.map(np.array, [trainer.state.parameters, trainer.state.momentum_buffers])
 
     with_scale(2.0**40)
     before = weights()

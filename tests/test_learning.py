@@ -26,12 +26,12 @@ class Line:
 
     def __init__(self, seed):
         self.weights = np.random.default_rng(seed).normal(size=2)
-        self.momenta = np.zeros(2)
+        self.momentum_buffers = np.zeros(2)
 
     def step(self, rate, images, labels):
         errors = images @ self.weights - labels
-        self.momenta = 0.9 * self.momenta + images.T @ errors / len(labels)
-        self.weights = self.weights - rate * self.momenta
+        self.momentum_buffers = 0.9 * self.momentum_buffers + images.T @ errors / len(labels)
+        self.weights = self.weights - rate * self.momentum_buffers
         return np.mean(errors**2)
 
     def right(self, images, labels):
@@ -39,13 +39,13 @@ class Line:
         return right, right, len(labels)
 
     def variables(self):
-        return [Variable("weights", self.weights, self.momenta)]
+        return [Variable("weights", self.weights, self.momentum_buffers)]
 
     def state(self):
-        return [self.weights.copy(), self.momenta.copy()]
+        return [self.weights.copy(), self.momentum_buffers.copy()]
 
     def set_state(self, state):
-        self.weights, self.momenta = state
+        self.weights, self.momentum_buffers = state
 
 
 class Points:

@@ -158,7 +158,7 @@ def test_another_program_at_the_address_is_told_from_the_first_host(address):
 
 
 def test_a_first_host_that_does_not_answer(address, monkeypatch):
-    monkeypatch.setattr(rendezvous, "ANSWER_S", 0.1)
+    monkeypatch.setattr(rendezvous, "EXTRA_REPLY_S", 0.1)
     with socket.create_server(address), pytest.raises(RendezvousError, match=r"did not answer within 0\.3 s"):
         join(launch(1), FACTS, address, 0.2)
 

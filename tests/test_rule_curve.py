@@ -110,7 +110,7 @@ def test_the_numbers_shown_are_those_that_decide(now):
         low, high = comparison.interval
         assert low <= comparison.change <= high
     assert verdict.outcome is max(
-        (comparison.outcome for comparison in verdict.comparisons), key=lambda outcome: outcome.badness
+        (comparison.outcome for comparison in verdict.comparisons), key=lambda outcome: outcome.severity
     )
 
 

@@ -302,5 +302,7 @@ def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, valu
         baseline = store.load(BENCHMARK, "tensorflow")
     except BrokenBaseline:
         return
-    verdict = convergence.judge(CURVES[:1], baseline.current.runs, 1 / 3, convergence.Pace(0.1, 0.05))
+    verdict = convergence.judge(
+        CURVES[:1], baseline.current.runs, 1 / 3, convergence.TimeTolerance(0.1, 0.05)
+    )
     assert verdict.reason

@@ -117,7 +117,7 @@ def test_the_evaluation_crop_is_the_middle(tf, photographs):
 
     picture = photographs[0]
     encoded = tf.io.encode_jpeg(picture, quality=100)
-    seen = module.central(encoded, 168, tf.float32).numpy() * module.STANDARD_DEVIATION + module.MEAN
+    seen = module.center_crop(encoded, 168, tf.float32).numpy() * module.STANDARD_DEVIATION + module.MEAN
     middle = picture[16:184, 46:214]
     assert np.abs(seen - middle).mean() < 3
 

@@ -132,10 +132,10 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
     update = Trainer.update
 
     def all_but_the_first(self, gradients):
-        variables, momenta = self.variables, self.momenta
-        self.variables, self.momenta = variables[1:], momenta[1:]
+        variables, momentum_buffers = self.variables, self.momentum_buffers
+        self.variables, self.momentum_buffers = variables[1:], momentum_buffers[1:]
         update(self, gradients[1:])
-        self.variables, self.momenta = variables, momenta
+        self.variables, self.momentum_buffers = variables, momentum_buffers
 
     monkeypatch.setattr(Trainer, "update", all_but_the_first)
     one, _ = learning(learning_rate=0.05, global_batch=4)
@@ -204,7 +204,7 @@ class TestDigits:
         return [np.concatenate([batch[part].numpy() for batch in batches]) for part in (0, 1)]
 
     def test_are_what_scikit_learn_ships(self):
-        from pytest_accel.frameworks.common.datasets import NO_LABEL
+        from pytest_accel.frameworks.common.datasets import PADDING_LABEL
         from pytest_accel.frameworks.tensorflow.datasets import Share
 
         dataset = self.make()
@@ -213,7 +213,7 @@ class TestDigits:
         assert images.shape == (22 * 64, 32, 32, 3)
         assert set(labels) == set(range(10))
         held_out = np.concatenate([batch[1].numpy() for batch in dataset.evaluation(Share())])
-        assert (held_out != NO_LABEL).sum() == 360
+        assert (held_out != PADDING_LABEL).sum() == 360
 
     def test_come_in_another_order_each_epoch_and_the_same_whenever_asked(self):
         first, again, other = (

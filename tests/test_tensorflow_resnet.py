@@ -158,7 +158,7 @@ def test_variables_are_float32_and_images_are_in_the_type_of_the_computation(tra
     trainer = trainer_of(precision=precision)
     model = trainer.model
     statistics = [s for norm in model.convolutions for s in (norm.moving_mean, norm.moving_variance)]
-    variables = [*model.trainable_variables, *trainer.momenta, *statistics]
+    variables = [*model.trainable_variables, *trainer.momentum_buffers, *statistics]
     assert {variable.dtype for variable in variables} == {tf.float32}
     assert trainer.batch[0].dtype.name == precision.removeprefix("mixed_")
     assert trainer.loss(*trainer.batch).dtype == tf.float32
@@ -196,10 +196,10 @@ def test_a_float16_step_that_overflows_leaves_the_weights_and_training_recovers(
     trainer = trainer_of(precision="mixed_float16")
     step = tf.function(lambda: trainer.step(*trainer.batch), autograph=False)
     trainer.loss_scale.value.assign(2.0**40)
-    before = [variable.numpy() for variable in trainer.variables + trainer.momenta]
+    before = [variable.numpy() for variable in trainer.variables + trainer.momentum_buffers]
 
     assert math.isfinite(float(step()))
-    after = trainer.variables + trainer.momenta
+    after = trainer.variables + trainer.momentum_buffers
     assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
     assert float(trainer.loss_scale.value) == 2.0**39
 

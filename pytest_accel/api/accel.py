@@ -207,7 +207,7 @@ class Accel:
 
         alone = None
         if dataset is None and self._backend.hosts is not None:
-            alone = functools.partial(framework.build_alone, spec)
+            alone = functools.partial(framework.build_single_host_share, spec)
         return self._backend.measure(
             self._item, Plan(spec, lambda: framework.build(spec, data), lower, alone)
         )

@@ -23,18 +23,18 @@ class Stored(NamedTuple):
     baseline: Baseline
 
 
-def everything(folder: Path) -> tuple[list[Stored], list[str]]:
+def load_all(folder: Path) -> tuple[list[Stored], list[str]]:
     """All baselines, by hardware and path; and what is wrong with those that cannot be read.
 
     Raises UserError for a folder that is not there or cannot be read.
     """
     stored: list[Stored] = []
     faults: list[str] = []
-    for home in _homes(folder):
+    for identity_dir in _homes(folder):
         try:
-            for path, baseline in BaselineStore.at(home).everything():
+            for path, baseline in BaselineStore.for_directory(identity_dir).load_all():
                 if isinstance(baseline, Baseline):
-                    stored.append(Stored(home.name, path, baseline))
+                    stored.append(Stored(identity_dir.name, path, baseline))
                 else:
                     faults.append(str(baseline))
         except StoreError as error:

@@ -31,45 +31,45 @@ class BaselineStore:
 
     def __init__(self, folder: Path, identity: str, *, lock_timeout_s: float = 30.0) -> None:
         self.folder = folder
-        self.home = folder / folder_name(identity)
+        self.identity_dir = folder / folder_name(identity)
         self._lock_timeout_s = lock_timeout_s
 
     @classmethod
-    def at(cls, home: Path) -> BaselineStore:
-        """Those in the folder ``home``, whatever identity it is of: somebody may have renamed it."""
-        store = cls(home.parent, home.name)
-        store.home = home
+    def for_directory(cls, identity_dir: Path) -> BaselineStore:
+        """Those in the folder ``identity_dir``, whatever identity it is of: somebody may have renamed it."""
+        store = cls(identity_dir.parent, identity_dir.name)
+        store.identity_dir = identity_dir
         return store
 
     def path(self, name: str, framework: str) -> Path:
         """The file of the benchmark of this name, whether it exists or not."""
-        return self.home / folder_name(framework) / baseline_path(name)
+        return self.identity_dir / folder_name(framework) / baseline_path(name)
 
     def load(self, benchmark: Benchmark, framework: str) -> Baseline | None:
         """What was accepted, or None if there is no such file. Raises BrokenBaseline."""
         found = (self._read(self.path(name, framework)) for name in benchmark.names)
         return next((baseline for baseline in found if baseline is not None), None)
 
-    def elsewhere(self, benchmark: Benchmark, framework: str) -> Iterator[tuple[str, Baseline]]:
+    def on_other_hardware(self, benchmark: Benchmark, framework: str) -> Iterator[tuple[str, Baseline]]:
         """What other hardware has for a benchmark: the name of each folder and the baseline, sorted by name.
 
         Those that cannot be read are left out.
         """
-        for home in sorted(self.folder.glob("[!.]*/")):
-            if home != self.home:
+        for identity_dir in sorted(self.folder.glob("[!.]*/")):
+            if identity_dir != self.identity_dir:
                 with contextlib.suppress(BrokenBaseline, StoreError):
-                    baseline = BaselineStore.at(home).load(benchmark, framework)
+                    baseline = BaselineStore.for_directory(identity_dir).load(benchmark, framework)
                     if baseline is not None:
-                        yield home.name, baseline
+                        yield identity_dir.name, baseline
 
     def baselines(self) -> tuple[Baseline, ...]:
         """Every baseline of this identity that can be read, sorted by path.
 
         A broken one is left out: ``load`` says what is wrong with it when its own benchmark runs.
         """
-        return tuple(found for _, found in self.everything() if isinstance(found, Baseline))
+        return tuple(found for _, found in self.load_all() if isinstance(found, Baseline))
 
-    def everything(self) -> Iterator[tuple[Path, Baseline | BrokenBaseline | StoreError]]:
+    def load_all(self) -> Iterator[tuple[Path, Baseline | BrokenBaseline | StoreError]]:
         """Every file of this identity, sorted by path: its baseline, or what is wrong with it."""
         for path in sorted(self._files()):
             try:
@@ -99,7 +99,7 @@ class BaselineStore:
 
     def check_readable(self) -> None:
         """Raise StoreError if something is there that cannot be read. A folder that is absent is fine."""
-        for folder in (self.folder, self.home):
+        for folder in (self.folder, self.identity_dir):
             try:
                 list(folder.iterdir())
             except OSError as error:
@@ -108,7 +108,7 @@ class BaselineStore:
 
     def check_writable(self) -> None:
         """Raise StoreError if a trial write fails in these folders, or where they would be made."""
-        for folder in (self.folder, self.home):
+        for folder in (self.folder, self.identity_dir):
             try:
                 with tempfile.TemporaryFile(dir=_nearest_existing(folder)) as trial:
                     trial.write(b"\0" * 4096)
@@ -117,10 +117,10 @@ class BaselineStore:
 
     def _files(self) -> Iterator[Path]:
         def fail(error: OSError) -> None:
-            if not _is_absent(error, self.home):
-                raise store_error("read baselines in", self.home, error) from error
+            if not _is_absent(error, self.identity_dir):
+                raise store_error("read baselines in", self.identity_dir, error) from error
 
-        for folder, _, names in os.walk(self.home, onerror=fail):
+        for folder, _, names in os.walk(self.identity_dir, onerror=fail):
             yield from (Path(folder, name) for name in names if name.endswith(".json"))
 
     def _read(self, path: Path) -> Baseline | None:
@@ -143,7 +143,7 @@ class BaselineStore:
     def _locked(self) -> Iterator[None]:
         import filelock
 
-        file = self.folder / ".locks" / f"{self.home.name}.lock"
+        file = self.folder / ".locks" / f"{self.identity_dir.name}.lock"
         lock = filelock.FileLock(file, timeout=self._lock_timeout_s)
         try:
             _make_unlisted_folder(file.parent)

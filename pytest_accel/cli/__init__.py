@@ -10,7 +10,7 @@ DIFFERS = 1
 """The exit code of an answer that asks for attention."""
 
 
-class Answer(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command found: for people, for programs (``--json``), and the exit code."""
 
     text: str

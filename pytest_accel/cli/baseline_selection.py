@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.analysis.provenance_diff import FRAMEWORKS
-from pytest_accel.baselines.catalog import Stored, everything
+from pytest_accel.baselines.catalog import Stored, load_all
 from pytest_accel.cli import DIFFERS
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.table import SHOWN_ALONE
@@ -23,7 +23,7 @@ def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:
 
     Raises UserError where there is none.
     """
-    stored, faults = everything(options.baselines)
+    stored, faults = load_all(options.baselines)
     if options.hardware is not None and options.hardware not in {one.hardware for one in stored}:
         there = one_line(", ".join(sorted({one.hardware for one in stored}))) or "none"
         raise UserError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.baselines.catalog import PUBLISHED, everything
-from pytest_accel.cli import Answer
+from pytest_accel.baselines.catalog import PUBLISHED, load_all
+from pytest_accel.cli import CommandResult
 from pytest_accel.records.json_codec import encode
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_reader import load
@@ -36,11 +36,11 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError for a file that is not there or is neither a report nor published results."""
     try:
         found = [_results(source, options.baselines) for source in options.sources]
-        return Answer(tables(found) or "nothing in these results was measured", encode(found))
+        return CommandResult(tables(found) or "nothing in these results was measured", encode(found))
     except ArithmeticError as error:
         raise UserError(f"these results have numbers that nothing can be computed from ({error})") from None
 
@@ -58,7 +58,7 @@ def _results(source: str, baselines: Path) -> Results:
 
 
 def _of_hardware(name: str, baselines: Path) -> Results:
-    stored, faults = everything(baselines)
+    stored, faults = load_all(baselines)
     for fault in faults:
         if fault.startswith(str(baselines / name)):
             print(f"pytest-accel: left out: {fault}", file=sys.stderr)

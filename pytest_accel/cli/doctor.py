@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_accel import hardware
-from pytest_accel.cli import DIFFERS, Answer
+from pytest_accel.cli import DIFFERS, CommandResult
 from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.records.json_codec import encode
@@ -24,7 +24,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Never raises: what cannot be read is left out."""
     installed = provenance.provenance()
     seen = _accelerators()
@@ -35,7 +35,7 @@ def answer(options: argparse.Namespace) -> Answer:
         "accelerators",
         *(f"  {hardware_line(one).removeprefix('accel: ')}" for one in seen),
         "what would make measurements noisy",
-        *(f"  {one.what}\n    {one.fix}" for one in found),
+        *(f"  {one.description}\n    {one.remedy}" for one in found),
         *(["  nothing that can be seen from here"] if not found else []),
     ]
     data: dict[str, Any] = {
@@ -43,7 +43,7 @@ def answer(options: argparse.Namespace) -> Answer:
         "accelerators": [encode(one) for one in seen],
         "disturbances": [one._asdict() for one in found],
     }
-    return Answer("\n".join(lines), data, DIFFERS if found else 0)
+    return CommandResult("\n".join(lines), data, DIFFERS if found else 0)
 
 
 def _accelerators() -> list[Accelerator]:

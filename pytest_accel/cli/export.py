@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_accel.cli import Answer
+from pytest_accel.cli import CommandResult
 from pytest_accel.records.json_codec import CodecError
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common import atomic_write
@@ -40,7 +40,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer, json=False)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError for a file that is no report, a package that is missing, or a failing disk."""
     read = _report(options.report)
     try:
@@ -58,22 +58,22 @@ def answer(options: argparse.Namespace) -> Answer:
             f"{options.report} has no convergence benchmark, which is what {options.format} is for"
         )
     if options.output is None:
-        return Answer(text.removesuffix("\n"), None)
+        return CommandResult(text.removesuffix("\n"), None)
     try:
         atomic_write.write(options.output, text, "--output")
     except atomic_write.ReportError as error:
         raise UserError(str(error)) from None
-    return Answer(f"wrote {options.output}", None)
+    return CommandResult(f"wrote {options.output}", None)
 
 
-def _folder(read: Report, folder: Path | None) -> Answer:
+def _folder(read: Report, folder: Path | None) -> CommandResult:
     if folder is None:
         raise UserError("tensorboard reads a folder: name it with --output=DIR")
     try:
         tensorboard.write(read, folder)
     except OSError as error:
         raise UserError(f"cannot write into {folder}: {error.strerror or error}") from None
-    return Answer(f"wrote {folder}: tensorboard --logdir {folder}", None)
+    return CommandResult(f"wrote {folder}: tensorboard --logdir {folder}", None)
 
 
 def _report(path: Path) -> Report:

@@ -12,7 +12,7 @@ from pytest_accel.analysis.formatting import label, one_line, percent, quantity
 from pytest_accel.analysis.rules import variance
 from pytest_accel.analysis.rules.change_points import change_points
 from pytest_accel.baselines.catalog import Stored
-from pytest_accel.cli import Answer
+from pytest_accel.cli import CommandResult
 from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, main_metrics, said
 from pytest_accel.records import Baseline, Kind
 
@@ -44,11 +44,13 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises ValueError where there is no such baseline."""
     found, faults = chosen(options)
     broken, code = said(faults)
-    return Answer("\n".join(["\n\n".join(map(_table, found)), *broken]), [_data(one) for one in found], code)
+    return CommandResult(
+        "\n".join(["\n\n".join(map(_table, found)), *broken]), [_data(one) for one in found], code
+    )
 
 
 def _table(one: Stored) -> str:

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from pytest_accel.analysis.formatting import one_line
-from pytest_accel.baselines.catalog import Stored, everything
-from pytest_accel.cli import Answer
+from pytest_accel.baselines.catalog import Stored, load_all
+from pytest_accel.cli import CommandResult
 from pytest_accel.cli.baseline_selection import main_metrics, said, shown, versions
 
 COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")
@@ -23,16 +23,16 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises ValueError for a folder that cannot be read."""
     from tabulate import tabulate
 
-    stored, faults = everything(options.baselines)
+    stored, faults = load_all(options.baselines)
     lines, code = said(faults)
     rows = [_row(one) for one in stored]
     table = tabulate(rows, COLUMNS, disable_numparse=True) if rows else f"no baselines in {options.baselines}"
     data: dict[str, Any] = {"baselines": [_data(one) for one in stored], "broken": list(faults)}
-    return Answer("\n".join([table, *lines]), data, code)
+    return CommandResult("\n".join([table, *lines]), data, code)
 
 
 def _row(one: Stored) -> tuple[str, ...]:

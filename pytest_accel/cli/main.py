@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_accel.cli import Answer, compare, doctor, export, history, list_baselines, prune, show
+from pytest_accel.cli import CommandResult, compare, doctor, export, history, list_baselines, prune, show
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.worker.provenance import version
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        answer: Answer = options.answer(options)
+        answer: CommandResult = options.answer(options)
     except UserError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
         return USAGE_ERROR

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.baselines import naming
-from pytest_accel.baselines.catalog import Stored, everything
-from pytest_accel.cli import DIFFERS, Answer
+from pytest_accel.baselines.catalog import Stored, load_all
+from pytest_accel.cli import DIFFERS, CommandResult
 from pytest_accel.cli.baseline_selection import heading, said
 from pytest_accel.cli.collect_tests import collected
 from pytest_accel.records import Kind
@@ -32,9 +32,9 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError if the tests cannot be collected, or a file cannot be removed."""
-    stored, faults = everything(options.baselines)
+    stored, faults = load_all(options.baselines)
     gone, unknown = _sorted(stored, options.baselines)
     lines_of_gone = [f"{heading(one)}: {one.path}" for one in gone]
     removed = bool(gone) and (options.yes or (not options.json and _agreed(lines_of_gone)))
@@ -56,7 +56,7 @@ def answer(options: argparse.Namespace) -> Answer:
         "not_collected": [file for file, _ in unknown],
         "broken": list(faults),
     }
-    return Answer("\n".join(lines), data, DIFFERS if gone and not removed else code)
+    return CommandResult("\n".join(lines), data, DIFFERS if gone and not removed else code)
 
 
 def _summary(gone: int, removed: bool) -> str:

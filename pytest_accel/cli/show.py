@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.baselines.catalog import Stored
-from pytest_accel.cli import Answer
+from pytest_accel.cli import CommandResult
 from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, said
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import workload_fields
@@ -25,12 +25,12 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer=answer)
 
 
-def answer(options: argparse.Namespace) -> Answer:
+def answer(options: argparse.Namespace) -> CommandResult:
     """Raises ValueError where there is no such baseline."""
     found, faults = chosen(options)
     broken, code = said(faults)
     text = "\n\n".join("\n".join(_lines(one)) for one in found)
-    return Answer("\n".join([text, *broken]), [_data(one) for one in found], code)
+    return CommandResult("\n".join([text, *broken]), [_data(one) for one in found], code)
 
 
 def _lines(one: Stored) -> Iterator[str]:

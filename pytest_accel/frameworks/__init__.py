@@ -43,7 +43,7 @@ class Framework(Protocol):
         """
         ...
 
-    def build_alone(self, workload: Workload) -> Program:
+    def build_single_host_share(self, workload: Workload) -> Program:
         """This host's share of a step on synthetic data, without the other hosts of ``start``."""
         ...
 

@@ -193,7 +193,7 @@ class BaselineGate:
         failure = case.failure(runs)
         if failure is not None:
             return self._finished(case, Verdict(Outcome.REGRESSED, failure), runs, None)
-        for identity, baseline in self._store.elsewhere(self._benchmark, workload.framework):
+        for identity, baseline in self._store.on_other_hardware(self._benchmark, workload.framework):
             if case.across_hardware and not self._differing(case, baseline, runs):
                 return self._across_hardware(case, runs, baseline, identity)
         reason = (

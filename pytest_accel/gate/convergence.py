@@ -26,7 +26,7 @@ class ConvergenceTraining:
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
         sd = variance.MIN_RUN_SD[kind] * math.hypot(1, variance.SESSION_SD_RATIO)
-        self._pace = rules_convergence.Pace(settings.tolerance_for(kind), sd)
+        self._pace = rules_convergence.TimeTolerance(settings.tolerance_for(kind), sd)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return convergence.summary([run.curve for run in runs], target_of(workload))

@@ -102,7 +102,7 @@ class EnvironmentGate:
         for one in reference:
             if convergence.epochs_to_target(one, target) is None:
                 return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(one, target)}")
-        pace = rules_convergence.Pace(self._policy.tolerance, self._policy.run_sd)
+        pace = rules_convergence.TimeTolerance(self._policy.tolerance, self._policy.run_sd)
         return rules_convergence.judge(candidate, reference, target, pace)
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:

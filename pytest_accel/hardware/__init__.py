@@ -20,7 +20,7 @@ from pytest_accel.records.user_error import UserError
 # One-minute load per core above which a run is called disturbed. A run of ours that keeps every core busy
 # leaves about 1 behind, and up to 1.4 was seen on two cores after two minutes of TensorFlow steps: a little
 # more threads than cores. So 1.5 may be the echo of our own last run; above it something else was running.
-LOADED = 1.5
+BUSY_DURING_RUN_LOAD = 1.5
 
 
 class AbsentAccelerator(UserError):
@@ -91,7 +91,7 @@ def merge(samples: Iterable[Conditions]) -> Conditions:
 def explain(conditions: Conditions) -> str | None:
     """One clause that may explain an odd number, None if nothing was odd about the machine."""
     clauses = []
-    if conditions.load_average is not None and conditions.load_average > LOADED:
+    if conditions.load_average is not None and conditions.load_average > BUSY_DURING_RUN_LOAD:
         clauses.append(f"the machine was loaded ({conditions.load_average:.1f} per core) when the run began")
     if conditions.throttle_reasons:
         clauses.append(f"the GPU throttled ({', '.join(conditions.throttle_reasons)})")

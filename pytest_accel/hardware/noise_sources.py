@@ -12,50 +12,50 @@ from pytest_accel.records import Kind
 CPU = Path("/sys/devices/system/cpu")
 PROC = Path("/proc")
 
-LOADED = 0.2
+IDLE_LOAD = 0.2
 """One-minute load per core: an idle machine has less."""
 
 STOLEN = 0.01
 """Share of the CPU's time that went to other guests of the host, since this one started."""
 
 
-class Disturbance(NamedTuple):
+class NoiseSource(NamedTuple):
     """What disturbs, in a sentence, and what to do."""
 
-    what: str
-    fix: str
+    description: str
+    remedy: str
 
 
-def found() -> list[Disturbance]:
+def found() -> list[NoiseSource]:
     """All that can be seen now. Never raises."""
     return [*_clock(), *_load(), *_swap(), *_stolen(), *_gpu()]
 
 
-def _clock() -> Iterator[Disturbance]:
+def _clock() -> Iterator[NoiseSource]:
     governor = _read(CPU / "cpu0/cpufreq/scaling_governor")
     if governor and governor != "performance":
-        yield Disturbance(
+        yield NoiseSource(
             f"the CPU's clock follows its load (governor {governor})",
             "sudo cpupower frequency-set --governor performance",
         )
     for file, on in ((CPU / "intel_pstate/no_turbo", "0"), (CPU / "cpufreq/boost", "1")):
         if _read(file) == on:
             off = "1" if on == "0" else "0"
-            yield Disturbance(
+            yield NoiseSource(
                 "the CPU's clock rises while it is cool (turbo)", f"echo {off} | sudo tee {file}"
             )
 
 
-def _load() -> Iterator[Disturbance]:
+def _load() -> Iterator[NoiseSource]:
     load = hardware.conditions(Kind.CPU, ()).load_average
-    if load is not None and load > LOADED:
-        yield Disturbance(
+    if load is not None and load > IDLE_LOAD:
+        yield NoiseSource(
             f"other processes run (a load of {load:.2f} per core over the last minute)",
             "end them, wait, or compare environments in turns with --accel-against",
         )
 
 
-def _swap() -> Iterator[Disturbance]:
+def _swap() -> Iterator[NoiseSource]:
     sizes = {}
     for line in _read(PROC / "meminfo").splitlines():
         name, _, rest = line.partition(":")
@@ -64,34 +64,34 @@ def _swap() -> Iterator[Disturbance]:
             sizes[name] = int(number[0])
     used = sizes.get("SwapTotal", 0) - sizes.get("SwapFree", 0)
     if used > 0:
-        yield Disturbance(
+        yield NoiseSource(
             f"memory was swapped out ({used / 2**20:.1f} GiB)",
             "sudo swapoff --all, and end what takes the memory",
         )
 
 
-def _stolen() -> Iterator[Disturbance]:
+def _stolen() -> Iterator[NoiseSource]:
     """The first line of /proc/stat: jiffies of user, nice, system, idle, iowait, irq, softirq, steal."""
     fields = _read(PROC / "stat").partition("\n")[0].split()[1:9]
     if len(fields) == 8 and all(field.isdecimal() for field in fields):
         jiffies = [int(field) for field in fields]
         busy = sum(jiffies) - jiffies[3] - jiffies[4]
         if busy and jiffies[7] / busy > STOLEN:
-            yield Disturbance(
+            yield NoiseSource(
                 f"other guests of this host took {jiffies[7] / busy:.0%} of the time that this one would run",
                 "take a dedicated host, or compare environments in turns with --accel-against",
             )
 
 
-def _gpu() -> Iterator[Disturbance]:
+def _gpu() -> Iterator[NoiseSource]:
     seen = hardware.conditions(Kind.GPU, ())
     if seen.throttle_reasons:
-        yield Disturbance(
+        yield NoiseSource(
             f"the GPU throttles ({', '.join(seen.throttle_reasons)})",
             "cool it, or lock a clock that it can hold: sudo nvidia-smi --lock-gpu-clocks=MHZ",
         )
     if seen.foreign_processes:
-        yield Disturbance(f"others use the GPU ({', '.join(seen.foreign_processes)})", "end them")
+        yield NoiseSource(f"others use the GPU ({', '.join(seen.foreign_processes)})", "end them")
 
 
 def _read(path: Path) -> str:

@@ -19,7 +19,7 @@ _TYPE = re.compile(r"([a-z0-9]+)-([1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompilerTarget:
     """What compiling for a generation needs to know.
 
     ``name`` is the compiler's own; ``dimensions`` are those of the network between the chips; ``most_chips``
@@ -51,18 +51,27 @@ class Generation:
     device_memory_gib: int
     pci_device: str
     pci_subsystem: str | None = None
-    compiled: Compiled | None = None
+    compiled: CompilerTarget | None = None
 
 
 GENERATIONS = (
-    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e", Compiled("v2", 2, 4, 256, 45e12, 700e9)),
-    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f", Compiled("v3", 2, 4, 1024, 123e12, 900e9)),
+    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e", CompilerTarget("v2", 2, 4, 256, 45e12, 700e9)),
+    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f", CompilerTarget("v3", 2, 4, 1024, 123e12, 900e9)),
     Generation(
-        "TPU v4", "v4", 2, 1, 32, "0x005e", None, Compiled("v4", 3, 4, 4096, 275e12, 1200e9, megacore=True)
+        "TPU v4",
+        "v4",
+        2,
+        1,
+        32,
+        "0x005e",
+        None,
+        CompilerTarget("v4", 3, 4, 4096, 275e12, 1200e9, megacore=True),
     ),
-    Generation("TPU v5e", "v5litepod", 1, 1, 16, "0x0063", None, Compiled("v5e", 2, 1, 256, 197e12, 819e9)),
-    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062", None, Compiled("v5p", 3, 4, 4096, 459e12, 2765e9)),
-    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f", None, Compiled("v6e", 2, 1, 256, 918e12, 1638e9)),
+    Generation(
+        "TPU v5e", "v5litepod", 1, 1, 16, "0x0063", None, CompilerTarget("v5e", 2, 1, 256, 197e12, 819e9)
+    ),
+    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062", None, CompilerTarget("v5p", 3, 4, 4096, 459e12, 2765e9)),
+    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f", None, CompilerTarget("v6e", 2, 1, 256, 918e12, 1638e9)),
     Generation("TPU7x", "tpu7x", 2, 2, 96, "0x0076"),
 )
 
@@ -73,7 +82,7 @@ class Slice:
 
     name: str
     generation: Generation
-    compiled: Compiled
+    compiled: CompilerTarget
     shape: tuple[int, ...]
 
     @property
@@ -134,7 +143,7 @@ def _smallest(generation: Generation) -> str:
     return f"{generation.type_prefix}-{4 * generation.type_units_per_chip}"
 
 
-def _sizes(generation: Generation, compiled: Compiled) -> list[int]:
+def _sizes(generation: Generation, compiled: CompilerTarget) -> list[int]:
     """The numbers in the types: chips are powers of two, and two of them are no slice."""
     chips = [2**power for power in range(compiled.most_chips.bit_length()) if power != 1]
     return [count * generation.type_units_per_chip for count in chips if count >= compiled.least_chips]

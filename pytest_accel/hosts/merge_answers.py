@@ -54,13 +54,13 @@ def _check_same_work(workloads: Sequence[Workload]) -> None:
 def _prepared(replies: Sequence[messages.Prepared]) -> messages.Prepared:
     _check_same_work([reply.workload for reply in replies])
     steps = [reply.step for reply in replies]
-    alone_s = [step.alone_step_time_s for step in steps if step.alone_step_time_s is not None]
+    alone_s = [step.single_host_step_time_s for step in steps if step.single_host_step_time_s is not None]
     slowest = dataclasses.replace(
         steps[0],
         build_time_s=max(step.build_time_s for step in steps),
         compile_time_s=max(step.compile_time_s for step in steps),
-        alone_step_time_s=max(alone_s, default=None),
-        hosts_alone_s=tuple(alone_s) if len(alone_s) == len(steps) else (),
+        single_host_step_time_s=max(alone_s, default=None),
+        single_host_step_times_s=tuple(alone_s) if len(alone_s) == len(steps) else (),
     )
     return dataclasses.replace(replies[0], step=slowest)
 

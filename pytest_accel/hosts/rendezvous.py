@@ -30,7 +30,7 @@ RENDEZVOUS_S = 300.0
 """How long hosts wait for each other: containers of one job start minutes apart."""
 
 RETRY_S = 0.2
-ANSWER_S = 5.0
+EXTRA_REPLY_S = 5.0
 """The first host has the last word: another waits for it a little longer than that waits for the others."""
 
 STALLED_S = SILENCE_S
@@ -137,12 +137,12 @@ def _follow(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: fl
     line = _called(address, wait_s)
     try:
         line.send(Join(here.index, socket.gethostname(), dict(facts)))
-        if not line.waiting(wait_s + ANSWER_S):
+        if not line.waiting(wait_s + EXTRA_REPLY_S):
             line.close()
             raise RendezvousError(
-                f"the first host at {_shown(address)} did not answer within {wait_s + ANSWER_S:g} s: look at "
-                "its own output, and whether another program has that port (--accel-coordinator=HOST:PORT on "
-                "every host chooses another)"
+                f"the first host at {_shown(address)} did not answer within {wait_s + EXTRA_REPLY_S:g} s: "
+                "look at its own output, and whether another program has that port "
+                "(--accel-coordinator=HOST:PORT on every host chooses another)"
             )
         answer = line.receive()
         if not isinstance(answer, Welcome | JoinRefused):

@@ -55,14 +55,14 @@ class Plan:
     """What one measuring call asks for: the work, and how to make it ready in this process.
 
     ``lower`` is asked instead of ``build`` for a program that is only compiled, for the accelerator type that
-    it is given. It raises ValueError or TypeError where that cannot be. ``build_alone``, on one of several
-    hosts, makes its share of a step, without the others.
+    it is given. It raises ValueError or TypeError where that cannot be. ``build_single_host_share``, on one
+    of several hosts, makes its share of a step, without the others.
     """
 
     workload: Workload
     build: Callable[[], Program]
     lower: Callable[[str], Lowered] = _not_lowered
-    build_alone: Callable[[], Program] | None = None
+    build_single_host_share: Callable[[], Program] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,14 @@ class Outcome(enum.StrEnum):
     INVALID = "invalid"
 
     @property
-    def badness(self) -> int:
+    def severity(self) -> int:
         return list(Outcome).index(self)
 
     def fails(self, *, strict: bool) -> bool:
         """Whether this outcome fails its test: strict fails all that is not a proven pass."""
         if self in (Outcome.NO_BASELINE, Outcome.INCONCLUSIVE):
             return strict
-        return self.badness >= Outcome.REGRESSED.badness
+        return self.severity >= Outcome.REGRESSED.severity
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def error_commands(
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
     failing = [result for result in results if result.verdict.outcome.fails(strict=strict)]
-    failing.sort(key=lambda result: result.verdict.outcome.badness, reverse=True)
+    failing.sort(key=lambda result: result.verdict.outcome.severity, reverse=True)
     lines = []
     for result in failing[:MAX_ANNOTATIONS]:
         file, line = places[result.nodeid]

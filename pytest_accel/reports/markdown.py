@@ -21,7 +21,7 @@ def text(hardware: str, results: Sequence[Result]) -> str:
 
     What comes from tests and machines is escaped: it is shown as it is, and is no markup, HTML or mention.
     """
-    worst_first = sorted(results, key=lambda result: result.verdict.outcome.badness, reverse=True)
+    worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
     said = sentences(worst_first)
     blocks = [
         f"## {headline(worst_first)}",

@@ -83,7 +83,9 @@ class FreshRuns:
 
     def _observed(self, test: RemoteTest, plan: BenchmarkRequest) -> Run:
         if self._task.topology is not None:
-            facts, versions = compiled(test, self._task.topology, self._task.programs, plan.startup_time_s)
+            facts, versions = compiled(
+                test, self._task.topology, self._task.compile_cache, plan.startup_time_s
+            )
             return Run(plan.workload, facts, versions)
         if plan.training is not None:
             curve, versions = self._trained(test, plan, plan.training)

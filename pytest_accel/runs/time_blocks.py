@@ -22,7 +22,7 @@ MIN_BLOCK_ON_HOSTS_S = 0.5
 """On several hosts the orders for a block travel while the one before is trained, and take cores from it."""
 
 
-class Subject(Protocol):
+class StepRunner(Protocol):
     """What can be observed: a measurement in this process, or one in a child."""
 
     def prepare(self) -> PreparedStep: ...
@@ -31,7 +31,7 @@ class Subject(Protocol):
 
 
 def observe(
-    subject: Subject,
+    subject: StepRunner,
     size: Callable[[], RunSize],
     *,
     startup_time_s: float,
@@ -78,7 +78,7 @@ def steps_of(
         warmup_steps=prepared.warmup_steps,
         peak_memory_bytes=blocks[-1].peak_memory_bytes,
         losses=tuple(block.loss for block in blocks if block.loss is not None),
-        hosts_step_time_s=prepared.hosts_alone_s or _of_each_host(blocks, steps_per_block),
+        hosts_step_time_s=prepared.single_host_step_times_s or _of_each_host(blocks, steps_per_block),
         conditions=hardware.merge(conditions),
     )
 
@@ -106,7 +106,7 @@ def long_enough(step_time_s: float, min_block_s: float = MIN_BLOCK_S) -> int:
     return int(2 ** max(0, math.ceil(math.log2(min_block_s / step_time_s))))
 
 
-def checked_block(subject: Subject, steps: int, number: int) -> TimedBlock:
+def checked_block(subject: StepRunner, steps: int, number: int) -> TimedBlock:
     """Time block ``number``. Raises InvalidRun, see :func:`observe`."""
     block = subject.block(steps)
     if not (math.isfinite(block.time_s) and block.time_s > 0):

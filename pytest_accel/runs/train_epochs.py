@@ -13,7 +13,7 @@ from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.worker.trainer import TrainingStarted
 
 
-class Subject(Protocol):
+class EpochRunner(Protocol):
     """Training that can be taken epoch by epoch: in this process, or in a child."""
 
     @property
@@ -25,7 +25,7 @@ class Subject(Protocol):
 
 
 def train(
-    subject: Subject,
+    subject: EpochRunner,
     epochs: int,
     seed: int,
     *,

@@ -175,7 +175,7 @@ class IsolatedItems:
             # What one host has kept is of no use to training that goes on with all of them.
             checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
             topology=self._session.topology,
-            programs=_cached(item.config, "accel-programs"),
+            compile_cache=_cached(item.config, "accel-programs"),
             progress=progress,
             coordinator=self._session.coordinator,
         )

@@ -16,17 +16,17 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
 def facts(
-    plan: Plan, topology: str, kept: Path | None, *, clock: Callable[[], float] = time.perf_counter
+    plan: Plan, topology: str, cache: Path | None, *, clock: Callable[[], float] = time.perf_counter
 ) -> ProgramFacts:
     """What the compiler says of the plan's step for this accelerator type. ``clock`` counts seconds.
 
-    In the folder ``kept`` it is looked up, and stored, by the fingerprint of the program. Raises what
+    In the folder ``cache`` it is looked up, and stored, by the fingerprint of the program. Raises what
     tracing and compiling raise.
     """
     start = clock()
     lowered = plan.lower(topology)
     traced = clock()
-    file = kept / f"{lowered.fingerprint}.json" if kept is not None else None
+    file = cache / f"{lowered.fingerprint}.json" if cache is not None else None
     known = _read(file)
     if known is None:
         compiled = lowered.compile()

@@ -32,7 +32,7 @@ SETTLED_BLOCKS = 3
 MAX_WARMUP_S = 20.0
 """Warm-up ends here even if step times have not settled."""
 
-ALONE_STEPS, ALONE_S = 5, 1.0
+SINGLE_HOST_STEPS, SINGLE_HOST_S = 5, 1.0
 """So many steps, and for at least so long, a host trains its share without the others."""
 
 MAX_STEPS_PER_BLOCK = 2**20
@@ -47,8 +47,8 @@ class UnmeasurableStep(Exception):
 class PreparedStep:
     """What it took until the program was ready: seconds, and a first look at one settled step.
 
-    ``alone_step_time_s`` is what a host takes for its share of a step without the others, where that can be
-    told; ``hosts_alone_s`` has that of every host.
+    ``single_host_step_time_s`` is what a host takes for its share of a step without the others, where that
+    can be told; ``single_host_step_times_s`` has that of every host.
     """
 
     build_time_s: float
@@ -56,8 +56,8 @@ class PreparedStep:
     warmup_time_s: float = 0.0
     warmup_steps: int = 0
     step_time_s: float = math.nan
-    alone_step_time_s: float | None = None
-    hosts_alone_s: tuple[float, ...] = ()
+    single_host_step_time_s: float | None = None
+    single_host_step_times_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Measurement:
 
         Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
         """
-        alone_step_time_s = self._alone()
+        single_host_step_time_s = self._alone()
         start = self._clock()
         self._program = self.plan.build()
         built = self._clock()
@@ -98,7 +98,9 @@ class Measurement:
         if self._program.framework is not None:
             workload = dataclasses.replace(self.plan.workload, framework=self._program.framework())
             self.plan = dataclasses.replace(self.plan, workload=workload)
-        prepared = PreparedStep(built - start, compiled - built, alone_step_time_s=alone_step_time_s)
+        prepared = PreparedStep(
+            built - start, compiled - built, single_host_step_time_s=single_host_step_time_s
+        )
         return settled(prepared, self.block, self._clock) if settle else prepared
 
     def block(self, steps: int) -> TimedBlock:
@@ -115,13 +117,13 @@ class Measurement:
 
     def _alone(self) -> float | None:
         """What this host takes for its share of a step: the fastest of those that fit into a second or so."""
-        if self.plan.build_alone is None:
+        if self.plan.build_single_host_share is None:
             return None
-        self._program = self.plan.build_alone()
+        self._program = self.plan.build_single_host_share()
         self.block(1)
         begin = self._clock()
-        times_s = [self.block(1).time_s for _ in range(ALONE_STEPS)]
-        while self._clock() - begin < ALONE_S:
+        times_s = [self.block(1).time_s for _ in range(SINGLE_HOST_STEPS)]
+        while self._clock() - begin < SINGLE_HOST_S:
             times_s.append(self.block(1).time_s)
         self._program = None  # its memory is needed for the step over all hosts
         return min(times_s)

@@ -68,9 +68,10 @@ def _layer_not_updated() -> Any:
     def without_one(update: Any, self: Any, gradients: list[Any]) -> None:
         left_out = len(gradients) // 2
         kept = [
-            [*each[:left_out], *each[left_out + 1 :]] for each in (self.variables, self.momenta, gradients)
+            [*each[:left_out], *each[left_out + 1 :]]
+            for each in (self.variables, self.momentum_buffers, gradients)
         ]
-        with mock.patch.multiple(self, variables=kept[0], momenta=kept[1]):
+        with mock.patch.multiple(self, variables=kept[0], momentum_buffers=kept[1]):
             update(self, kept[2])
 
     return _of_trainer("update", without_one)

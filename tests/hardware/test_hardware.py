@@ -81,7 +81,7 @@ def test_merging_keeps_the_first_load_and_all_that_slowed():
 
 def test_a_quiet_machine_explains_nothing():
     assert hardware.explain(Conditions()) is None
-    assert hardware.explain(Conditions(load_average=hardware.LOADED)) is None
+    assert hardware.explain(Conditions(load_average=hardware.BUSY_DURING_RUN_LOAD)) is None
 
 
 def test_a_disturbed_machine_is_explained_in_one_clause():

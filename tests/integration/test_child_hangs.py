@@ -34,7 +34,7 @@ def test_it(accel):
     accel.measure(hang, examples_per_step=1)
 """
 
-PLACES = {
+STATE_SPECS = {
     "collecting and setting up the test": [
         f"""{HANG}
 if "PYTEST_ACCEL_RUN" in os.environ:
@@ -84,7 +84,7 @@ def start(project, *arguments):
 
 def test_a_hang_anywhere_ends_at_the_timeout_and_says_where_and_the_next_test_runs(project, survivors):
     sessions = {}
-    for doing, sources in PLACES.items():
+    for doing, sources in STATE_SPECS.items():
         for number, source in enumerate(sources):
             file = project.path / f"test_{len(sessions)}.py"
             file.write_text(source + "\ndef test_next():\n    pass\n")

@@ -35,7 +35,7 @@ TOP1_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
-class Pace:
+class TimeTolerance:
     """How times compare: ``tolerance`` does not matter, ``sd`` is the least that runs differ by, relative."""
 
     tolerance: float
@@ -43,7 +43,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Aspect:
+class GatedMetric:
     """One number of a curve that is gated: how to take it, which direction is good.
 
     Given its mean in the baseline and the size of the evaluation set, in its own unit: a loss up to ``floor``
@@ -59,7 +59,7 @@ class Aspect:
     resolution: Callable[[float, int], float]
 
 
-def aspects(target: float, pace: Pace | None, epochs: float) -> tuple[Aspect, ...]:
+def aspects(target: float, pace: TimeTolerance | None, epochs: float) -> tuple[GatedMetric, ...]:
     """What is gated of training to ``target``, of curves that all got there.
 
     ``epochs`` is what it takes in the baseline.
@@ -68,7 +68,7 @@ def aspects(target: float, pace: Pace | None, epochs: float) -> tuple[Aspect, ..
     timed = () if pace is None else (_timed(target, pace, epochs),)
     return (
         *timed,
-        Aspect(
+        GatedMetric(
             "epochs_to_target",
             lambda curve: float(epochs_to_target(curve, target) or math.inf),
             lower_is_better=True,
@@ -76,19 +76,19 @@ def aspects(target: float, pace: Pace | None, epochs: float) -> tuple[Aspect, ..
             margin=lambda mean, _examples: EPOCHS_MARGIN * mean,
             resolution=lambda _mean, _examples: 1 / math.sqrt(12),  # a whole number, rounded up
         ),
-        Aspect(
+        GatedMetric(
             "best_top1", best_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd
         ),
-        Aspect(
+        GatedMetric(
             "final_top1", final_top1, False, _binomial_sd, lambda _mean, _examples: TOP1_MARGIN, _binomial_sd
         ),
     )
 
 
-def _timed(target: float, pace: Pace, epochs: float) -> Aspect:
+def _timed(target: float, pace: TimeTolerance, epochs: float) -> GatedMetric:
     """Time to target, which may be longer by one epoch and by the tolerance of an epoch's time."""
     resolution = math.hypot(1 / math.sqrt(12) / epochs, pace.sd)
-    return Aspect(
+    return GatedMetric(
         "time_to_target_s",
         lambda curve: time_to_target_s(curve, target) or math.inf,
         lower_is_better=True,
@@ -99,7 +99,7 @@ def _timed(target: float, pace: Pace, epochs: float) -> Aspect:
 
 
 def judge(
-    now: Sequence[Curve], reference: Sequence[Curve], target: float, pace: Pace | None = None
+    now: Sequence[Curve], reference: Sequence[Curve], target: float, pace: TimeTolerance | None = None
 ) -> Verdict:
     """What these seeds come to, against those of the baseline; times too, where ``pace`` is given.
 
@@ -116,7 +116,7 @@ def judge(
         return Verdict(Outcome.REGRESSED, fault)
     epochs = statistics.fmean(epochs_to_target(curve, target) or math.inf for curve in reference)
     judged = [_judged(aspect, now, reference) for aspect in aspects(target, pace, epochs)]
-    worst = max(judged, key=lambda one: one.comparison.outcome.badness)
+    worst = max(judged, key=lambda one: one.comparison.outcome.severity)
     comparisons = tuple(one.comparison for one in judged)
     reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
     return Verdict(worst.comparison.outcome, reason, comparisons)
@@ -143,7 +143,7 @@ class _Judged:
     margin: float
 
 
-def _judged(aspect: Aspect, now: Sequence[Curve], reference: Sequence[Curve]) -> _Judged:
+def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve]) -> _Judged:
     """One aspect. The scatter is the baseline's: that of a broken program would hide what is broken."""
     ours, theirs = [aspect.of(curve) for curve in now], [aspect.of(curve) for curve in reference]
     mean, before = statistics.fmean(ours), statistics.fmean(theirs)

@@ -13,7 +13,7 @@ TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class Gated:
+class GatedMetric:
     """A number of a program that is compared; less is better."""
 
     metric: str
@@ -22,20 +22,22 @@ class Gated:
 
 
 GATED = (
-    Gated("flops", lambda facts: facts.flops, "FLOPs"),
-    Gated("bytes_accessed", lambda facts: facts.bytes_accessed, "bytes accessed"),
-    Gated("peak_memory_bytes", lambda facts: facts.peak_memory_bytes, "peak memory"),
-    Gated("generated_code_bytes", lambda facts: facts.generated_code_bytes, "program size"),
-    Gated("collectives", lambda facts: collectives(facts.operations).count, "exchanges between devices"),
-    Gated("exchanged_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
-    Gated("loop_iterations", lambda facts: loop_iterations(facts.loops), "loop iterations"),
+    GatedMetric("flops", lambda facts: facts.flops, "FLOPs"),
+    GatedMetric("bytes_accessed", lambda facts: facts.bytes_accessed, "bytes accessed"),
+    GatedMetric("peak_memory_bytes", lambda facts: facts.peak_memory_bytes, "peak memory"),
+    GatedMetric("generated_code_bytes", lambda facts: facts.generated_code_bytes, "program size"),
+    GatedMetric(
+        "collectives", lambda facts: collectives(facts.operations).count, "exchanges between devices"
+    ),
+    GatedMetric("exchanged_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
+    GatedMetric("loop_iterations", lambda facts: loop_iterations(facts.loops), "loop iterations"),
 )
 
 
 def judge(now: ProgramFacts, before: ProgramFacts) -> Verdict:
     """What the program has become, and which operations are more or fewer."""
     comparisons = tuple(_compared(gated, gated.of(now), gated.of(before)) for gated in GATED)
-    worst = max((comparison.outcome for comparison in comparisons), key=lambda outcome: outcome.badness)
+    worst = max((comparison.outcome for comparison in comparisons), key=lambda outcome: outcome.severity)
     changed = [
         f"{gated.name} {_change(comparison)}"
         for gated, comparison in zip(GATED, comparisons, strict=True)
@@ -65,7 +67,7 @@ def changed_operations(now: ProgramFacts, before: ProgramFacts) -> tuple[str, ..
     )
 
 
-def _compared(gated: Gated, now: float, before: float) -> Comparison:
+def _compared(gated: GatedMetric, now: float, before: float) -> Comparison:
     change = now / before - 1 if before else float(now > 0)
     outcome = Outcome.PASSED
     if abs(change) > TOLERANCE:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_accel.records import Workload
 
-NO_LABEL = -1
+PADDING_LABEL = -1
 """The label of what only fills the last batch of an evaluation."""
 
 
@@ -20,7 +20,8 @@ class Dataset(ABC):
     """Global batches of images ``[batch, height, width, 3]`` and labels ``[batch]``, on the devices.
 
     ``train_examples`` are those of an epoch, so what does not fill a global batch is left out. The evaluation
-    leaves nothing out: its last batch is filled up with examples of ``NO_LABEL``. ``name`` is for messages.
+    leaves nothing out: its last batch is filled up with examples of ``PADDING_LABEL``. ``name`` is for
+    messages.
     """
 
     name: str
@@ -68,9 +69,9 @@ def checked(dataset: AnyDataset, workload: Workload) -> AnyDataset:
     return dataset
 
 
-def filled_up(images: np.ndarray, labels: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same with as many examples of ``NO_LABEL`` as the last batch lacks."""
+def pad_to_batch(images: np.ndarray, labels: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same with as many examples of ``PADDING_LABEL`` as the last batch lacks."""
     missing = -len(labels) % batch
     blank = np.zeros((missing, *images.shape[1:]), images.dtype)
-    none = np.full(missing, NO_LABEL, labels.dtype)
+    none = np.full(missing, PADDING_LABEL, labels.dtype)
     return np.concatenate([images, blank]), np.concatenate([labels, none])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_accel.frameworks.common.datasets import filled_up
+from pytest_accel.frameworks.common.datasets import pad_to_batch
 
 EVALUATION_EXAMPLES = 360
 """A fifth, drawn once and the same for every seed."""
@@ -49,7 +49,7 @@ class Digits:
 
     def evaluation(self) -> tuple[np.ndarray, np.ndarray]:
         """Those held out, filled up to whole global batches."""
-        return filled_up(self._images[self._held_out], self._labels[self._held_out], self._batch)
+        return pad_to_batch(self._images[self._held_out], self._labels[self._held_out], self._batch)
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
@@ -59,9 +59,9 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     """
     _, height, width = images.shape
     above, below, down = _neighbours(size, height)
-    left, right, across = _neighbours(size, width)
+    left, count_correct, across = _neighbours(size, width)
     rows = images[:, above] + (images[:, below] - images[:, above]) * down[:, np.newaxis]
-    between: np.ndarray = rows[:, :, left] + (rows[:, :, right] - rows[:, :, left]) * across
+    between: np.ndarray = rows[:, :, left] + (rows[:, :, count_correct] - rows[:, :, left]) * across
     return between
 
 
@@ -93,8 +93,14 @@ def _resized(image_size: int) -> tuple[np.ndarray, np.ndarray]:
 def _shifted(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Moved by so many pixels down and to the right; what comes in is background."""
     moved = np.full_like(image, image.min())
-    (down, right), size = shift, len(image)
-    to_rows, to_columns = slice(max(0, down), size + min(0, down)), slice(max(0, right), size + min(0, right))
-    rows, columns = slice(max(0, -down), size + min(0, -down)), slice(max(0, -right), size + min(0, -right))
+    (down, count_correct), size = shift, len(image)
+    to_rows, to_columns = (
+        slice(max(0, down), size + min(0, down)),
+        slice(max(0, count_correct), size + min(0, count_correct)),
+    )
+    rows, columns = (
+        slice(max(0, -down), size + min(0, -down)),
+        slice(max(0, -count_correct), size + min(0, -count_correct)),
+    )
     moved[to_rows, to_columns] = image[rows, columns]
     return moved

@@ -1,6 +1,6 @@
 """Training to a target: epochs over a dataset by a schedule, evaluation, and what it takes to go on later.
 
-A framework brings a :class:`Learner`; all the rest is the same in every framework.
+A framework brings a :class:`TrainState`; all the rest is the same in every framework.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pytest_accel.records import Training, Workload
 _FILE = "variables.npz"
 
 
-class Learner(Protocol):
+class TrainState(Protocol):
     """A network in training on the devices. Batches are such as its framework's datasets give."""
 
     def step(self, rate: float, images: Any, labels: Any) -> Any:
         """Begin one step at this learning rate. Gives the mean loss of the global batch, for float()."""
 
-    def right(self, images: Any, labels: Any) -> Sequence[Any]:
+    def count_correct(self, images: Any, labels: Any) -> Sequence[Any]:
         """How many are right at the first guess, how many among the first five, and how many there are."""
 
     def variables(self) -> list[Variable]:
@@ -38,7 +38,7 @@ class Learner(Protocol):
         """Put back what :meth:`state` gave. Raises ValueError for another number of arrays."""
 
 
-def training(workload: Workload, dataset: Dataset, learner: Learner) -> Training:
+def training(workload: Workload, dataset: Dataset, learner: TrainState) -> Training:
     """The learner on this dataset, by the schedule of the workload."""
     course = _Course(workload, dataset, learner)
     return Training(
@@ -54,7 +54,7 @@ def training(workload: Workload, dataset: Dataset, learner: Learner) -> Training
 
 
 class _Course:
-    def __init__(self, workload: Workload, dataset: Dataset, learner: Learner) -> None:
+    def __init__(self, workload: Workload, dataset: Dataset, learner: TrainState) -> None:
         parameters: dict[str, Any] = dict(workload.parameters)
         steps = dataset.steps_per_epoch
         self._highest: float = parameters["learning_rate"]
@@ -71,7 +71,7 @@ class _Course:
         for _, (images, labels) in zip(range(1), self.dataset.training_batches(0), strict=False):
             float(self.learner.step(0.0, images, labels))
         for _, (images, labels) in zip(range(1), self.dataset.evaluation_batches(), strict=False):
-            [int(count) for count in self.learner.right(images, labels)]
+            [int(count) for count in self.learner.count_correct(images, labels)]
         self.learner.set_state(before)
 
     def train(self, epoch: int) -> float:
@@ -90,7 +90,7 @@ class _Course:
         """Shares of the evaluation set that are right at the first guess, and among the first five."""
         counts = np.zeros(3, np.int64)
         for images, labels in self.dataset.evaluation_batches():
-            counts += [int(count) for count in self.learner.right(images, labels)]
+            counts += [int(count) for count in self.learner.count_correct(images, labels)]
         first, among_five, examples = counts.tolist()
         if examples != self.dataset.evaluation_examples:
             raise ValueError(

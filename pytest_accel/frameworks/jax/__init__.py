@@ -31,7 +31,7 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     mesh = devices.mesh()
     peak_memory_bytes = functools.partial(introspection.peak_memory_bytes, devices.kind_in_use())
     if workload.name == "input_pipeline":
-        batches = dataset_steps.endless(workload, data, mesh)
+        batches = dataset_steps.repeat_epochs(workload, data, mesh)
         return Program(lambda: next(batches), dataset_steps.wait, peak_memory_bytes)
     _check_known(workload)
     if "dataset" in workload.parameters:
@@ -39,7 +39,7 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     return Program(image_classification.synthetic_steps(workload, mesh), _wait, peak_memory_bytes)
 
 
-def build_alone(workload: Workload) -> Program:
+def build_single_host_share(workload: Workload) -> Program:
     """This host's share of a step on synthetic data, on the devices of this host."""
     share = dataclasses.replace(workload, examples_per_step=workload.examples_per_step // jax.process_count())
     step = image_classification.synthetic_steps(share, devices.local_mesh())

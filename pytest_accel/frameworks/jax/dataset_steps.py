@@ -13,7 +13,7 @@ from pytest_accel.frameworks.jax.datasets import Batch
 from pytest_accel.records import DataSource, Workload
 
 
-def endless(workload: Workload, source: DataSource, mesh: Mesh) -> Iterator[Batch]:
+def repeat_epochs(workload: Workload, source: DataSource, mesh: Mesh) -> Iterator[Batch]:
     """Batches of one training epoch after the other, on the devices. Raises what the dataset raises."""
     dataset = image_datasets.dataset(workload, image_classification.SEED, source, mesh)
 
@@ -26,7 +26,7 @@ def endless(workload: Workload, source: DataSource, mesh: Mesh) -> Iterator[Batc
 
 def step(workload: Workload, source: DataSource, mesh: Mesh) -> Callable[[], jax.Array]:
     """One step over all devices on the next batch. It gives the mean loss over the global batch."""
-    batches = endless(workload, source, mesh)
+    batches = repeat_epochs(workload, source, mesh)
     trainer = image_classification.Trainer(workload, mesh)
     rate = image_classification.learning_rate(workload, mesh)
     return lambda: trainer.step(rate, *next(batches))

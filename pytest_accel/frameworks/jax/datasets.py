@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.common import datasets
-from pytest_accel.frameworks.xla.mesh import SPLIT
+from pytest_accel.frameworks.xla.mesh import SHARDED
 
 HostBatch: TypeAlias = tuple[np.ndarray, np.ndarray]
 Batch: TypeAlias = tuple[jax.Array, jax.Array]
@@ -36,7 +36,7 @@ class Dataset(datasets.Dataset):
 
     def _on_devices(self, batches: Iterable[HostBatch]) -> Iterator[Batch]:
         """Sent without waiting, so that the host makes the next one ready while the devices are at work."""
-        place = NamedSharding(self.mesh, SPLIT)
+        place = NamedSharding(self.mesh, SHARDED)
         for images, labels in batches:
             yield _placed(images, place), _placed(labels.astype(np.int32), place)
 

@@ -12,8 +12,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.jax import resnet, training
-from pytest_accel.frameworks.jax.training import Recipe, State
-from pytest_accel.frameworks.xla.mesh import SAME, SPLIT
+from pytest_accel.frameworks.jax.training import Hyperparameters, State
+from pytest_accel.frameworks.xla.mesh import REPLICATED, SHARDED
 from pytest_accel.records import Workload
 
 COMPUTE_TYPES = {
@@ -36,8 +36,8 @@ class Trainer:
     def __init__(self, workload: Workload, mesh: Mesh, seed: int = SEED) -> None:
         check_divides(workload, mesh.size)
         self.mesh = mesh
-        self.state = training.placed(mesh, initial_state(workload, mesh.size, seed))
-        self._step = training.over(
+        self.state = training.shard_state(mesh, initial_state(workload, mesh.size, seed))
+        self._step = training.data_parallel_step(
             mesh, recipe(workload), deterministic=bool(workload.parameters.get("deterministic"))
         )
         self._begun: deque[jax.Array] = deque()
@@ -51,10 +51,10 @@ class Trainer:
         return loss
 
 
-def recipe(workload: Workload) -> Recipe:
+def recipe(workload: Workload) -> Hyperparameters:
     parameters: dict[str, Any] = dict(workload.parameters)
     names = ("num_classes", "momentum", "weight_decay", "label_smoothing")
-    return Recipe(**{name: parameters[name] for name in names})
+    return Hyperparameters(**{name: parameters[name] for name in names})
 
 
 def initial_state(workload: Workload, devices: int, seed: int = SEED) -> State:
@@ -82,7 +82,7 @@ def compute_type(workload: Workload) -> np.dtype:
 
 def learning_rate(workload: Workload, mesh: Mesh) -> jax.Array:
     """That of every step where there is no schedule, on the devices."""
-    return jax.device_put(np.float32(workload.parameters["learning_rate"]), NamedSharding(mesh, SAME))
+    return jax.device_put(np.float32(workload.parameters["learning_rate"]), NamedSharding(mesh, REPLICATED))
 
 
 def synthetic_steps(workload: Workload, mesh: Mesh) -> Callable[[], jax.Array]:
@@ -103,6 +103,6 @@ def synthetic_batch(workload: Workload, mesh: Mesh) -> tuple[jax.Array, jax.Arra
         images = jax.random.normal(key, (batch, size, size, 3), compute_type(workload))
         return images, jax.random.randint(key, (batch,), 0, parameters["num_classes"])
 
-    place = NamedSharding(mesh, SPLIT)
+    place = NamedSharding(mesh, SHARDED)
     batch_on_devices: tuple[jax.Array, jax.Array] = jax.jit(draw, out_shardings=(place, place))()
     return batch_on_devices

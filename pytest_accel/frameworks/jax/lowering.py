@@ -12,9 +12,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pytest_accel.frameworks.jax import image_classification, training
-from pytest_accel.frameworks.jax.training import PLACES
+from pytest_accel.frameworks.jax.training import STATE_SPECS
 from pytest_accel.frameworks.xla import aot_compiler
-from pytest_accel.frameworks.xla.mesh import SAME, SPLIT
+from pytest_accel.frameworks.xla.mesh import REPLICATED, SHARDED
 from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Lowered, Workload
 
@@ -31,18 +31,18 @@ def lower(workload: Workload, topology: str) -> Lowered:
     shapes = type(state)(
         *(
             jax.tree.map(functools.partial(_shape, mesh, place), part)
-            for part, place in zip(state, PLACES, strict=True)
+            for part, place in zip(state, STATE_SPECS, strict=True)
         )
     )
     batch, size = workload.examples_per_step, workload.parameters["image_size"]
     images = jax.ShapeDtypeStruct((batch, size, size, 3), image_classification.compute_type(workload))
     labels = jax.ShapeDtypeStruct((batch,), jnp.int32)
-    step = training.over(mesh, image_classification.recipe(workload))
+    step = training.data_parallel_step(mesh, image_classification.recipe(workload))
     program = step.lower(
         shapes,
-        _shape(mesh, SAME, np.float32(0)),
-        _shape(mesh, SPLIT, images),
-        _shape(mesh, SPLIT, labels),
+        _shape(mesh, REPLICATED, np.float32(0)),
+        _shape(mesh, SHARDED, images),
+        _shape(mesh, SHARDED, labels),
     )
     return aot_compiler.lowered(program, target, "replicas")
 
@@ -61,14 +61,17 @@ def lower_step(
     aot_compiler.check_divides(examples_per_step, target)
 
     def of_batch(leaf: Any) -> jax.ShapeDtypeStruct:
-        return _shape(mesh, SPLIT if np.shape(leaf)[:1] == (examples_per_step,) else SAME, leaf)
+        return _shape(mesh, SHARDED if np.shape(leaf)[:1] == (examples_per_step,) else REPLICATED, leaf)
 
     try:
         shapes = (
-            jax.tree.map(functools.partial(_shape, mesh, SAME), state),
+            jax.tree.map(functools.partial(_shape, mesh, REPLICATED), state),
             *jax.tree.map(of_batch, tuple(batch)),
         )
-        places = (NamedSharding(mesh, SAME), None)  # or the compiler leaves the new state where it likes
+        places = (
+            NamedSharding(mesh, REPLICATED),
+            None,
+        )  # or the compiler leaves the new state where it likes
         program = jax.jit(step, donate_argnums=0, out_shardings=places).lower(*shapes)
     except Exception as error:
         raise TypeError(

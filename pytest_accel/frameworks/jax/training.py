@@ -13,11 +13,11 @@ from jax.sharding import Mesh, NamedSharding
 
 from pytest_accel.frameworks.jax import resnet
 from pytest_accel.frameworks.jax.resnet import Network, Tree
-from pytest_accel.frameworks.xla.mesh import DEVICES, SAME, SPLIT
+from pytest_accel.frameworks.xla.mesh import DEVICES, REPLICATED, SHARDED
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """The options of training, by their names in the literature."""
 
     num_classes: int
@@ -53,12 +53,12 @@ class State(NamedTuple):
     """
 
     parameters: Tree
-    momenta: Tree
+    momentum_buffers: Tree
     statistics: Tree
     loss_scale: LossScale | None
 
 
-PLACES = State(SAME, SAME, SPLIT, SAME)
+STATE_SPECS = State(REPLICATED, REPLICATED, SHARDED, REPLICATED)
 """Where each part of the state is."""
 
 
@@ -73,7 +73,7 @@ def initial_state(network: Network, devices: int, *, scaled: bool) -> State:
 
 
 def step(
-    recipe: Recipe, state: State, learning_rate: jax.Array, images: jax.Array, labels: jax.Array
+    recipe: Hyperparameters, state: State, learning_rate: jax.Array, images: jax.Array, labels: jax.Array
 ) -> tuple[State, jax.Array]:
     """One device's share of a step. Gives the new state and the mean loss over the global batch before it.
 
@@ -89,21 +89,25 @@ def step(
 
     gradients, (value, after) = jax.grad(scaled_loss, has_aux=True)(state.parameters)
     gradients, value = lax.pmean((gradients, value), DEVICES)
-    parameters, momenta = _updated(recipe, state, learning_rate, jax.tree.map(lambda g: g / scale, gradients))
+    parameters, momentum_buffers = _updated(
+        recipe, state, learning_rate, jax.tree.map(lambda g: g / scale, gradients)
+    )
     loss_scale = state.loss_scale
     if loss_scale is not None:
         finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients)]).all()
-        parameters, momenta = jax.tree.map(
+        parameters, momentum_buffers = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old),
-            (parameters, momenta),
-            (state.parameters, state.momenta),
+            (parameters, momentum_buffers),
+            (state.parameters, state.momentum_buffers),
         )
         loss_scale = adjusted(loss_scale, finite)
     statistics = jax.tree.map(lambda value: value[None], after)
-    return State(parameters, momenta, statistics, loss_scale), value
+    return State(parameters, momentum_buffers, statistics, loss_scale), value
 
 
-def loss(recipe: Recipe, network: Network, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, Tree]:
+def loss(
+    recipe: Hyperparameters, network: Network, images: jax.Array, labels: jax.Array
+) -> tuple[jax.Array, Tree]:
     """Mean cross entropy of this device's batch with the L2 decay of the kernels, and the new statistics.
 
     Label smoothing spreads that part of a target evenly over all classes (Szegedy et al., "Rethinking
@@ -117,7 +121,9 @@ def loss(recipe: Recipe, network: Network, images: jax.Array, labels: jax.Array)
     return entropy + recipe.weight_decay * decay, after
 
 
-def over(mesh: Mesh, recipe: Recipe, *, deterministic: bool = False) -> jax.stages.Wrapped:
+def data_parallel_step(
+    mesh: Mesh, recipe: Hyperparameters, *, deterministic: bool = False
+) -> jax.stages.Wrapped:
     """The step over all devices of ``mesh`` as one program, which takes the state's place in memory.
 
     ``deterministic``: the same inputs give the same bits every time. A GPU pays for that with speed, CPUs and
@@ -131,23 +137,26 @@ def over(mesh: Mesh, recipe: Recipe, *, deterministic: bool = False) -> jax.stag
     shared = jax.shard_map(
         share,
         mesh=mesh,
-        in_specs=(PLACES, SAME, SPLIT, SPLIT),
-        out_specs=(PLACES, SAME),
+        in_specs=(STATE_SPECS, REPLICATED, SHARDED, SHARDED),
+        out_specs=(STATE_SPECS, REPLICATED),
         check_vma=False,
     )
     return jax.jit(shared, donate_argnums=0, compiler_options=DETERMINISTIC if deterministic else None)
 
 
-def placed(mesh: Mesh, state: State) -> State:
+def shard_state(mesh: Mesh, state: State) -> State:
     """The state on the devices, each part where it belongs."""
     return State(
-        *(jax.device_put(part, NamedSharding(mesh, place)) for part, place in zip(state, PLACES, strict=True))
+        *(
+            jax.device_put(part, NamedSharding(mesh, place))
+            for part, place in zip(state, STATE_SPECS, strict=True)
+        )
     )
 
 
-def _updated(recipe: Recipe, state: State, rate: jax.Array, gradients: Tree) -> tuple[Tree, Tree]:
-    momenta = jax.tree.map(lambda m, g: recipe.momentum * m + g, state.momenta, gradients)
-    return jax.tree.map(lambda p, m: p - rate * m, state.parameters, momenta), momenta
+def _updated(recipe: Hyperparameters, state: State, rate: jax.Array, gradients: Tree) -> tuple[Tree, Tree]:
+    momentum_buffers = jax.tree.map(lambda m, g: recipe.momentum * m + g, state.momentum_buffers, gradients)
+    return jax.tree.map(lambda p, m: p - rate * m, state.parameters, momentum_buffers), momentum_buffers
 
 
 def adjusted(before: LossScale, finite: jax.Array) -> LossScale:

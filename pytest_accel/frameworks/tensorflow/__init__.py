@@ -28,14 +28,14 @@ def build(workload: Workload, data: DataSource = None) -> Program:
     """
     peak_memory_bytes = functools.partial(introspection.peak_memory_bytes, kind_in_use())
     if workload.name == "input_pipeline":
-        batches = dataset_steps.endless(workload, data)
+        batches = dataset_steps.repeat_epochs(workload, data)
         return Program(lambda: next(batches), dataset_steps.wait, peak_memory_bytes)
     if "dataset" in workload.parameters:
         return Program(dataset_steps.step(workload, data), _wait, peak_memory_bytes)
     return Program(compiled_step(workload), _wait, peak_memory_bytes)
 
 
-def build_alone(workload: Workload) -> Program:
+def build_single_host_share(workload: Workload) -> Program:
     """This host's share of a step on synthetic data, on the devices of this host."""
     here = devices.local_strategy()
     hosts = strategy().num_replicas_in_sync // here.num_replicas_in_sync
@@ -44,18 +44,18 @@ def build_alone(workload: Workload) -> Program:
 
 
 def compiled_step(
-    workload: Workload, spread: tf.distribute.Strategy | None = None
+    workload: Workload, strategy: tf.distribute.Strategy | None = None
 ) -> tf.types.experimental.PolymorphicFunction:
     """One step over all replicas as one graph. It gives the mean loss over the global batch."""
     _check_known(workload)
-    spread = spread or strategy()
-    replicas = spread.num_replicas_in_sync
-    with spread.scope():
+    strategy = strategy or devices.strategy()
+    replicas = strategy.num_replicas_in_sync
+    with strategy.scope():
         trainer = image_classification.trainer(workload, replicas)
         batch = image_classification.synthetic_share(workload, replicas)
 
     def step() -> tf.Tensor:
-        return spread.reduce("SUM", spread.run(trainer.step, args=batch), axis=None)
+        return strategy.reduce("SUM", strategy.run(trainer.step, args=batch), axis=None)
 
     return tf.function(step, autograph=False, jit_compile=devices.xla())
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pytest_accel.frameworks.common import training_loop
-from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.common.datasets import PADDING_LABEL
 from pytest_accel.frameworks.common.frozen_variables import Variable
 from pytest_accel.frameworks.tensorflow import devices, image_classification, image_datasets
 from pytest_accel.frameworks.tensorflow.training import Trainer
@@ -19,26 +19,26 @@ def training(workload: Workload, seed: int, data: DataSource) -> Training:
     """The workload with its dataset, initialized with this seed. Raises ValueError and RuntimeError."""
     image_datasets.make_reproducible(workload, seed)
     dataset = image_datasets.dataset(workload, seed, data)
-    return training_loop.training(workload, dataset, Learner(workload, seed))
+    return training_loop.training(workload, dataset, TrainState(workload, seed))
 
 
-class Learner:
+class TrainState:
     """A model in training: :class:`learning.Learner` in TensorFlow."""
 
     def __init__(self, workload: Workload, seed: int) -> None:
-        spread = devices.strategy()
-        with spread.scope():
-            self.trainer = image_classification.trainer(workload, spread.num_replicas_in_sync, seed)
+        strategy = devices.strategy()
+        with strategy.scope():
+            self.trainer = image_classification.trainer(workload, strategy.num_replicas_in_sync, seed)
             self._rate = self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
-        self._spread = spread
-        self._step = image_classification.compiled(self.trainer, spread)
+        self._spread = strategy
+        self._step = image_classification.compiled(self.trainer, strategy)
         self._right = tf.function(self._count_right, autograph=False, jit_compile=devices.xla())
 
     def step(self, rate: float, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         self._rate.assign(rate)
         return self._step(images, labels)
 
-    def right(self, images: tf.Tensor, labels: tf.Tensor) -> Sequence[tf.Tensor]:
+    def count_correct(self, images: tf.Tensor, labels: tf.Tensor) -> Sequence[tf.Tensor]:
         counts: Sequence[tf.Tensor] = self._right(images, labels)
         return counts
 
@@ -46,7 +46,7 @@ class Learner:
         trainer = self.trainer
         return [
             Variable(variable.name.partition(":")[0], variable.numpy(), momentum.numpy())
-            for variable, momentum in zip(trainer.variables, trainer.momenta, strict=True)
+            for variable, momentum in zip(trainer.variables, trainer.momentum_buffers, strict=True)
         ]
 
     def state(self) -> list[np.ndarray]:
@@ -64,7 +64,7 @@ class Learner:
         statistics = [
             own for moving in trainer.model.moving_statistics for own in getattr(moving, "values", (moving,))
         ]
-        return [*trainer.variables, *trainer.momenta, *statistics, *scaling]
+        return [*trainer.variables, *trainer.momentum_buffers, *statistics, *scaling]
 
     def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         counts = self._spread.run(self._right_on_replica, args=(images, labels))
@@ -72,6 +72,6 @@ class Learner:
 
     def _right_on_replica(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         logits = self.trainer.model(images, training=False)
-        real = labels != NO_LABEL
-        right = [tf.math.in_top_k(tf.maximum(labels, 0), logits, k) & real for k in (1, 5)]
-        return [tf.reduce_sum(tf.cast(each, tf.int32)) for each in (*right, real)]
+        real = labels != PADDING_LABEL
+        count_correct = [tf.math.in_top_k(tf.maximum(labels, 0), logits, k) & real for k in (1, 5)]
+        return [tf.reduce_sum(tf.cast(each, tf.int32)) for each in (*count_correct, real)]

@@ -13,7 +13,7 @@ from pytest_accel.frameworks.tensorflow import devices, image_classification, im
 from pytest_accel.records import DataSource, Workload
 
 
-def endless(workload: Workload, source: DataSource) -> Iterator[Any]:
+def repeat_epochs(workload: Workload, source: DataSource) -> Iterator[Any]:
     """Batches of one training epoch after the other, on the devices. Raises what the dataset raises."""
     dataset = image_datasets.dataset(workload, image_classification.SEED, source)
 
@@ -26,11 +26,11 @@ def endless(workload: Workload, source: DataSource) -> Iterator[Any]:
 
 def step(workload: Workload, source: DataSource) -> Callable[[], tf.Tensor]:
     """One step over all replicas on the next batch. It gives the mean loss over the global batch."""
-    batches = endless(workload, source)
-    spread = devices.strategy()
-    with spread.scope():
-        trainer = image_classification.trainer(workload, spread.num_replicas_in_sync)
-    compiled = image_classification.compiled(trainer, spread)
+    batches = repeat_epochs(workload, source)
+    strategy = devices.strategy()
+    with strategy.scope():
+        trainer = image_classification.trainer(workload, strategy.num_replicas_in_sync)
+    compiled = image_classification.compiled(trainer, strategy)
     return lambda: compiled(*next(batches))
 
 

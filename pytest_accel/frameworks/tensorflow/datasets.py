@@ -54,9 +54,9 @@ class Dataset(datasets.Dataset):
 
 def _on_devices(batches: Callable[[Share], tf.data.Dataset]) -> Iterable[Any]:
     """What the replicas get step by step, sent ahead to their devices."""
-    spread = devices.strategy()
-    if devices.kind_in_use() is Kind.TPU or spread.num_replicas_in_sync > 1:
-        distributed: Iterable[Any] = spread.distribute_datasets_from_function(batches)
+    strategy = devices.strategy()
+    if devices.kind_in_use() is Kind.TPU or strategy.num_replicas_in_sync > 1:
+        distributed: Iterable[Any] = strategy.distribute_datasets_from_function(batches)
         return distributed
     whole = batches(Share())
     on_gpu = devices.kind_in_use() is Kind.GPU

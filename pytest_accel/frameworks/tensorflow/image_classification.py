@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pytest_accel.frameworks.tensorflow import devices
 from pytest_accel.frameworks.tensorflow.resnet import ResNet50
-from pytest_accel.frameworks.tensorflow.training import Recipe, Trainer
+from pytest_accel.frameworks.tensorflow.training import Hyperparameters, Trainer
 from pytest_accel.records import Workload
 
 COMPUTE_TYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
@@ -22,7 +22,7 @@ def trainer(workload: Workload, replicas: int, seed: int = SEED) -> Trainer:
     Raises ValueError if the global batch does not divide by the replicas.
     """
     parameters: dict[str, Any] = dict(workload.parameters)
-    recipe = Recipe(
+    recipe = Hyperparameters(
         num_classes=parameters["num_classes"],
         learning_rate=parameters["learning_rate"],
         momentum=parameters["momentum"],
@@ -38,11 +38,11 @@ def trainer(workload: Workload, replicas: int, seed: int = SEED) -> Trainer:
     return Trainer(model, recipe, compute_type(workload), replicas)
 
 
-def compiled(trainer: Trainer, spread: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
+def compiled(trainer: Trainer, strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
     """A step over all replicas as one graph, given what each trains on: the mean loss of the global batch."""
 
     def step(images: Any, labels: Any) -> tf.Tensor:
-        return spread.reduce("SUM", spread.run(trainer.step, args=(images, labels)), axis=None)
+        return strategy.reduce("SUM", strategy.run(trainer.step, args=(images, labels)), axis=None)
 
     return tf.function(step, autograph=False, jit_compile=devices.xla())
 

@@ -9,7 +9,7 @@ STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 """Of the training images by channel (red, green, blue), as in torchvision's references and in most others."""
 
 
-def distorted(encoded: tf.Tensor, size: int, seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+def random_crop_and_flip(encoded: tf.Tensor, size: int, seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """``[size, size, 3]`` of a random part, mirrored half of the time; ``seed`` is ``[2]`` integers."""
     begin, extent = random_part(tf.io.extract_jpeg_shape(encoded), seed)
     image = _cropped(encoded, tf.concat([begin[:2], extent[:2]], axis=0), size)
@@ -35,7 +35,7 @@ def random_part(shape: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     return begin, extent
 
 
-def central(encoded: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
+def center_crop(encoded: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
     """``[size, size, 3]`` of the central square that leaves 16 pixels of the resized image on every side."""
     height, width = tf.unstack(tf.io.extract_jpeg_shape(encoded)[:2])
     shorter = tf.cast(tf.minimum(height, width), tf.float32)

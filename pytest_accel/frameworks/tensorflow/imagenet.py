@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.common.datasets import PADDING_LABEL
 from pytest_accel.frameworks.tensorflow import image_preprocessing
 from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
@@ -45,7 +45,9 @@ def imagenet(
     def train(epoch: int, share: Share) -> tf.data.Dataset:
         def example(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, label = _parsed(record, num_classes)
-            return image_preprocessing.distorted(encoded, image_size, tf.stack([drawn, number]), dtype), label
+            return image_preprocessing.random_crop_and_flip(
+                encoded, image_size, tf.stack([drawn, number]), dtype
+            ), label
 
         drawn = np.random.default_rng([seed, epoch, 1]).integers(2**31)
         per_replica = share.get_per_replica_batch_size(batch)
@@ -60,11 +62,11 @@ def imagenet(
     def evaluation(share: Share) -> tf.data.Dataset:
         def example(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, label = _parsed(record, num_classes)
-            return image_preprocessing.central(encoded, image_size, dtype), label
+            return image_preprocessing.center_crop(encoded, image_size, dtype), label
 
         per_replica = share.get_per_replica_batch_size(batch)
         images = _read(shards["validation"]).map(example, tf.data.AUTOTUNE, deterministic=True)
-        blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(NO_LABEL, tf.int64))
+        blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(PADDING_LABEL, tf.int64))
         filled = images.concatenate(
             tf.data.Dataset.from_tensors(blank).repeat(-examples["validation"] % batch)
         )

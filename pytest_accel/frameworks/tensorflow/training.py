@@ -11,7 +11,7 @@ from pytest_accel.frameworks.tensorflow.resnet import ResNet50
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """The options of training, by their names in the literature."""
 
     num_classes: int
@@ -30,14 +30,14 @@ class Trainer:
     """
 
     def __init__(
-        self, model: ResNet50, recipe: Recipe, compute_type: tf.DType = tf.float32, replicas: int = 1
+        self, model: ResNet50, recipe: Hyperparameters, compute_type: tf.DType = tf.float32, replicas: int = 1
     ) -> None:
         self.model = model
         self.recipe = recipe
         self.replicas = replicas
         self.learning_rate: float | tf.Variable = recipe.learning_rate
         self.variables = model.trainable_variables
-        self.momenta = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables]
+        self.momentum_buffers = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables]
         self.loss_scale = LossScale() if compute_type == tf.float16 else None
 
     def step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -74,8 +74,8 @@ class Trainer:
         the Inception Architecture", 2015, section 7).
         """
         recipe = self.recipe
-        spread = recipe.label_smoothing / recipe.num_classes
-        targets = tf.one_hot(labels, recipe.num_classes, 1 - recipe.label_smoothing + spread, spread)
+        strategy = recipe.label_smoothing / recipe.num_classes
+        targets = tf.one_hot(labels, recipe.num_classes, 1 - recipe.label_smoothing + strategy, strategy)
         loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, self.model(images)))
         if recipe.weight_decay:
             loss += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self.model.kernels])
@@ -83,7 +83,9 @@ class Trainer:
 
     def update(self, gradients: Sequence[tf.Tensor]) -> None:
         """Momentum SGD, one fused operation a variable."""
-        for variable, momentum, gradient in zip(self.variables, self.momenta, gradients, strict=True):
+        for variable, momentum, gradient in zip(
+            self.variables, self.momentum_buffers, gradients, strict=True
+        ):
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.handle,
                 accum=momentum.handle,

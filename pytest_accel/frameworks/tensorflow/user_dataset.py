@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.common.datasets import NO_LABEL
+from pytest_accel.frameworks.common.datasets import PADDING_LABEL
 from pytest_accel.frameworks.tensorflow.datasets import Dataset, Share
 
 SHUFFLED_AT_ONCE = 10_000
@@ -51,7 +51,7 @@ def own_data(
         return batches(shuffled.map(ready), steps * share.num_replicas_in_sync, share)
 
     def evaluation(share: Share) -> tf.data.Dataset:
-        blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(NO_LABEL, tf.int64))
+        blank = (tf.zeros([image_size, image_size, 3], dtype), tf.constant(PADDING_LABEL, tf.int64))
         missing = tf.data.Dataset.from_tensors(blank).repeat(-evaluation_examples % batch)
         return batches(held_out.map(ready).concatenate(missing), -1, share)
 

@@ -7,4 +7,4 @@ from jax.sharding import PartitionSpec
 DEVICES = "devices"
 """The one axis of the mesh: each device has its share of the global batch."""
 
-SPLIT, SAME = PartitionSpec(DEVICES), PartitionSpec()
+SHARDED, REPLICATED = PartitionSpec(DEVICES), PartitionSpec()

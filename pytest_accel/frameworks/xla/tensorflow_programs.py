@@ -10,7 +10,7 @@ from jax import lax
 from jax.sharding import NamedSharding
 
 from pytest_accel.frameworks.xla import aot_compiler, stablehlo_import
-from pytest_accel.frameworks.xla.mesh import DEVICES, SAME, SPLIT
+from pytest_accel.frameworks.xla.mesh import DEVICES, REPLICATED, SHARDED
 from pytest_accel.hardware.tpu_generations import Slice
 from pytest_accel.records import Lowered
 
@@ -47,7 +47,7 @@ def replicated(
     shapes = dict(zip(first.variables, compute.arguments[given:], strict=True))
     shapes |= dict(zip(second.variables, update.arguments[-len(second.variables) :], strict=True))
     order = list(shapes)
-    places = [SPLIT if variable in local else SAME for variable in order]
+    places = [SHARDED if variable in local else REPLICATED for variable in order]
 
     def share(values: list[jax.Array], *batch: jax.Array) -> tuple[list[jax.Array], jax.Array]:
         now = {
@@ -62,8 +62,8 @@ def replicated(
     shared = jax.shard_map(
         share,
         mesh=mesh,
-        in_specs=(places, *[SPLIT] * given),
-        out_specs=(places, SAME),
+        in_specs=(places, *[SHARDED] * given),
+        out_specs=(places, REPLICATED),
         check_vma=False,
     )
     values = [
@@ -81,15 +81,15 @@ def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_stat
     function = stablehlo_import.function(module.text, ["tpu"])
     given = len(function.arguments) - len(module.variables)
 
-    def placed(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    def shard_state(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         of_batch = leaves_of_state <= position < given and shape.shape[:1] == (global_batch,)
         return jax.ShapeDtypeStruct(
-            shape.shape, shape.dtype, sharding=NamedSharding(mesh, SPLIT if of_batch else SAME)
+            shape.shape, shape.dtype, sharding=NamedSharding(mesh, SHARDED if of_batch else REPLICATED)
         )
 
-    shapes = [placed(position, shape) for position, shape in enumerate(function.arguments)]
+    shapes = [shard_state(position, shape) for position, shape in enumerate(function.arguments)]
     changed = [given + at for at, name in enumerate(module.variables) if name in module.updated]
-    same = NamedSharding(mesh, SAME)
+    same = NamedSharding(mesh, REPLICATED)
     results = [same] * leaves_of_state + [None] * (module.results - leaves_of_state)
     program = jax.jit(
         function.call,
@@ -115,4 +115,6 @@ def _whole(
     whole = shape.shape
     if split:
         whole = (devices, *whole) if new_axis else (devices * whole[0], *whole[1:])
-    return jax.ShapeDtypeStruct(whole, shape.dtype, sharding=NamedSharding(mesh, SPLIT if split else SAME))
+    return jax.ShapeDtypeStruct(
+        whole, shape.dtype, sharding=NamedSharding(mesh, SHARDED if split else REPLICATED)
+    )

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_accel.records import Price, Scalar
-from pytest_accel.reports.comparison.rows import Accuracy, Bound, Results, Setting, Speed
+from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, RooflineRow, ThroughputRow
 
 
 @dataclass(frozen=True)
 class BenchmarkMetrics:
     """One benchmark: its metrics, and the target of top-1 if it trains to one."""
 
-    setting: Setting
+    setting: Configuration
     metrics: Mapping[str, float | None]
     target: Scalar
     price: Price | None
@@ -21,15 +21,15 @@ class BenchmarkMetrics:
 
 def results(benchmarks: Iterable[BenchmarkMetrics]) -> Results:
     """A benchmark without a throughput, measured or bounded, has no row."""
-    speeds: list[Speed] = []
+    speeds: list[ThroughputRow] = []
     accuracies: list[Accuracy] = []
-    bounds: list[Bound] = []
+    bounds: list[RooflineRow] = []
     for one in benchmarks:
         roofline, throughput = one.metrics.get("roofline_throughput"), one.metrics.get("throughput")
         if roofline is not None:
-            bounds.append(Bound(one.setting, roofline, one.metrics.get("estimated_throughput")))
+            bounds.append(RooflineRow(one.setting, roofline, one.metrics.get("estimated_throughput")))
         if throughput is not None:
-            speeds.append(Speed(one.setting, throughput, one.price))
+            speeds.append(ThroughputRow(one.setting, throughput, one.price))
             accuracies += _accuracies(one)
     return Results(tuple(speeds), tuple(accuracies), tuple(bounds))
 
@@ -41,12 +41,12 @@ def setting(
     benchmark: str,
     workload: Mapping[str, Scalar],
     provenance: Mapping[str, str],
-) -> Setting:
+) -> Configuration:
     """``workload`` has all its fields; a step of the user's own goes by its ``benchmark``."""
     framework = str(workload.get("framework"))
     version = provenance.get(framework)
     batch = workload.get("examples_per_step")
-    return Setting(
+    return Configuration(
         hardware=hardware,
         software=framework if version is None else f"{framework} {version}",
         workload=benchmark if workload.get("name") == "measure" else str(workload.get("name")),

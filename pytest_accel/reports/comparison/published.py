@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_accel.analysis import cost
 from pytest_accel.hardware import price_book
 from pytest_accel.records.json_codec import CodecError, decode
-from pytest_accel.reports.comparison.rows import Accuracy, Results, Setting, Speed
+from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, ThroughputRow
 
 SCHEMA = 1
 
@@ -64,7 +64,7 @@ def results(data: object) -> Results:
         )
     return Results(
         tuple(
-            Speed(_setting(publication, row), row.throughput, price_book.price(name))
+            ThroughputRow(_setting(publication, row), row.throughput, price_book.price(name))
             for row in publication.throughput
             for name in row.prices
         ),
@@ -84,8 +84,8 @@ def results(data: object) -> Results:
     )
 
 
-def _setting(publication: Publication, row: PublishedSpeed) -> Setting:
-    return Setting(
+def _setting(publication: Publication, row: PublishedSpeed) -> Configuration:
+    return Configuration(
         row.hardware,
         row.software,
         publication.workload,

@@ -9,7 +9,7 @@ from pytest_accel.records import Price
 
 
 @dataclass(frozen=True)
-class Setting:
+class Configuration:
     """What was trained, on what and with what. ``dataset`` is "synthetic" where the data was made up.
 
     ``identity`` is the one that pytest-accel gives such hardware ("tpu-v2-8"), if that is known.
@@ -23,7 +23,7 @@ class Setting:
     global_batch: int
     identity: str | None = None
 
-    def same_work(self, other: Setting) -> bool:
+    def same_work(self, other: Configuration) -> bool:
         """Whether it is the same work on the same hardware, in whatever software and precision."""
         return self.identity is not None and all(
             getattr(self, name) == getattr(other, name)
@@ -32,10 +32,10 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Speed:
+class ThroughputRow:
     """Examples / s, and what the machine costs if that is known."""
 
-    setting: Setting
+    setting: Configuration
     throughput: float
     price: Price | None
 
@@ -51,7 +51,7 @@ class Speed:
 class Accuracy:
     """Top-1 as a share, and how long a target took: epochs and seconds, None where it was not reached."""
 
-    setting: Setting
+    setting: Configuration
     best_top1: float
     target: float
     epochs_to_target: float | None
@@ -67,10 +67,10 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Bound:
+class RooflineRow:
     """Examples / s that a program which was only compiled may reach, and the compiler's estimate if any."""
 
-    setting: Setting
+    setting: Configuration
     roofline_throughput: float
     estimated_throughput: float | None
 
@@ -79,6 +79,6 @@ class Bound:
 class Results:
     """All that one source has."""
 
-    speeds: tuple[Speed, ...]
+    speeds: tuple[ThroughputRow, ...]
     accuracies: tuple[Accuracy, ...]
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[RooflineRow, ...] = ()

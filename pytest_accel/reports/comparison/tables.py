@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pytest_accel.analysis.cost import SECONDS_AN_HOUR
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.records import Price
-from pytest_accel.reports.comparison.rows import Accuracy, Bound, Results, Setting, Speed
+from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, RooflineRow, ThroughputRow
 
 SETTING = ("hardware", "software", "workload", "data", "precision", "batch")
 SPEED = (*SETTING, "examples/s", "per USD/h", "price")
@@ -33,15 +33,15 @@ def tables(sources: Iterable[Results]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _work(setting: Setting) -> tuple[str, str, int]:
+def _work(setting: Configuration) -> tuple[str, str, int]:
     return setting.workload, setting.dataset, -setting.global_batch
 
 
-def _setting(at: Setting) -> list[str]:
+def _setting(at: Configuration) -> list[str]:
     return [at.hardware, at.software, at.workload, at.dataset, at.precision, str(at.global_batch)]
 
 
-def _speed(row: Speed) -> list[str]:
+def _speed(row: ThroughputRow) -> list[str]:
     return [*_setting(row.setting), _number(row.throughput), _number(row.per_usd_per_hour), _price(row.price)]
 
 
@@ -52,7 +52,7 @@ def _accuracy(row: Accuracy) -> list[str]:
     return [*_setting(row.setting), *shares, *numbers, _price(row.price)]
 
 
-def _bound(row: Bound, speeds: Sequence[Speed]) -> list[str]:
+def _bound(row: RooflineRow, speeds: Sequence[ThroughputRow]) -> list[str]:
     """With the fastest that was measured of the same work on such hardware."""
     measured = max(
         (speed.throughput for speed in speeds if row.setting.same_work(speed.setting)), default=None

@@ -45,7 +45,7 @@ def text(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(place), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    worst_first = sorted(results, key=lambda result: result.verdict.outcome.badness, reverse=True)
+    worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
     sources = [from_report.results(report), *_published(folder)]
     drawn: list[Figure] = []
 

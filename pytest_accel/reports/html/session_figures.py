@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_accel.analysis.formatting import one_line, quantity
-from pytest_accel.reports.comparison.rows import Results, Setting
+from pytest_accel.reports.comparison.rows import Configuration, Results
 from pytest_accel.reports.html.figure import Figure, short
 
 
@@ -100,10 +100,10 @@ def _cost(source: Results) -> Iterable[tuple[str, float]]:
             yield name, row.cost_to_target_usd
 
 
-def _named(at: Setting) -> str:
+def _named(at: Configuration) -> str:
     facts = (at.hardware, at.software, at.workload, at.dataset, at.precision)
     return one_line(", ".join(facts))
 
 
-def _of_batch(at: Setting) -> str:
+def _of_batch(at: Configuration) -> str:
     return f"{_named(at)}, global batch {at.global_batch}"

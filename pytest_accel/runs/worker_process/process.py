@@ -21,16 +21,16 @@ from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.worker import bootstrap, channel
 from pytest_accel.worker.messages import Message, ProtocolError
 
-_GLANCE_S = 0.2
+_POLL_INTERVAL_S = 0.2
 """How often to look whether the process is still there: its own children may hold the line open."""
 
-_GOODBYE_S = 10.0
+_EXIT_TIMEOUT_S = 10.0
 """How long a process may take to end after it said that it was done."""
 
-_TRACE_S = 1.0
+_TRACEBACK_TIMEOUT_S = 1.0
 """How long a hanging process may take to write down where it hangs."""
 
-_MERCY_S = 1.0
+_TERMINATE_TIMEOUT_S = 1.0
 """How long a process may take to end when asked to: the client of a container has to pass that on."""
 
 _MAX_GREETING_BYTES = 2**16
@@ -197,7 +197,7 @@ class Child:
 
     def wait(self) -> None:
         """Let the process come to its own end, if it is no more than a moment away."""
-        self._wait(_GOODBYE_S)
+        self._wait(_EXIT_TIMEOUT_S)
 
     def exit_status(self) -> int:
         """Say no more to the process and let it come to its own end. Raises Hung."""
@@ -210,20 +210,20 @@ class Child:
     def kill(self) -> None:
         if self.alive:
             self._process.terminate()
-            self._wait(_MERCY_S)
+            self._wait(_TERMINATE_TIMEOUT_S)
         self._signal(signal.SIGKILL)
         self._process.wait()
 
     def _await(self) -> None:
         """Wait for something to read or the end of the line. Raises InvalidRun as ``receive`` does."""
-        while not self._line.waiting(_GLANCE_S):
+        while not self._line.waiting(_POLL_INTERVAL_S):
             self._look()
             if not self.alive and not self._line.waiting(0):
                 raise self._died()
 
     def _await_room(self) -> None:
         """Wait for room to write a piece of a line. Raises InvalidRun."""
-        while not self._line.writable(_GLANCE_S):
+        while not self._line.writable(_POLL_INTERVAL_S):
             self._look()
 
     def _look(self) -> None:
@@ -250,7 +250,7 @@ class Child:
 
     def _hung(self) -> RunTimeout:
         self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
-        self._wait(_TRACE_S)
+        self._wait(_TRACEBACK_TIMEOUT_S)
         return RunTimeout(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it was still {self.doing}",
             self.output,

@@ -38,8 +38,8 @@ class RunSpec:
     the machine, given the process ids that are our own. ``devices`` limits the accelerator to so many.
     ``compared``: with another one. Training keeps in folders under ``checkpoints`` what it needs to go on
     after it was ended. How far a run is goes to ``progress``. For a ``topology`` the step is compiled only,
-    and ``programs`` is where to keep what the compiler said. ``check`` is called while a run is waited for,
-    and raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
+    and ``compile_cache`` is where to keep what the compiler said. ``check`` is called while a run is waited
+    for, and raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
     """
 
     item: pytest.Item
@@ -51,7 +51,7 @@ class RunSpec:
     compared: bool = False
     checkpoints: Path | None = None
     topology: str | None = None
-    programs: Path | None = None
+    compile_cache: Path | None = None
     check: Callable[[], None] = _nothing_to_check
     progress: ProgressDisplay = field(default_factory=NoProgress)
     coordinator: SingleHost = field(default_factory=SingleHost)
