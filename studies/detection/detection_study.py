@@ -2,17 +2,20 @@
 
     python studies/detection/detection_study.py
     python studies/detection/detection_study.py replay --tolerance=4% --tolerance=8% --trials=100
+    python studies/detection/detection_study.py --write docs/error-rates.md
 
-``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this
-project's rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are
-asked for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a
-name, all run, in about three minutes. Rates are in percent, with 95 % intervals.
+``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this project's
+rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are asked
+for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a name,
+all run, in about three minutes. Rates are in percent, with 95 % intervals.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import noise_study
 import pairs_model
@@ -25,11 +28,34 @@ from pytest_accel.api.options import percentage, positive_int
 
 TOLERANCES = (0.02, 0.05, 0.10, 0.20)
 
+TABLE = re.compile(r"<!-- table: (\S+) -->\n\n(.*?)\n\n<!-- end of table -->", re.DOTALL)
+"""A table in a page, by its name."""
+
+Tables = Iterator[tuple[str, str, str]]
+"""Each table: its name, what it shows, and its rows in Markdown."""
+
 
 def main() -> None:
     options = parsed()
+    page = options.write.read_text(encoding="utf-8") if options.write else None
+    found = {}
     for name in [options.study] if options.study else STUDIES:
-        STUDIES[name](options)
+        print(f"\n# {name}: {STUDIES[name].__doc__}")
+        for table, shows, rows in STUDIES[name](options):
+            print(f"\n{table}: {shows}\n\n{rows}", flush=True)
+            found[table] = rows
+    if page is not None:
+        options.write.write_text(with_tables(page, found), encoding="utf-8")
+
+
+def with_tables(page: str, tables: Mapping[str, str]) -> str:
+    """The page with these tables in the places that have their names."""
+
+    def replaced(place: re.Match[str]) -> str:
+        rows = tables.get(place[1], place[2])
+        return f"<!-- table: {place[1]} -->\n\n{rows}\n\n<!-- end of table -->"
+
+    return TABLE.sub(replaced, page)
 
 
 def parsed() -> argparse.Namespace:
@@ -42,48 +68,49 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--drawn", type=positive_int, default=2000, help="trials of each noise of the model")
     parser.add_argument("--compared", type=positive_int, default=400, help="trials of pairs, of each noise")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the tables in this page")
     options = parser.parse_args()
     options.tolerance = options.tolerance or TOLERANCES
     return options
 
 
-def noise(options: argparse.Namespace) -> None:
+def noise(options: argparse.Namespace) -> Tables:
+    """how much the recordings vary."""
     recorded = recordings.load()
-    print("# noise\n\nStandard deviation between sessions, of the logarithm of one number a run:\n")
-    print(noise_study.statistics_table(recorded))
-    print(f"\nThat of the minimum, within {noise_study.BASELINE} consecutive sessions and shared by them:\n")
-    print(noise_study.components_table(recorded))
-    print("\nThat of the minimum, less what a yardstick beside it changed by:\n")
-    print(noise_study.yardsticks_table(recorded))
+    shows = "standard deviation between sessions, of the logarithm of one number per run"
+    yield "noise/statistics", shows, noise_study.statistics_table(recorded)
+    shows = f"that of the minimum, within {noise_study.BASELINE} consecutive sessions and shared by them"
+    yield "noise/components", shows, noise_study.components_table(recorded)
+    shows = "that of the minimum, less what a yardstick beside it changed by"
+    yield "noise/yardsticks", shows, noise_study.yardsticks_table(recorded)
 
 
-def replay(options: argparse.Namespace) -> None:
+def replay(options: argparse.Namespace) -> Tables:
+    """recorded sessions compared with each other."""
     promised = []
     for recording in recordings.load():
         made = trials(
             recording, options.baseline_runs, options.benchmarks, most=options.trials, seed=options.seed
         )
-        print(f"\n# replay of {recording.name}: {recording.about}\n")
-        print(f"{len(recording.sittings)} sessions, {len(made)} trials\n")
-        print(rules_table(made, options.tolerance))
+        shows = f"{recording.about}; {len(recording.sittings)} sessions, {len(made)} trials"
+        yield f"replay/{recording.name}", shows, rules_table(made, options.tolerance)
         promised += contract_rows(recording.name, made, options.tolerance)
-    print("\n# replay: what is promised, and whether it holds\n")
-    print(contract_table(promised))
+    yield "replay/contract", "what is promised, and whether it holds", contract_table(promised)
 
 
-def model(options: argparse.Namespace) -> None:
+def model(options: argparse.Namespace) -> Tables:
+    """sessions drawn from normal noise."""
     promised = []
-    print(f"\n# model: sessions drawn from normal noise, {options.drawn} trials a line\n")
     for name, one in noises(recordings.load()).items():
         made = drawn(one, options.baseline_runs, options.benchmarks, count=options.drawn, seed=options.seed)
         noise = f"{name} ({100 * one.shared:.2g} % shared, {100 * one.own:.2g} % own)"
         promised += contract_rows(noise, made, options.tolerance, one.kind)
-    print(contract_table(promised))
+    yield "model/contract", f"{options.drawn} trials per line", contract_table(promised)
 
 
-def blocks(options: argparse.Namespace) -> None:
+def blocks(options: argparse.Namespace) -> Tables:
+    """recorded runs cut short."""
     promised = []
-    print("\n# blocks: runs cut short, in all places, at a tolerance of 10 %\n")
     for recording in recordings.load():
         for count in (5, 10, 20):
             made = [
@@ -94,16 +121,16 @@ def blocks(options: argparse.Namespace) -> None:
                 )
             ]
             promised += contract_rows(f"{recording.name}, {count} blocks", made, (0.10,))
-    print(contract_table(promised))
+    yield "blocks/contract", "cut in all places, at a tolerance of 10 %", contract_table(promised)
 
 
-def pairs(options: argparse.Namespace) -> None:
-    print("\n# pairs: two environments in turns, at the default tolerance of a CPU\n")
-    print(f"{options.compared} trials a line\n")
-    print(pairs_model.table(options.compared, options.seed))
+def pairs(options: argparse.Namespace) -> Tables:
+    """two environments in turns."""
+    shows = f"at the default tolerance of a CPU, {options.compared} trials per line"
+    yield "pairs/outcomes", shows, pairs_model.table(options.compared, options.seed)
 
 
-STUDIES: dict[str, Callable[[argparse.Namespace], None]] = {
+STUDIES: dict[str, Callable[[argparse.Namespace], Tables]] = {
     "noise": noise,
     "replay": replay,
     "model": model,

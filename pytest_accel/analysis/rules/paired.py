@@ -1,4 +1,4 @@
-"""Is this environment slower than the other? Pure; docs/verdicts.md explains the rule and its error rates.
+"""Is this environment slower than the other? Pure; docs/verdicts.md explains the rule.
 
 The unit is the pair of processes. Its rounds tell how well its own ratio is known; what remains differs from
 pair to pair, since each process is one draw of memory layout and thread placement.
@@ -22,8 +22,8 @@ from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
 INTERLEAVED_SD: Mapping[Kind, float] = {Kind.CPU: 0.015, Kind.GPU: 0.003, Kind.TPU: 0.003}
 """Least standard deviation between pairs of the log ratio of their step times, beside the noise of rounds.
 
-Pairs whose blocks took turns. The CPU's was measured on two shared cores (docs/verdicts.md), the others are
-declared for a device that nobody else uses.
+Pairs whose blocks took turns. The CPU's was measured on two shared cores (docs/error-rates.md), the others
+are declared for a device that nobody else uses.
 """
 
 NEGLIGIBLE = 0.1

@@ -1,4 +1,4 @@
-"""Has the step time changed? Pure; docs/verdicts.md explains the rule and its error rates.
+"""Has the step time changed? Pure; docs/verdicts.md explains the rule.
 
 The unit is the run, a fresh process. Work is done in logarithms, so that twice as slow and twice as fast are
 equally far from no change.

@@ -8,7 +8,8 @@ the declared figure and never lower it.
 Between sessions: a share of that, which no single session can show. A machine whose runs differ much within
 minutes differs more from one hour to the next, too.
 
-docs/verdicts.md has the figures behind the constants, studies/detection/detection_study.py recomputes them.
+docs/error-rates.md has the figures behind the constants, studies/detection/detection_study.py recomputes
+them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ device with few other users.
 SESSION_SD_RATIO = 0.7
 """Standard deviation of what all runs of a session have in common, over that between its runs.
 
-Recorded sessions, minutes apart, show 0.3 to 1.0, the most beside other programs (docs/verdicts.md).
+Recorded sessions, minutes apart, show 0.3 to 1.0, the most beside other programs (docs/error-rates.md).
 """
 
 FLOOR_DOF = 22
