@@ -122,7 +122,7 @@ def test_a_step_of_your_own_goes_by_its_test(run, report):
     [
         ("{", "Expecting property name"),
         ("[]", "top level: an object expected"),
-        ("{}", "schema: None is none that this pytest-accel reads, which is 1"),
+        ("{}", "schema: None is none that this pytest-accel reads: 1 to 2"),
         ('{"schema": 1}', "accelerator: missing"),
         ('{"publisher": "x"}', "schema: missing"),
         ('{"schema": 1, "accelerator": {"identity": "a", "kind": "cpu", "model": "b", "devices": 1}}',

@@ -22,6 +22,7 @@ from pytest_accel.records import (
 from pytest_accel.records.json_codec import CodecError, decode, encode
 
 STEPS = {
+    "kind": "steps",
     "step_times_s": [0.25, 0.26],
     "steps_per_block": 2,
     "startup_time_s": 1.0,
@@ -99,6 +100,11 @@ def changed(path, value):
         (("accepted", 0, "runs", 0, "compile_time_s"), 10**400, "too large a number"),
         (("accepted", 0, "runs", 0, "peak_memory_bytes"), "2GB", 'an integer or null expected, not "2GB"'),
         (("accepted", 0, "runs", 0, "colour"), 1, "accepted[0].runs[0].colour: unknown field of Steps"),
+        (
+            ("accepted", 0, "runs", 0, "kind"),
+            "dance",
+            "accepted[0].runs[0].kind: one of steps, convergence, ",
+        ),
         (("accepted", 0, "time"), None, "accepted[0].time: a string expected, not null"),
         (("accepted", 0, "summary"), [1], "accepted[0].summary: an object expected, not a list"),
         (("accepted", 0, "summary"), {"loss": "low"}, "accepted[0].summary.loss: a number expected"),

@@ -12,7 +12,7 @@ from pytest_accel.records import Operations, ProgramFacts, Workload
 WORKLOAD = Workload("resnet50", "jax", 1024)
 CORE = Limits(flops_per_s=22.5e12, memory_bytes_per_s=350e9, memory_bytes=8 * 2**30)
 FACTS = ProgramFacts(
-    partitioning="replicas",
+    partitioning="per_replica",
     devices=8,
     flops=3.07e12,
     bytes_accessed=3.45e10,
@@ -37,7 +37,7 @@ def test_the_roofline_is_the_longer_of_computing_and_of_moving_the_bytes():
 def test_numbers_of_the_program_stand_beside_them():
     numbers = summary(WORKLOAD, FACTS, CORE)
     assert numbers["peak_memory_share"] == 0.5
-    assert (numbers["collectives"], numbers["exchanged_bytes"]) == (1, 10**8)
+    assert (numbers["collectives"], numbers["collective_bytes"]) == (1, 10**8)
     assert numbers["other_fusions"] == 496
     assert "copies" not in numbers
     assert numbers["estimated_throughput"] == pytest.approx(1024 / 0.1785)

@@ -110,7 +110,7 @@ def test_any_results_are_strict_json_and_read_back_equal_and_in_order(some):
 def test_the_report_is_the_schema_that_is_documented():
     report = written(RESULT)
     assert report == {
-        "schema": 1,
+        "schema": 2,
         "accelerator": {
             "identity": "gpu-nvidia-h200",
             "kind": "gpu",
@@ -149,6 +149,7 @@ def test_the_report_is_the_schema_that_is_documented():
                 ],
                 "runs": [
                     {
+                        "kind": "steps",
                         "step_times_s": [0.397, 0.399],
                         "steps_per_block": 5,
                         "startup_time_s": 3.1,

@@ -12,7 +12,7 @@ from pytest_accel.analysis.rules.program import TOLERANCE, judge
 from pytest_accel.records import Operations, Outcome, ProgramFacts
 
 BEFORE = ProgramFacts(
-    partitioning="replicas",
+    partitioning="per_replica",
     devices=8,
     flops=3.07e12,
     bytes_accessed=3.4e10,
@@ -54,7 +54,7 @@ def test_an_exchange_that_was_not_there_regresses_and_is_named():
     verdict = judge(changed(operations=gathered), BEFORE)
     assert verdict.outcome is Outcome.REGRESSED
     assert verdict.reason == (
-        "for each device: exchanges between devices +200.0 %, bytes exchanged +5000.0 %; in the program: "
+        "for each device: collectives +200.0 %, bytes of collectives +5000.0 %; in the program: "
         "all-gather 0 -> 2 (+5,000,000 bytes)"
     )
 
@@ -63,7 +63,7 @@ def test_an_exchange_where_there_was_none_regresses():
     alone = changed(operations={})
     verdict = judge(BEFORE, alone)
     assert verdict.outcome is Outcome.REGRESSED
-    assert "exchanges between devices 0 -> 1, bytes exchanged 0 -> 100,000" in verdict.reason
+    assert "collectives 0 -> 1, bytes of collectives 0 -> 100,000" in verdict.reason
 
 
 def test_less_is_an_improvement():

@@ -44,7 +44,7 @@ _PLAIN = {
 
 
 _CONTEXTS = {"copy-start": 1, "collective-permute-start": 2, "all-gather-start": 0}
-"""What begins an exchange gives the operands, the results and so many contexts."""
+"""What begins a collective gives the operands, the results and so many contexts."""
 
 
 class _Instruction(NamedTuple):
@@ -58,9 +58,9 @@ class _Instruction(NamedTuple):
 def operations(text: str) -> dict[str, Operations]:
     """Every category of ``CATEGORIES`` that is there, with the bytes that its operations produce.
 
-    What is inside of a fusion never gets a place in memory: only its convolutions and exchanges are counted.
-    An exchange that goes on during other fusions is in each of them, and counts where it begins. What is
-    inside of a loop counts once.
+    What is inside of a fusion never gets a place in memory: only its convolutions and collectives are
+    counted. A collective that goes on during other fusions is in each of them, and counts where it begins.
+    What is inside of a loop counts once.
     """
     instructions = list(_instructions(text))
     fused = {one.called for one in instructions if one.opcode == "fusion"}
@@ -137,6 +137,6 @@ def _element_bits(kind: str, bits: str) -> int:
 
 
 def collectives(counted: Mapping[str, Operations]) -> Operations:
-    """All exchanges between devices together."""
+    """All collectives together."""
     found = [counted[name] for name in COLLECTIVES if name in counted]
     return Operations(sum(one.count for one in found), sum(one.bytes for one in found))

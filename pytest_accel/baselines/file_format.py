@@ -1,4 +1,4 @@
-"""The text of a baseline file, schema 1, and the rules for what it holds (docs/baselines.md). Pure."""
+"""The text of a baseline file, schema 2, and the rules for what it holds (docs/baselines.md). Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pytest_accel.baselines.validation import (
     check_program,
     check_steps,
 )
-from pytest_accel.records import AcceptedEntry, Baseline, Curve, ProgramFacts, Steps, Workload
+from pytest_accel.records import AcceptedEntry, Baseline, Curve, ProgramFacts, Steps, Workload, schema_1
 from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 
-SCHEMA = 1
+SCHEMA = 2
 
 _SIGNIFICANT_DIGITS = 9  # of a measured number: nanoseconds in a step of a second, and diffs stay readable
 _POSITIVE_METRICS = ("throughput", "step_time_s", "median_step_time_s")
@@ -48,7 +48,8 @@ def dumps(baseline: Baseline) -> bytes:
 def loads(raw: bytes) -> Baseline:
     """The baseline in a file. Raises SchemaError, or CodecError that begins with the field or the line."""
     data = _object(_parsed(raw), "")
-    _check_schema(data.pop("schema", None))
+    if _checked_schema(data.pop("schema", None)) == schema_1.SCHEMA:
+        data = _from_schema_1(data)
     written_hash = _object(data.get("workload"), "workload").pop("hash", None)
     baseline = decode(Baseline, data)
     _check(baseline)
@@ -86,14 +87,35 @@ def _object(data: object, path: str) -> dict[str, Json]:
     return data
 
 
-def _check_schema(schema: Json) -> None:
-    reads = f"this one reads {SCHEMA}"
-    if type(schema) is not int or schema < SCHEMA:
+def _checked_schema(schema: Json) -> int:
+    reads = f"this one reads up to {SCHEMA}"
+    if type(schema) is not int or schema < schema_1.SCHEMA:
         raise SchemaError("schema", f"absent, or none that pytest-accel ever wrote; {reads}")
     if schema > SCHEMA:
         raise SchemaError(
             "schema", f"written by a newer pytest-accel (schema {schema}, {reads}): upgrade pytest-accel"
         )
+    return schema
+
+
+def _from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
+    """In the form of this schema. What is no baseline is said when it is decoded."""
+    accepted = data.get("accepted")
+    if not isinstance(accepted, list):
+        return data
+    return {**data, "accepted": [_entry_of_schema_1(entry) for entry in accepted]}
+
+
+def _entry_of_schema_1(entry: Json) -> Json:
+    if not isinstance(entry, dict):
+        return entry
+    changed: dict[str, Json] = dict(entry)
+    if "summary" in entry:
+        changed["summary"] = schema_1.metrics(entry["summary"])
+    runs = entry.get("runs")
+    if isinstance(runs, list):
+        changed["runs"] = [schema_1.observation(run) for run in runs]
+    return changed
 
 
 def _check(baseline: Baseline) -> None:

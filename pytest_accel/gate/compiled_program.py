@@ -56,8 +56,8 @@ class CompiledProgram:
             return ()
         counts = ", ".join("an unknown number of" if count is None else str(count) for count in loops)
         return (
-            f"the program has loops, of {counts} iterations: what is inside of one counts once in FLOPs, "
-            "bytes accessed and exchanges, and its iterations count apart",
+            f"the program has loops ({counts} iterations): FLOPs, bytes accessed and collectives count each "
+            "loop body once, and loop iterations are reported separately",
         )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:

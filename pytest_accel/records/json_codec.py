@@ -1,9 +1,10 @@
 """Records to JSON and back, by their type hints. Standard library only: the child process needs it too.
 
 A frozen dataclass becomes an object, a tuple a list, an enum its value; a field of type ``Any`` stays as it
-is. Reading is strict: what does not fit its hint is a :class:`CodecError`, and so is a field that the record
-does not have. Numbers that are not finite pass: a loss may be NaN on its way from a worker process. Files
-forbid them (``baselines/file_format.py``).
+is. A class with a ``KIND`` has that in the object as ``kind``, which tells it from the others of a union.
+Reading is strict: what does not fit its hint is a :class:`CodecError`, and so is a field that the record does
+not have. Numbers that are not finite pass: a loss may be NaN on its way from a worker process. Files forbid
+them (``baselines/file_format.py``).
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def _encode(value: object, path: str) -> Json:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         hints = _hints(type(value))
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {
+        kind = {"kind": value.KIND} if hasattr(value, "KIND") else {}
+        return kind | {
             name: member if hints[name] is Any else _encode(member, _member(path, name))
             for name, member in fields.items()
         }
@@ -92,17 +94,17 @@ def _decode_union(hint: Any, data: Any, path: str) -> object:
     members = typing.get_args(hint)
     if type(data) in members:  # an integer stays one under int | float
         return data
-    if isinstance(data, dict):  # of several records, the one whose fields these are
-        members = tuple(sorted(members, key=lambda member: -len(_fields_in(member, data))))
+    kinds = {member.KIND: member for member in members if hasattr(member, "KIND")}
+    if isinstance(data, dict) and kinds:
+        kind = data.get("kind")
+        if not isinstance(kind, str) or kind not in kinds:
+            where = _member(path, "kind")
+            raise CodecError(where, f"one of {', '.join(kinds)} expected, not {_shown(kind)}")
+        return _decode(kinds[kind], data, path)
     for member in members:
         if _fits(member, data):
             return _decode(member, data, path)
     raise CodecError(path, f"{_expected(hint)} expected, not {_shown(data)}")
-
-
-def _fields_in(hint: Any, data: Mapping[str, Any]) -> set[str]:
-    names = {field.name for field in dataclasses.fields(hint)} if dataclasses.is_dataclass(hint) else set()
-    return names & data.keys()
 
 
 def _decode_float(data: Any, path: str) -> float:
@@ -114,10 +116,15 @@ def _decode_float(data: Any, path: str) -> float:
 
 def _decode_record(cls: Any, data: Any, path: str) -> object:
     hints = _hints(cls)
+    fields = dataclasses.fields(cls)
+    if hasattr(cls, "KIND"):
+        if data.get("kind") != cls.KIND:
+            raise CodecError(_member(path, "kind"), f'"{cls.KIND}" expected, not {_shown(data.get("kind"))}')
+        data = {name: member for name, member in data.items() if name != "kind"}
     for name in data:
-        if name not in hints:
+        if name not in {field.name for field in fields}:
             raise CodecError(_member(path, name), f"unknown field of {cls.__name__}")
-    for field in dataclasses.fields(cls):
+    for field in fields:
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and field.name not in data:
             raise CodecError(_member(path, field.name), "missing")

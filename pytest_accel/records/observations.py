@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pytest_accel.records.workload import Workload
 
@@ -33,6 +34,8 @@ class Steps:
     Of several hosts, times and memory are the largest of any. ``hosts_step_time_s`` then says how long each
     host takes for its share of a step without the others, or for a step of its own.
     """
+
+    KIND: ClassVar[str] = "steps"
 
     step_times_s: tuple[float, ...]
     steps_per_block: int
@@ -71,6 +74,8 @@ class Curve:
     earlier process, which was ended. The other clocks are as in ``Steps``.
     """
 
+    KIND: ClassVar[str] = "convergence"
+
     seed: int
     epochs: tuple[Epoch, ...]
     train_examples: int
@@ -95,15 +100,17 @@ class Operations:
 class ProgramFacts:
     """What a compiler knows of a training step's program without running it; all sizes are of one device.
 
-    ``partitioning`` says how the program came to be one for ``devices`` devices: of "replicas" each runs the
-    step on its share of the batch, with batch statistics of its own, and gradients are exchanged; one for
-    the "global batch" was split by the compiler. ``peak_memory_bytes`` is what arguments, results, temporary
-    values and code need together. ``operations`` go by category (``analysis/hlo.py``). ``loops`` says how
-    often each loop of the program runs, None where that is not known before: FLOPs, bytes and operations of
-    its body count once.
-    ``estimated_step_time_s`` is the compiler's own, None where it gives none. ``build_time_s`` was spent on
-    tracing, ``compile_time_s`` on compiling, also where the result of that was kept from an earlier run.
+    ``partitioning`` says how the program came to be one for ``devices`` devices: with "per_replica" each runs
+    the step on its share of the batch, with batch statistics of its own, and gradients are reduced over all;
+    with "spmd" the compiler split one program for the global batch. ``peak_memory_bytes`` is what arguments,
+    results, temporary values and code need together. ``operations`` go by category (``analysis/hlo.py``).
+    ``loops`` says how often each loop of the program runs, None where that is not known before: FLOPs, bytes
+    and operations of its body count once. ``estimated_step_time_s`` is the compiler's own, None where it
+    gives none. ``build_time_s`` was spent on tracing, ``compile_time_s`` on compiling, also where the result
+    of that was kept from an earlier run.
     """
+
+    KIND: ClassVar[str] = "program"
 
     partitioning: str
     devices: int
@@ -121,7 +128,7 @@ class ProgramFacts:
 
 
 Observation = Steps | Curve | ProgramFacts
-"""What one run saw, whichever it was asked for."""
+"""What one run saw, whichever it was asked for. In JSON, ``kind`` says which it is."""
 
 
 @dataclass(frozen=True)

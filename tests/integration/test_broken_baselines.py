@@ -35,8 +35,8 @@ DAMAGE = {
         "parameters.batch: a string expected, not 8",
     ),
     "a newer schema": (
-        lambda stored: stored.update(schema=2),
-        "schema: written by a newer pytest-accel (schema 2, this one reads 1): upgrade pytest-accel",
+        lambda stored: stored.update(schema=3),
+        "schema: written by a newer pytest-accel (schema 3, this one reads up to 2): upgrade pytest-accel",
     ),
     "another test's": (
         lambda stored: stored.update(benchmark="test_it.py::test_other"),

@@ -40,7 +40,7 @@ def test_a_step_is_as_slow_as_the_slowest_host_and_the_report_says_which_that_is
     (benchmark,) = json.loads((hosts.folder / "report.json").read_text())["benchmarks"]
     assert benchmark["metrics"]["step_time_s"] == pytest.approx(0.40)
     assert benchmark["metrics"]["slowest_host_step_time_s"] == pytest.approx(0.40)
-    assert benchmark["metrics"]["host_spread"] == pytest.approx(0.6)
+    assert benchmark["metrics"]["host_step_time_spread"] == pytest.approx(0.6)
     assert benchmark["metrics"]["throughput_per_device"] == pytest.approx(32 / 0.40 / 2)
 
 

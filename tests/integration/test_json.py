@@ -1,4 +1,4 @@
-"""--accel-json: schema 1, whatever the session came to."""
+"""--accel-json: schema 2, whatever the session came to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def test_the_report_of_a_regression(project):
     project.record("--accel-identity=ci-pool")
     report = project.report("--accel-identity=ci-pool", step_times_s=0.3)
     assert set(report) == {"schema", "accelerator", "provenance", "benchmarks"}
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     accelerator = report["accelerator"]
     assert (accelerator["identity"], accelerator["kind"], accelerator["devices"]) == ("ci-pool", "cpu", 1)
     assert report["provenance"]["python"].startswith("CPython 3.")

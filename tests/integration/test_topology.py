@@ -75,7 +75,7 @@ def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, 
     (file,) = (pytester.path / "baselines").rglob("*.json")
     assert file.relative_to(pytester.path / "baselines").parts[:2] == ("aot-tpu-v2-8", framework)
     (run,) = recorded.benchmark["runs"]
-    assert (run["partitioning"], run["devices"]) == ("global batch", 8)
+    assert (run["partitioning"], run["devices"]) == ("spmd", 8)
     assert run["operations"]["all-reduce"]["count"] >= 1
     assert {"jax", "jaxlib", "libtpu"} <= recorded.benchmark["provenance"].keys()
 
@@ -231,7 +231,10 @@ def test_testcases_on_one_chip_with_a_loop_and_with_numbers_in_their_state(compi
     assert loop["workload"]["framework"] == "jax"
     assert loop["runs"][0]["loops"] == [24]
     assert loop["metrics"]["loop_iterations"] == 24
-    assert "the program has loops, of 24 iterations: what is inside of one counts once" in loop["notes"][0]
+    assert (
+        "the program has loops (24 iterations): FLOPs, bytes accessed and collectives count each loop"
+        in loop["notes"][0]
+    )
     assert numbers["workload"]["framework"] == "tensorflow"
     assert (numbers["runs"][0]["devices"], numbers["metrics"]["collectives"]) == (1, 0)
 

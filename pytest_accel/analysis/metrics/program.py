@@ -21,15 +21,15 @@ def summary(workload: Workload, facts: ProgramFacts, limits: Limits) -> dict[str
     """All metrics by name, of one device; ``roofline_throughput`` is in examples / s over all of them."""
     compute_time_s, memory_time_s = roofline_s(facts, limits)
     roofline_step_time_s = max(compute_time_s, memory_time_s)
-    exchanged = collectives(facts.operations)
+    reduced = collectives(facts.operations)
     numbers = {
         "flops": facts.flops,
         "bytes_accessed": facts.bytes_accessed,
         "peak_memory_bytes": float(facts.peak_memory_bytes),
         "peak_memory_share": facts.peak_memory_bytes / limits.memory_bytes,
         "generated_code_bytes": float(facts.generated_code_bytes),
-        "collectives": float(exchanged.count),
-        "exchanged_bytes": float(exchanged.bytes),
+        "collectives": float(reduced.count),
+        "collective_bytes": float(reduced.bytes),
         "loop_iterations": float(loop_iterations(facts.loops)),
         **{
             name.replace(" ", "_"): float(facts.operations[name].count)

@@ -58,7 +58,7 @@ def of_hosts(runs: Sequence[Steps]) -> dict[str, float]:
     slowest_s, fastest_s = (
         statistics.geometric_mean(extreme(run.hosts_step_time_s) for run in runs) for extreme in (max, min)
     )
-    return {"slowest_host_step_time_s": slowest_s, "host_spread": slowest_s / fastest_s - 1}
+    return {"slowest_host_step_time_s": slowest_s, "host_step_time_spread": slowest_s / fastest_s - 1}
 
 
 def with_cost(numbers: Mapping[str, float | None], price: Price) -> dict[str, float | None]:

@@ -26,10 +26,10 @@ GATED = (
     GatedMetric("bytes_accessed", lambda facts: facts.bytes_accessed, "bytes accessed"),
     GatedMetric("peak_memory_bytes", lambda facts: facts.peak_memory_bytes, "peak memory"),
     GatedMetric("generated_code_bytes", lambda facts: facts.generated_code_bytes, "program size"),
+    GatedMetric("collectives", lambda facts: collectives(facts.operations).count, "collectives"),
     GatedMetric(
-        "collectives", lambda facts: collectives(facts.operations).count, "exchanges between devices"
+        "collective_bytes", lambda facts: collectives(facts.operations).bytes, "bytes of collectives"
     ),
-    GatedMetric("exchanged_bytes", lambda facts: collectives(facts.operations).bytes, "bytes exchanged"),
     GatedMetric("loop_iterations", lambda facts: loop_iterations(facts.loops), "loop iterations"),
 )
 

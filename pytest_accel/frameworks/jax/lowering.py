@@ -44,7 +44,7 @@ def lower(workload: Workload, topology: str) -> Lowered:
         _shape(mesh, SHARDED, images),
         _shape(mesh, SHARDED, labels),
     )
-    return aot_compiler.lowered(program, target, "replicas")
+    return aot_compiler.lowered(program, target, "per_replica")
 
 
 def lower_step(
@@ -78,7 +78,7 @@ def lower_step(
             f"--accel-topology={topology}: JAX cannot trace this step, which must be a function of arrays, "
             f"step(state, *batch) -> (state, aux): {type(error).__name__}: {aot_compiler.first_line(error)}"
         ) from error
-    return aot_compiler.lowered(program, target, "global batch")
+    return aot_compiler.lowered(program, target, "spmd")
 
 
 def _shape(mesh: Mesh, place: PartitionSpec, leaf: Any) -> jax.ShapeDtypeStruct:

@@ -71,7 +71,7 @@ def replicated(
     ]
     batch = [_whole(shape, target.devices, mesh, True) for shape in compute.arguments[:given]]
     program = jax.jit(shared, donate_argnums=0).lower(values, *batch)
-    return aot_compiler.lowered(program, target, "replicas")
+    return aot_compiler.lowered(program, target, "per_replica")
 
 
 def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_state: int) -> Lowered:
@@ -96,7 +96,7 @@ def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_stat
         donate_argnums=(*range(leaves_of_state), *changed),
         out_shardings=[*results, *[same] * len(module.updated)],  # or the compiler leaves them where it likes
     ).lower(*shapes)
-    return aot_compiler.lowered(program, target, "global batch")
+    return aot_compiler.lowered(program, target, "spmd")
 
 
 def _called(

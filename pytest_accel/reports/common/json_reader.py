@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pytest_accel.records import Accelerator, Observation, Price, Scalar
+from pytest_accel.records import Accelerator, Observation, Price, Scalar, schema_1
 from pytest_accel.records.json_codec import CodecError, decode
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_writer import SCHEMA
@@ -75,24 +75,27 @@ def load(path: Path, what: str) -> dict[str, Any]:
 
 def report(data: Mapping[str, Any]) -> Report:
     """The report in parsed JSON. Raises CodecError that names the field."""
-    if data.get("schema") != SCHEMA:
-        raise CodecError(
-            "schema", f"{data.get('schema')!r} is none that this pytest-accel reads, which is {SCHEMA}"
-        )
+    schema = data.get("schema")
+    if type(schema) is not int or not schema_1.SCHEMA <= schema <= SCHEMA:
+        raise CodecError("schema", f"{schema!r} is none that this pytest-accel reads: 1 to {SCHEMA}")
     session = _picked(_Session, data)
     benchmarks = data.get("benchmarks")
     if not isinstance(benchmarks, list) or not all(isinstance(each, dict) for each in benchmarks):
         raise CodecError("benchmarks", "a list of objects expected")
-    read = tuple(map(_benchmark, benchmarks))
+    read = tuple(_benchmark(each, schema) for each in benchmarks)
     return Report(session.accelerator, session.price, read)
 
 
-def _benchmark(data: Mapping[str, Any]) -> ReportedBenchmark:
+def _benchmark(data: Mapping[str, Any], schema: int) -> ReportedBenchmark:
     comparisons, runs = data.get("comparisons", []), data.get("runs", [])
     if not isinstance(comparisons, list) or not all(isinstance(each, dict) for each in comparisons):
         raise CodecError("comparisons", "a list of objects expected")
     if not isinstance(runs, list):
         raise CodecError("runs", "a list expected")
+    if schema == schema_1.SCHEMA:
+        runs = [schema_1.observation(run) for run in runs]
+        comparisons = [{**each, "metric": schema_1.metric(each.get("metric"))} for each in comparisons]
+        data = {**data, "metrics": schema_1.metrics(data.get("metrics"))}
     facts = _picked(ReportedBenchmark, {**data, "comparisons": [], "runs": []})
     return replace(
         facts,

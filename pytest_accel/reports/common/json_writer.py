@@ -1,4 +1,4 @@
-"""The JSON report of a session (``--accel-json``), schema 1: strict JSON for other programs to read."""
+"""The JSON report of a session (``--accel-json``), schema 2: strict JSON for other programs to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
 from pytest_accel.records.json_codec import Json, encode
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def text(
