@@ -1,6 +1,6 @@
 """What pytest loads: options, marker, fixtures, and the session's hooks once a benchmark is collected.
 
-Every session of every project pays for importing this file, so it imports nothing heavy.
+Imported in every pytest session of every project, so it must stay cheap: no heavy imports at module level.
 """
 
 from __future__ import annotations
@@ -52,16 +52,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_UnderXdist())
         return
+    from pytest_accel.session import isolated_items
     from pytest_accel.session.hooks import Session
     from pytest_accel.session.in_process_items import InProcessItems
-    from pytest_accel.session.isolated_items import IsolatedItems
+    from pytest_accel.session.preparation import prepare
 
     try:
-        benchmarks = Session(config, session.items)
+        benchmarks = Session(prepare(config, session.items))
         if config.getoption("accel_in_process"):
             items: object = InProcessItems(benchmarks, config)
         else:
-            items = IsolatedItems(benchmarks, config, session.items)
+            items = isolated_items.prepared(benchmarks, config, session.items)
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return

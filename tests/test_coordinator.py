@@ -39,7 +39,7 @@ def test_a_host_that_falls_silent_is_lost(ends, monkeypatch):
     leader.check()
     monkeypatch.setattr(connection, "SILENCE_S", 0.0)
 
-    with pytest.raises(HostLost, match=r"host 1 \(b\) was not heard of for 0 s"):
+    with pytest.raises(HostLost, match=r"host 1 \(b\) has been silent for 0 s"):
         leader.check()
     theirs.send(messages.Alive())
     monkeypatch.setattr(connection, "SILENCE_S", 60.0)
@@ -57,7 +57,7 @@ def test_a_host_that_ends_is_lost(ends):
     leader, theirs = ends
     theirs.close()
 
-    with pytest.raises(HostLost, match="ended its session or was lost: look at its own output"):
+    with pytest.raises(HostLost, match="ended its session or lost the connection: see that host"):
         leader.check()
     with pytest.raises(HostLost):
         leader.tell(messages.StartRun("it"))

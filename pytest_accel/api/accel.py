@@ -32,7 +32,7 @@ _NOT_GIVEN: Any = object()
 
 
 MAX_EXAMPLES_PER_STEP = 10**15
-"""More would be no batch, and throughput would no longer be exact in floating point."""
+"""Larger values are not a plausible batch and would not be exact in floating point."""
 
 
 MAX_SEEDS = 1000
@@ -202,7 +202,7 @@ class Accel:
 
         def lower(topology: str) -> Lowered:
             if dataset is not None:
-                pytest.skip(f"reads data, and --accel-topology={topology} runs nothing")
+                pytest.skip(f"needs input data, but --accel-topology={topology} only compiles")
             return framework.lower(spec, topology)
 
         alone = None

@@ -72,7 +72,7 @@ def _one_of(*choices: str) -> Callable[[object], str]:
 
 def _text(value: object) -> str:
     if not str(value).strip():
-        raise pytest.UsageError("give a name; this one is empty")
+        raise pytest.UsageError("must not be empty")
     return str(value)
 
 
@@ -113,8 +113,8 @@ OPTIONS = (
            _one_of("auto", "cpu", "gpu", "tpu"), "auto", "KIND", ini="string"),
     Option("framework", f"framework under test for shipped workloads: {', '.join(frameworks.NAMES)}",
            _one_of(*frameworks.NAMES), frameworks.NAMES[0], "NAME", ini="string", marker=True),
-    Option("devices", "train on so many devices: the first GPUs, or logical devices of a CPU (default: all "
-           "GPUs or TPU devices, one CPU)",
+    Option("devices", "number of devices to train on: the first N GPUs, or N logical devices of a CPU "
+           "(default: every GPU or TPU device; 1 on a CPU)",
            positive_int, None, "N", ini="int"),
     Option("identity", "hardware identity to file baselines under (default: detected)",
            _text, None, "NAME", ini="string"),
@@ -125,13 +125,13 @@ OPTIONS = (
            percentage, None, "PERCENT", ini="string", marker=True),
     Option("strict", "fail every outcome that is not a proven pass (default: on when CI is set)",
            bool, None, ini="bool", switch=True),
-    Option("runs", "fresh processes a benchmark (default: 1; at least 3 are advised for recording)",
+    Option("runs", "fresh processes per benchmark (default: 1; use at least 3 when recording)",
            positive_int, 1, "N", ini="int"),
-    Option("budget", "most seconds of steady-state steps a benchmark may spend, on each side (default: 60)",
+    Option("budget", "maximum seconds of timed steps per benchmark and environment (default: 60)",
            seconds, 60.0, "SECONDS", ini="float", marker=True),
-    Option("timeout", "wall-clock end of one run, in seconds (default: 1800)",
+    Option("timeout", "wall-clock limit for one run, in seconds (default: 1800)",
            seconds, 1800.0, "SECONDS", ini="float"),
-    Option("price", "price of the machine in USD an hour, or its name in the price book, for metrics of cost",
+    Option("price", "price of the machine in USD per hour, or its name in the price book, for cost metrics",
            price, None, "USD_PER_HOUR|NAME", ini="string"),
     Option("data", "folder with real training data, such as the TFRecord shards of ImageNet (local or gs://)",
            _folder, None, "DIR", ini="string"),
@@ -139,19 +139,19 @@ OPTIONS = (
            bool, False, switch=True),
     Option("record_missing", "record only benchmarks that have no baseline yet",
            bool, False, switch=True),
-    Option("against", "compare, block by block in turns, with another environment: an interpreter, a virtual "
-           "environment's folder, or a command that starts a Python", _text, None, "PYTHON"),
-    Option("topology", "compile only, for a TPU type that need not be here: v2-8, v3-8, v4-8, v5litepod-4, "
-           "v5p-8, v6e-4 or a larger slice; with --accel=tpu",
+    Option("against", "compare with another environment, in interleaved blocks: an interpreter, the folder "
+           "of a virtual environment, or a command that starts a Python", _text, None, "PYTHON"),
+    Option("topology", "compile only, for a TPU type that this machine need not have: v2-8, v3-8, v4-8, "
+           "v5litepod-4, v5p-8, v6e-4 or a larger slice; with --accel=tpu",
            _text, None, "NAME"),
-    Option("coordinator", "several hosts: where the first listens for the others (default: the port before "
-           "that at which the launcher lets the framework meet)",
+    Option("coordinator", "several hosts: address on which host 0 listens for the others (default: one port "
+           "below the framework's coordinator port)",
            _text, None, "HOST:PORT"),
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE"),
-    Option("html", "write a report to FILE, a page with plots (needs the extra report)", _text, None, "FILE"),
-    Option("markdown", "write a report to FILE that a pull request can show", _text, None, "FILE"),
+    Option("html", "write an HTML page with plots to FILE (needs the extra report)", _text, None, "FILE"),
+    Option("markdown", "write a Markdown report to FILE, for a pull request", _text, None, "FILE"),
 )
 # fmt: on
 
@@ -181,16 +181,16 @@ def register(parser: pytest.Parser) -> None:
         if option.ini:
             parser.addini(option.dest, option.help.replace("%%", "%"), type=option.ini, default=None)
     parser.addini(
-        "accel_withhold", "options of other plugins that the process of a run is not given", type="args"
+        "accel_withhold", "options of other plugins to leave out of the processes of runs", type="args"
     )
     group.addoption(
         "--no-accel-strict", action="store_false", default=None, dest="accel_strict",
-        help="let inconclusive benchmarks and those without a baseline pass, shown",
+        help="report inconclusive benchmarks and missing baselines without failing them",
     )  # fmt: skip
 
 
 def _argument(option: Option) -> Callable[[str], Any]:
-    """The parser of an option as argparse wants it, which prints the message of this exception only."""
+    """Return the parser of an option as argparse wants it: it prints the message of this exception only."""
 
     def parse(value: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""What was asked for: marker > command line > ini file > default, and the combinations that make no sense.
+"""Resolve settings (marker > command line > ini file > default) and reject contradictory options.
 
 Every side leaves None for "not given". Both the session that the user starts and its child processes
 resolve their settings here, so it needs pytest and the standard library only.

@@ -75,7 +75,7 @@ def lowered(
 
 
 def not_functional(topology: str) -> Lowered:
-    """Raises TypeError: what such a step works on is out of sight."""
+    """Raise TypeError: a step without explicit state and batch cannot be lowered."""
     raise TypeError(
         f"--accel-topology={topology} compiles a step as a function of what it works on: call "
         "accel.measure(step, state=..., batch=..., examples_per_step=...) with step(state, *batch) -> "
@@ -113,7 +113,10 @@ def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
         if before != after:
             differing = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
             was, became = differing[0] if differing else (f"{len(before)} arrays", f"{len(after)}")
-            raise TypeError(f"a step must return the state as it came, and {was} became {became}")
+            raise TypeError(
+                f"the step changed its state: {was} became {became}; return arrays of the same shape and "
+                "dtype"
+            )
         return result
 
     return kept

@@ -1,4 +1,4 @@
-"""Which tests pytest finds, asked of pytest itself: the asking, and a plugin of the session that is asked.
+"""Collect tests by running ``pytest --collect-only`` with this module as a plugin.
 
 The project's own options hold in that session, since parameters may depend on them. What they select, how
 much they print and how they let the session end changes nothing: the answer is what was collected before.

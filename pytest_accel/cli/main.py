@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _printed(text: str) -> bool:
-    """Print it, also where standard output has no word for a character, or nobody who reads on."""
+    """Print ``text``, tolerating characters that cannot be encoded and a closed pipe."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

@@ -61,7 +61,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
 
 def _summary(gone: int, removed: bool) -> str:
     if not gone:
-        return "no baseline is known to belong to no test"
+        return "every baseline belongs to a test"
     return f"{gone} removed" if removed else f"{gone} to be removed: add --yes"
 
 

@@ -1,4 +1,4 @@
-"""One benchmark against its baseline: how large its runs are, what they come to, what is stored."""
+"""Judge one benchmark against its stored baseline, or record a new one."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class BaselineGate:
         workload = runs[0].workload
         failure = case.failure(runs)
         if failure is not None:
-            reason = f"{failure}: no baseline is made of that; correct it, or ask for less"
+            reason = f"{failure}: not recorded as a baseline; fix the training, or relax the target"
             return self._finished(case, Verdict(Outcome.INVALID, reason), runs, baseline)
         count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         reason = f"baseline recorded from {count}"

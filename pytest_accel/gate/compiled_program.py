@@ -41,7 +41,7 @@ class CompiledProgram:
         return rules_program.judge(runs[-1].program, _facts(baseline))
 
     def failure(self, runs: Sequence[Run]) -> str | None:
-        """What does not fit or cannot be compiled does not come so far."""
+        """Always None: a program that does not compile or fit raises earlier."""
         return None
 
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:

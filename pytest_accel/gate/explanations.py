@@ -19,7 +19,7 @@ def with_machine_conditions(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
 
 
 def unmeasured_result(nodeid: str) -> Result:
-    """What a test comes to that asked for ``accel`` and ended normally without using it."""
+    """Return the result of a test that requested ``accel`` but never measured anything."""
     reason = (
         "the test made no measuring call: call accel.throughput(...), accel.convergence(...) or "
         "accel.measure(step, ...), or drop accel from its arguments"

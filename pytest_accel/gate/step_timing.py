@@ -1,4 +1,4 @@
-"""What the gate needs to know of benchmarks that time steps: how large a run is, and what runs come to."""
+"""How the gate handles step-time benchmarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ EXTRA_RUNS = 2
 
 
 class StepTiming:
-    """Judges runs that timed steps. ``stored``: all baselines of this hardware, for how much runs differ."""
+    """Judges runs that timed steps. ``stored``: all baselines for this hardware, used to estimate run-to-run
+    variance."""
 
     advised_runs = 3
     """A baseline of fewer runs is worth a note: the interval of every later comparison is wider for it."""
@@ -51,7 +52,7 @@ class StepTiming:
         return answer
 
     def failure(self, runs: Sequence[Run]) -> str | None:
-        """What is wrong with these runs whatever the baseline is; what is invalid does not come so far."""
+        """Always None: invalid runs raise InvalidRun before they reach the gate."""
         return None
 
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:

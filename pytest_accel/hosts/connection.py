@@ -59,7 +59,9 @@ class HostConnection:
             raise self._lost()
         silent_s = time.monotonic() - self._heard_at
         if silent_s > SILENCE_S:
-            raise HostLost(f"{self.name} was not heard of for {silent_s:.0f} s: look what became of it")
+            raise HostLost(
+                f"{self.name} has been silent for {silent_s:.0f} s: check whether it is still running"
+            )
         return None
 
     def wait(self) -> Received | None:
@@ -86,4 +88,4 @@ class HostConnection:
             self._closed = True
 
     def _lost(self) -> HostLost:
-        return HostLost(f"{self.name} ended its session or was lost: look at its own output")
+        return HostLost(f"{self.name} ended its session or lost the connection: see that host's output")

@@ -166,7 +166,7 @@ class Follower(SingleHost):
         if received is None or not isinstance(received.message, messages.AbandonRun):
             return
         if not (received.message.patient and time.monotonic() < received.at_s + GRACE_S):
-            raise RunAborted("the first host gave this run up")
+            raise RunAborted("host 0 aborted this run")
 
     def next(self) -> Message:
         """What the leader sends next, whenever it does. Raises HostLost."""

@@ -52,13 +52,13 @@ def launched(environment: Mapping[str, str]) -> LaunchInfo | None:
 
     Raises BadLaunch.
     """
-    for told in (_tf_config, _jax, _cloud_tpu, _slurm):
-        found = told(environment)
+    for launcher in (_tf_config, _jax, _cloud_tpu, _slurm):
+        found = launcher(environment)
         if found is not None:
             if not 0 <= found.index < found.count:
                 raise BadLaunch(
-                    f"{found.by} says that this is host {found.index} of {found.count}, which are counted "
-                    "from 0: correct it, or how many there are"
+                    f"{found.by} gives host index {found.index}, but there are {found.count} hosts (indices "
+                    "start at 0): fix the index or the host count"
                 )
             return found if found.count > 1 else None
     for name, missing in HALVES.items():

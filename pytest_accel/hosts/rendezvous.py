@@ -31,7 +31,7 @@ RENDEZVOUS_S = 300.0
 
 RETRY_S = 0.2
 EXTRA_REPLY_S = 5.0
-"""The first host has the last word: another waits for it a little longer than that waits for the others."""
+"""Host 0 decides when to give up, so the other hosts wait slightly longer than it does."""
 
 STALLED_S = SILENCE_S
 """A message that does not go on for so long has broken off."""
@@ -66,9 +66,9 @@ def _lead(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: floa
             else:
                 missing = ", ".join(str(index) for index in range(1, here.count) if index not in callers)
                 raise RendezvousError(
-                    f"host {missing} of {here.count} (counted from 0) did not come within {wait_s:g} s: "
-                    f"start the same command on every host, and look whether it ended there before it could "
-                    f"call the first at {_shown(address)}"
+                    f"host {missing} of {here.count} (indices start at 0) did not connect within "
+                    f"{wait_s:g} s: start the same command on every host, and check that it did not exit "
+                    f"there before connecting to host 0 at {_shown(address)}"
                 )
         for index in sorted(callers):
             _check_same(facts, callers[index])
@@ -125,8 +125,8 @@ def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: LaunchIn
     if caller.index not in callers and 0 < caller.index < here.count:
         return
     problem = (
-        f"{caller.name} came, and another has that number: give each of the {here.count} hosts its own, from "
-        f"0 ({here.by})"
+        f"{caller.name} uses a host index that is taken or out of range: give each of the {here.count} "
+        f"hosts a unique index, starting at 0 ({here.by})"
     )
     caller.send(JoinRefused(problem))
     caller.line.close()
@@ -165,7 +165,8 @@ def _check_same(ours: Facts, caller: _Caller) -> None:
         there = caller.facts.get(fact)
         if fact != "tests" and there != here:
             raise RendezvousError(
-                f"{caller.name} has {fact} {there}, and the first host {here}: let all hosts have the same"
+                f"{fact} differs: {here} on host 0, {there} on {caller.name}; it must be the same on every "
+                "host"
             )
     here, there = list(ours["tests"]), list(caller.facts.get("tests", ()))
     if here != there:

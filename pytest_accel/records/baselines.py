@@ -1,4 +1,4 @@
-"""What was seen when somebody last looked and agreed."""
+"""Accepted baselines."""
 
 from __future__ import annotations
 

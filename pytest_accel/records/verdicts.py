@@ -1,4 +1,4 @@
-"""What that means."""
+"""Verdicts: outcomes, comparisons and results."""
 
 from __future__ import annotations
 

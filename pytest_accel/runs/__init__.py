@@ -1,1 +1,1 @@
-"""Where runs come from, one file a way: each hands the engine one run after the other."""
+"""Sources of runs: each module is one way to obtain the runs of a benchmark."""

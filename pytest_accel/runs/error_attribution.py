@@ -1,4 +1,4 @@
-"""Saying of two environments in which one something went wrong."""
+"""Attribute errors to one of the two environments that are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host other than the first does with a benchmark: as the first says, in a child of its own."""
+"""Run a benchmark on a non-leader host, following the orders of the leader."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class FollowerRuns:
         """The leader's next order, which the process here has been given."""
         message = self._follower.next()
         if not isinstance(message, RunOrder):
-            raise RunAborted("the first host gave this run up")
+            raise RunAborted("host 0 aborted this run")
         try:
             order = messages.unpack(message.order)
             if not isinstance(order, Order):

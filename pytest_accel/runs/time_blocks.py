@@ -19,7 +19,8 @@ MIN_BLOCKS = 5
 
 
 MIN_BLOCK_ON_HOSTS_S = 0.5
-"""On several hosts the orders for a block travel while the one before is trained, and take cores from it."""
+"""Minimum block length on several hosts: sending the next order takes CPU time from the block that is
+running."""
 
 
 class StepRunner(Protocol):
@@ -110,7 +111,7 @@ def checked_block(subject: StepRunner, steps: int, number: int) -> TimedBlock:
     """Time block ``number``. Raises InvalidRun, see :func:`observe`."""
     block = subject.block(steps)
     if not (math.isfinite(block.time_s) and block.time_s > 0):
-        raise InvalidRun(f"block {number} took {block.time_s:g} s, which is no time that a step can take")
+        raise InvalidRun(f"block {number} took {block.time_s:g} s, which is not a valid duration")
     if block.loss is not None and not math.isfinite(block.loss):
         raise InvalidRun(
             f"the loss is {block.loss:g} after block {number}: this training diverges, so its speed means "

@@ -72,6 +72,4 @@ def _check(epoch: Epoch, number: int, seed: int) -> None:
         raise InvalidRun(f"training with seed {seed} diverges: the loss is {epoch.loss:g} in epoch {number}")
     for name, share in (("top-1", epoch.top1), ("top-5", epoch.top5)):
         if not 0 <= share <= 1:
-            raise InvalidRun(
-                f"{name} is {share:g} after epoch {number}, which is no share of an evaluation set"
-            )
+            raise InvalidRun(f"{name} is {share:g} after epoch {number}, which is not between 0 and 1")

@@ -38,7 +38,7 @@ class InProcessItems:
 
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
-        gate = self._session.gate(item)
+        gate = self._session.baseline_gate(item)
         measurement = Measurement(plan, clock=_clock(item))
         sampler = InProcess(
             measurement,
@@ -56,15 +56,16 @@ class InProcessItems:
         sampler = TrainingInProcess(
             plan, self._session.sample_conditions, provenance.of_framework, clock=_clock(item)
         )
-        observation = self._judged(item, self._session.gate(item).result(sampler))
+        observation = self._judged(item, self._session.baseline_gate(item).result(sampler))
         assert isinstance(observation, Curve)
         return ConvergenceResult.of(observation, plan.target)
 
     def _judged(self, item: pytest.Item, result: Result) -> Observation:
         item.stash[_RESULT] = result
-        if not result.runs:
-            self._session.finish_benchmark(item, result)
-        return result.runs[-1]
+        if result.runs:
+            return result.runs[-1]
+        self._session.fail_if_needed(item, self._session.conclude(item, result))
+        raise AssertionError("a result without runs fails its test")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if _RESULT in item.stash:
@@ -75,6 +76,5 @@ class InProcessItems:
         """Methods of ``unittest.TestCase`` come this way as well."""
         yield
         if uses_accel(item):
-            self._session.finish_benchmark(
-                item, item.stash.get(_RESULT, None) or unmeasured_result(item.nodeid)
-            )
+            result = item.stash.get(_RESULT, None) or unmeasured_result(item.nodeid)
+            self._session.fail_if_needed(item, self._session.conclude(item, result))

@@ -39,38 +39,47 @@ CALLED_PASSED = (
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
 
-class IsolatedItems:
-    """A pytest plugin beside ``session``.
+def prepared(session: Session, config: pytest.Config, items: Sequence[pytest.Item]) -> IsolatedItems:
+    """The plugin, once pytest starts in both environments, where two are compared.
 
-    Raises pytest.UsageError where the other environment cannot run tests.
+    Raises pytest.UsageError where it does not.
     """
+    isolated = IsolatedItems(session, config)
+    if session.reference is not None:
+        first = next(item for item in items if uses_accel(item))
+        isolated.examine_environments(session.reference, first)
+    return isolated
 
-    def __init__(self, session: Session, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+
+class IsolatedItems:
+    """A pytest plugin beside ``session``."""
+
+    def __init__(self, session: Session, config: pytest.Config) -> None:
         self._session = session
         self._options = {"accel": session.accelerator.kind}
         self._hooks = BenchmarkHooks(config)
         self._limit = TimeLimit()
         config.pluginmanager.register(self._limit)
-        self._environments = None
-        if session.other is not None:
-            first = next(item for item in items if uses_accel(item))
-            self._environments = self._looked_at(session.other, first)
+        self._environments: TwoEnvironments | None = None
+        self._same_code: SameCode | None = None
 
-    def _looked_at(self, other: Environment, item: pytest.Item) -> TwoEnvironments:
-        """Both environments, in which pytest starts. Raises pytest.UsageError."""
-        task = dataclasses.replace(self._task(item, NoProgress()), timeout_s=preflight.START_S)
+    def examine_environments(self, reference: Environment, item: pytest.Item) -> None:
+        """Start pytest in both environments and see what they are. Raises pytest.UsageError."""
+        spec = dataclasses.replace(self._run_spec(item, NoProgress()), timeout_s=preflight.START_S)
         found = []
         with orderly_end():
-            for environment in (other, CURRENT_ENVIRONMENT):
+            for environment in (reference, CURRENT_ENVIRONMENT):
                 try:
-                    found.append(preflight.surroundings(environment, task, self._options))
+                    found.append(preflight.surroundings(environment, spec, self._options))
                 except InvalidRun as invalid:
                     output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
                     raise pytest.UsageError(
                         f"--accel-against={environment.name}: {invalid}{output}"
                     ) from None
         there, here = found
-        return TwoEnvironments(other.name, here, there, by_command=len(other.command) > 1)
+        self._environments = TwoEnvironments(
+            reference.name, here, there, by_command=len(reference.command) > 1
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -82,7 +91,12 @@ class IsolatedItems:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         with orderly_end():
-            return (yield)
+            try:
+                return (yield)
+            except pytest.exit.Exception:
+                if self._same_code is None:
+                    raise
+                raise pytest.UsageError(str(self._same_code)) from None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -97,31 +111,38 @@ class IsolatedItems:
         try:
             result = judged()
         except TestEnded as ended:
-            others = self._session.coordinator.still_running
-            if others and ended.phase.report.skipped:
-                reason = f"on the first host {ended}; not so on {', '.join(others)}: let all do the same"
-                self._session.finish_benchmark(item, Result(item.nodeid, Verdict(Outcome.INVALID, reason)))
-            self._session.coordinator.benchmark_finished(
-                BenchmarkFinished(None, ended=ended.phase.report.longreprtext)
-            )
-            if ended.phase.report.passed:
-                self._session.finish_benchmark(
-                    item, Result(item.nodeid, Verdict(Outcome.INVALID, CALLED_PASSED))
-                )
-            if ended.phase.report.when != "teardown":
-                _raise(ended.phase)
+            self._end_early(item, ended)
             return
         except SameCode as same:
+            self._same_code = same
             pytest.exit(str(same), pytest.ExitCode.USAGE_ERROR)
         finally:
             _keep(item, sampler)
         if result.runs:
             result = dataclasses.replace(result, notes=(*result.notes, *pytest_command.notes(item)))
-        self._session.finish_benchmark(item, result, sampler.output)
+        self._session.fail_if_needed(item, self._session.conclude(item, result, sampler.output))
+
+    def _end_early(self, item: pytest.Item, ended: TestEnded) -> None:
+        """End the test here as it ended in its process, before it was measured."""
+        report = ended.phase.report
+        others = self._session.coordinator.still_running
+        if others and report.skipped:
+            self._fail_invalid(
+                item, f"on the first host {ended}; not so on {', '.join(others)}: let all do the same"
+            )
+        self._session.coordinator.benchmark_finished(BenchmarkFinished(None, ended=report.longreprtext))
+        if report.passed:
+            self._fail_invalid(item, CALLED_PASSED)
+        if report.when != "teardown":
+            _raise(ended.phase)
+
+    def _fail_invalid(self, item: pytest.Item, reason: str) -> None:
+        result = Result(item.nodeid, Verdict(Outcome.INVALID, reason))
+        self._session.fail_if_needed(item, self._session.conclude(item, result))
 
     def _follow(self, item: pytest.Item, follower: Follower) -> None:
         """Do as the first host says, and come to its result."""
-        following = FollowerRuns(self._task(item, TerminalProgress(item.config, item.name)), follower)
+        following = FollowerRuns(self._run_spec(item, TerminalProgress(item.config, item.name)), follower)
         try:
             finished = following.run_until_done()
         except InvalidRun as lost:
@@ -140,28 +161,28 @@ class IsolatedItems:
             following.output = following.output or finished.output
         finally:
             _keep(item, following)
-        self._session.keep(item, result)
+        self._session.fail_if_needed(item, self._session.record(item, result))
 
     def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | PairedRuns, Callable[[], Result]]:
         """Where runs of this test come from, and what draws them and comes to a result."""
         progress = TerminalProgress(item.config, item.name)
-        task = self._task(item, progress)
-        if self._session.other is None or self._environments is None:
-            gate = self._session.gate(item, progress.compared)
-            runs = FreshRuns(task, gate.size, as_stored=gate.as_stored)
+        spec = self._run_spec(item, progress)
+        if self._session.reference is None or self._environments is None:
+            gate = self._session.baseline_gate(item, progress.compared)
+            runs = FreshRuns(spec, gate.size, as_stored=gate.as_stored)
             return runs, functools.partial(gate.result, runs)
-        against = self._session.against(item, progress.compared)
+        gate_of_pairs = self._session.environment_gate(item, progress.compared)
         pairs = PairedRuns(
-            task,
-            self._session.other,
+            spec,
+            self._session.reference,
             self._environments,
-            seconds=against.seconds,
-            is_precise_enough=against.is_precise_enough,
+            seconds=gate_of_pairs.seconds,
+            is_precise_enough=gate_of_pairs.is_precise_enough,
             rng=random.Random(),
         )
-        return pairs, functools.partial(against.result, pairs)
+        return pairs, functools.partial(gate_of_pairs.result, pairs)
 
-    def _task(self, item: pytest.Item, progress: TerminalProgress | NoProgress) -> RunSpec:
+    def _run_spec(self, item: pytest.Item, progress: TerminalProgress | NoProgress) -> RunSpec:
         alone = self._session.coordinator.hosts is None
         return RunSpec(
             item,
@@ -171,7 +192,7 @@ class IsolatedItems:
             timeout_s=self._session.settings_of(item).timeout,
             sample_conditions=self._session.sample_conditions,
             devices=self._session.settings_of(item).devices,
-            compared=self._session.other is not None,
+            compared=self._session.reference is not None,
             # What one host has kept is of no use to training that goes on with all of them.
             checkpoints=_cached(item.config, "accel-checkpoints") if alone else None,
             topology=self._session.topology,

@@ -1,6 +1,6 @@
 """How far a benchmark is, for a person who watches a terminal: a bar that is gone when it is done.
 
-Nothing of it is in a log, or where there is no rich (Keras brings it).
+Not written to logs, and absent unless ``rich`` is installed (Keras depends on it).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class Agent:
         """Ask for the training, then carry out orders until told to finish; raises as ``measure`` does."""
         topology = item.config.getoption("accel_topology")
         if topology:
-            pytest.skip(f"trains, and --accel-topology={topology} runs nothing")
+            pytest.skip(f"trains a model, but --accel-topology={topology} only compiles")
         self._request(item, plan, messages.TrainingRequest(plan.epochs, plan.target, plan.seeds))
         learning: TrainingRun | None = None
         while True:

@@ -18,7 +18,7 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 _ENDED = "ended_test"
 
 MAX_OUTPUT = 2**20
-"""So many characters of what a phase of the test printed are sent home, the last ones."""
+"""Maximum number of trailing characters of captured output that are sent to the session, per test phase."""
 
 
 class Reporter:

@@ -33,7 +33,7 @@ MAX_WARMUP_S = 20.0
 """Warm-up ends here even if step times have not settled."""
 
 SINGLE_HOST_STEPS, SINGLE_HOST_S = 5, 1.0
-"""So many steps, and for at least so long, a host trains its share without the others."""
+"""Minimum steps and seconds for timing the share of one host on its own."""
 
 MAX_STEPS_PER_BLOCK = 2**20
 """A block that takes no time at this length is not work that a clock can see."""

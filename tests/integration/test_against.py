@@ -159,10 +159,10 @@ REFUSED = {
     "no-such-command python": "there is no such interpreter, folder or command: name a virtual",
     "python 'unfinished": "no command that a shell could read (No closing quotation)",
     ".": "the folder has no bin/python: name a virtual environment's folder, an interpreter, or a command",
-    "true": "this is no Python: the process ended with exit status 0 while starting",
-    "echo": "this is no Python: the process ended with exit status 0 while starting",
-    "sh -c yes": "this is no Python: the process writes without end",
-    "sh -c 'echo broken >&2; exit 3'": "this is no Python: the process ended with exit status 3",
+    "true": "not a Python interpreter: the process ended with exit status 0 while starting",
+    "echo": "not a Python interpreter: the process ended with exit status 0 while starting",
+    "sh -c yes": "not a Python interpreter: the process writes without end",
+    "sh -c 'echo broken >&2; exit 3'": "not a Python interpreter: the process ended with exit status 3",
 }
 
 
@@ -377,7 +377,7 @@ def test_what_gives_no_sign_of_life_is_named(project, monkeypatch):
     monkeypatch.setattr(preflight, "START_S", 0.5)
     result = project.run("--accel-against=sh -c 'sleep 3600'")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--accel-against=sh -c 'sleep 3600': it gives no sign of life within 0.5 s" in result.stderr.str()
+    assert "--accel-against=sh -c 'sleep 3600': it did not respond within 0.5 s" in result.stderr.str()
 
 
 def test_a_program_that_echoes_is_not_shown_our_own_program(project):

@@ -167,7 +167,9 @@ def test_what_does_not_reach_its_target_is_not_recorded(training, project):
     result = training("--accel-update-baselines", "--accel-runs=2", FASTER=0.5)
     assert result.benchmark["outcome"] == "invalid"
     assert "does not reach 90.0 % top-1 within 8 epochs" in result.benchmark["reason"]
-    assert result.benchmark["reason"].endswith("no baseline is made of that; correct it, or ask for less")
+    assert result.benchmark["reason"].endswith(
+        "not recorded as a baseline; fix the training, or relax the target"
+    )
     assert project.baseline_files == []
 
 

@@ -207,7 +207,7 @@ def test_when_one_is_killed_the_others_end_and_say_so(project, hosts, survivors,
             assert "was ended by SIGKILL" in host.text
         elif index != killed:
             assert host.code == 1
-            assert "ended its session or was lost" in host.text
+            assert "ended its session or lost the connection" in host.text
     assert not survivors()
     assert file.read_bytes() == before
 

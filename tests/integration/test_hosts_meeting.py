@@ -11,10 +11,10 @@ import pytest
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--accel-update-baselines", "has --accel-update-baselines on, and the first host off"),
-        ("--accel-budget=4", "has --accel-budget 4, and the first host 60"),
-        ("--accel-tolerance=5%", "has --accel-tolerance 0.05, and the first host unset"),
-        ("--accel-strict", "has --accel-strict on, and the first host off"),
+        ("--accel-update-baselines", "--accel-update-baselines differs: off on host 0, on on host 1"),
+        ("--accel-budget=4", "--accel-budget differs: 60 on host 0, 4 on host 1"),
+        ("--accel-tolerance=5%", "--accel-tolerance differs: unset on host 0, 0.05 on host 1"),
+        ("--accel-strict", "--accel-strict differs: off on host 0, on on host 1"),
     ],
 )
 def test_options_of_one_host_only_are_an_error_on_all(hosts, monkeypatch, option, said):
@@ -55,9 +55,7 @@ def test_a_test_file_that_differs_is_an_error_on_all(project, hosts):
     for index in range(2):
         host = hosts.ended(index)
         assert host.code == 4
-        assert re.search(
-            r"host 1 \(.*\) has test files \w{12}, and the first host \w{12}: let all", host.text
-        )
+        assert re.search(r"test files differs: \w{12} on host 0, \w{12} on host 1 \(.*\); it must", host.text)
 
 
 def test_a_host_that_selected_other_tests_is_told_so_before_anything_runs(project, hosts):
@@ -84,8 +82,9 @@ def test_a_host_that_does_not_come_is_missed_by_its_number(hosts):
     first = hosts.ended(0)
 
     assert first.code == 4
-    assert "host 1 of 2 (counted from 0) did not come within 2 s: start the same command on every host" in (
-        first.text
+    assert (
+        "host 1 of 2 (indices start at 0) did not connect within 2 s: start the same command on every host"
+        in (first.text)
     )
 
 
@@ -108,4 +107,4 @@ def test_two_hosts_with_one_number_are_refused(hosts):
     codes = [hosts.ended(number, within_s=60) for number in range(3)]
 
     assert [host.code for host in codes] == [4, 4, 4]
-    assert "came, and another has that number" in codes[0].text
+    assert "uses a host index that is taken or out of range" in codes[0].text

@@ -69,7 +69,7 @@ def test_every_lasting_setting_is_read(project, name):
     [
         ("accel = cuda", ": 'cuda' is not one of auto, cpu, gpu, tpu"),
         ("accel_framework = torch", ": 'torch' is not one of tensorflow*"),
-        ("accel_baselines =", ": give a name; this one is empty"),
+        ("accel_baselines =", ": must not be empty"),
         ("accel_tolerance = 2", ": '2' is not a tolerance: give a percentage * such as 2%"),
         ("accel_strict = perhaps", " takes true or false: *'perhaps'*"),
         ("accel_runs = some", " takes a whole number: *'some'*"),

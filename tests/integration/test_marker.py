@@ -66,8 +66,8 @@ def test_hardware_that_is_not_here_skips_with_the_reason(project):
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"skipped": 3, "no_baseline": 1}
     result.stdout.fnmatch_lines_random([
-        "SKIPPED * runs on gpu or tpu, and this is a cpu",
-        "skipped  test_it.py::test_kinds: runs on gpu or tpu, and this is a cpu",
+        "SKIPPED * requires gpu or tpu; this session runs on cpu",
+        "skipped  test_it.py::test_kinds: requires gpu or tpu; this session runs on cpu",
         "skipped  test_it.py::test_devices: needs 4 devices, and this machine has 1",
         "skipped  test_it.py::test_memory: needs 1000000 GB a device, and here a device has *.? GB",
     ])  # fmt: skip

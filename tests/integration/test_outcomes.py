@@ -171,7 +171,7 @@ def test_numbers_that_mean_nothing_are_invalid_and_never_recorded(project):
     assert nan.startswith("the loss is nan after block 1: this training diverges")
     assert inf.startswith("the loss is inf after block 1: this training diverges")
     assert "there is no work to be timed" in no_time
-    assert "which is no time that a step can take" in backwards
+    assert "which is not a valid duration" in backwards
     assert not project.baseline_files
 
 

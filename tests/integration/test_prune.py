@@ -46,7 +46,7 @@ def test_nothing_is_removed_while_all_tests_exist(recorded):
     files = recorded.baseline_files
     result = prune(recorded, "--yes")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["no baseline is known to belong to no test"])
+    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
     assert recorded.baseline_files == files
 
 
@@ -123,7 +123,7 @@ def test_options_of_the_project_change_nothing(recorded, options):
     recorded.pytester.makeini(f"[pytest]\naddopts = {options}\n")
     result = untouched(recorded)
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["no baseline is known to belong to no test"])
+    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
 
 
 def test_what_coverage_has_measured_stays(recorded):
@@ -201,7 +201,7 @@ def test_packages_that_share_a_folder_keep_theirs(packages):
     result = untouched(packages, "--baselines=../baselines")
     assert result.ret == 0
     result.stdout.fnmatch_lines([
-        "no baseline is known to belong to no test",
+        "every baseline belongs to a test",
         "2 stay: pkg_a/test_it.py was not collected here, so its tests are not known",
         "2 stay: pkg_a/test_other.py *",
     ])  # fmt: skip

@@ -293,10 +293,10 @@ def loaded(tmp_path, monkeypatch):
 
 
 def test_files_of_the_project_are_neither_tests_nor_installed(loaded):
-    own = [
+    own = (
         loaded("ownmodel", "src/ownmodel/__init__.py"),
         loaded("ownmodel.layers", "src/ownmodel/layers.py"),
-    ]
+    )
     loaded("ownbench", "ownbench/__init__.py")
     loaded("ownbench.conftest", "ownbench/conftest.py")
     test = loaded("ownbench.speed", "ownbench/speed.py")

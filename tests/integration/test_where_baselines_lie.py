@@ -66,7 +66,7 @@ def test_a_name_that_cannot_be_a_folder_is_a_usage_error(project, name):
 def test_an_empty_name_is_a_usage_error(project, option):
     result = project.run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*error: argument {option.rstrip('=')}: give a name; this one is empty"])
+    result.stderr.fnmatch_lines([f"*error: argument {option.rstrip('=')}: must not be empty"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["--accel-update-baselines"]])

@@ -1,4 +1,5 @@
-"""Does training still get as far, and as soon? Pure; docs/convergence.md explains the rule and what it sees.
+"""Does training still reach the same accuracy, as quickly? Pure; docs/convergence.md explains the rule and
+what it sees.
 
 The unit is the run, which is one seed. Epochs to the target, the best and the last top-1 and, on the same
 hardware, the time to the target are compared one by one, and the worst outcome counts. The model is MLPerf's

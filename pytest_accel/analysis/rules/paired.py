@@ -27,7 +27,8 @@ are declared for a device that nobody else uses.
 """
 
 NEGLIGIBLE = 0.1
-"""Rounds end when their noise is this share of the variance between pairs: more would sharpen nothing."""
+"""Rounds end once their noise is at most this share of the variance between pairs: more would not tighten the
+interval."""
 
 CLEAR = 5.0
 """They also end when the ratio is so many standard errors beyond the tolerance: more would not undo that."""

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_accel.records import Workload
 
 PADDING_LABEL = -1
-"""The label of what only fills the last batch of an evaluation."""
+"""Label of padding examples in the last evaluation batch."""
 
 
 @dataclass(frozen=True, kw_only=True)

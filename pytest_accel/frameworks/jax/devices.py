@@ -37,9 +37,8 @@ def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
         ) from error
     if len(found) != devices:
         raise RuntimeError(
-            f"JAX {jax.__version__} sees {len(found)} devices of the {kind.upper()}, and {devices} are to be "
-            "used: look at CUDA_VISIBLE_DEVICES, XLA_FLAGS and JAX_NUM_CPU_DEVICES, or use JAX only inside "
-            "the test."
+            f"JAX {jax.__version__} sees {len(found)} {kind.upper()} devices, but {devices} were requested: "
+            "check CUDA_VISIBLE_DEVICES, XLA_FLAGS and JAX_NUM_CPU_DEVICES, or use JAX only inside the test."
         )
     jax.config.update("jax_default_device", jax.local_devices(backend=kind.value)[0])
 

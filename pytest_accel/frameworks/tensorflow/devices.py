@@ -31,8 +31,8 @@ def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     found = strategy().num_replicas_in_sync
     if found != devices:
         raise RuntimeError(
-            f"TensorFlow {tf.__version__} sees {found} devices of the {kind.upper()}, and {devices} are to "
-            "be used: look at CUDA_VISIBLE_DEVICES, or use TensorFlow only inside the test."
+            f"TensorFlow {tf.__version__} sees {found} {kind.upper()} devices, but {devices} were requested: "
+            "check CUDA_VISIBLE_DEVICES, or use TensorFlow only inside the test."
         )
 
 

@@ -1,4 +1,4 @@
-"""Why a test ended, in one line, from its report."""
+"""One-line reasons extracted from pytest reports."""
 
 from __future__ import annotations
 

@@ -31,6 +31,6 @@ def surroundings(environment: Environment, task: RunSpec, options: Mapping[str, 
             test.until(Done)
             return found
     except RunTimeout as hung:
-        raise InvalidRun(f"it gives no sign of life within {task.timeout_s:g} s", hung.output) from None
+        raise InvalidRun(f"it did not respond within {task.timeout_s:g} s", hung.output) from None
     except (PytestRefused, PytestFailed) as refused:
         raise InvalidRun(f"{refused}. {WAY_OUT}") from None

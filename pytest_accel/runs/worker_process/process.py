@@ -149,10 +149,10 @@ class Child:
             except channel.ChannelClosed:
                 died = self._died(said)
                 output = died.output.replace(code_injection.first_lines(), "")  # as ``echo`` would have it
-                raise InvalidRun(f"this is no Python: {died}", output) from None
+                raise InvalidRun(f"not a Python interpreter: {died}", output) from None
             if len(said) > _MAX_GREETING_BYTES:
                 raise InvalidRun(
-                    "this is no Python: the process writes without end", said.decode(errors="replace")
+                    "not a Python interpreter: the process writes without end", said.decode(errors="replace")
                 )
         greeting: dict[str, Any] = json.loads(said.partition(greets)[2])
         return greeting

@@ -1,4 +1,4 @@
-"""What every child that runs a test is told, whichever environment it runs in."""
+"""Everything that is needed to start a worker process for one benchmark."""
 
 from __future__ import annotations
 

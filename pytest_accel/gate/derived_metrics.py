@@ -1,0 +1,44 @@
+"""What a result has beside its measurements: how devices scale, and what it costs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+from pytest_accel.analysis import scaling
+from pytest_accel.analysis.formatting import quantity
+from pytest_accel.analysis.metrics import steps
+from pytest_accel.baselines.errors import BrokenBaseline, StoreError
+from pytest_accel.baselines.store import BaselineStore
+from pytest_accel.records import Benchmark, Price, Result
+
+
+def scaled(result: Result, benchmark: Benchmark, devices: int, single_device: BaselineStore | None) -> Result:
+    """The result with the throughput of each of ``devices``, and how well they scale.
+
+    ``single_device`` has what one such device was accepted with; None where there is no such thing.
+    """
+    throughput = result.metrics.get("throughput")
+    if throughput is None or result.workload is None:
+        return result
+    found = None
+    if single_device is not None:
+        with contextlib.suppress(BrokenBaseline, StoreError):
+            baseline = single_device.load(benchmark, result.workload.framework)
+            if baseline is not None and baseline.fits(benchmark):
+                found = scaling.scaling(result.workload, throughput, devices, baseline)
+    notes = result.notes
+    if found is not None:
+        rate = quantity("throughput", found.throughput_alone)
+        notes = (*notes, f"{found.kind} scaling: {found.efficiency:.0%} of {devices} times {rate}")
+    numbers = {**result.metrics, **scaling.metrics(throughput, devices, found)}
+    return dataclasses.replace(result, metrics=numbers, notes=notes)
+
+
+def priced(result: Result, price: Price) -> Result:
+    """The result with what it costs at this price."""
+    found = result.verdict.comparisons
+    costs = [steps.compared_by_cost(comparison, price) for comparison in found]
+    comparisons = (*found, *(comparison for comparison in costs if comparison is not None))
+    verdict = dataclasses.replace(result.verdict, comparisons=comparisons)
+    return dataclasses.replace(result, verdict=verdict, metrics=steps.with_cost(result.metrics, price))

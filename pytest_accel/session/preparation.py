@@ -1,0 +1,136 @@
+"""What a session needs before its first benchmark, and all that can be known to be wrong by then."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_accel import hardware
+from pytest_accel.api import settings
+from pytest_accel.api.fixtures import uses_accel
+from pytest_accel.api.settings import Settings
+from pytest_accel.baselines import naming
+from pytest_accel.baselines.store import BaselineStore
+from pytest_accel.hardware import price_book
+from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
+from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
+from pytest_accel.records import Accelerator, Kind, Price
+from pytest_accel.records.user_error import UserError
+from pytest_accel.reports import report_files, terminal
+from pytest_accel.runs.worker_process import environments
+from pytest_accel.runs.worker_process.environments import Environment
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What holds for the whole session.
+
+    ``benchmarks`` are the settings of each, and ``places`` its file and line, both by the name that reports
+    have. ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
+    environment to compare with, ``reports`` the files asked for, by option.
+    """
+
+    settings: Settings
+    benchmarks: Mapping[str, Settings]
+    places: Mapping[str, tuple[str, int]]
+    accelerator: Accelerator
+    price: Price | None
+    store: BaselineStore
+    single_device: BaselineStore | None
+    reference: Environment | None
+    reports: Mapping[str, Path]
+    coordinator: SingleHost | Leader | Follower
+
+
+def prepare(config: pytest.Config, items: Sequence[pytest.Item]) -> Preparation:
+    """Check settings, hardware, baselines and reports, and meet the other hosts, if there are any.
+
+    Raises pytest.UsageError for anything that is known to be wrong.
+    """
+    benchmarks = [item for item in items if uses_accel(item)]
+    by_name = {naming.shown(item): settings.settings_for(item) for item in benchmarks}
+    asked = settings.resolve(config, {})
+    settings.check_combination(config, asked)
+    try:
+        return _prepared(config, benchmarks, by_name, asked)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _prepared(
+    config: pytest.Config,
+    benchmarks: Sequence[pytest.Item],
+    by_name: Mapping[str, Settings],
+    asked: Settings,
+) -> Preparation:
+    reports = _report_files(config, asked)
+    price = _price(asked)
+    report_files.check(reports)
+    kind = settings.accelerator_kind(config)
+    launch = None if config.getoption("collectonly") else launched_as(asked, kind)
+    here = _accelerator(kind, asked)
+    accelerator = over_hosts(here, launch, asked.identity)
+    folder = settings.baselines_folder(config, asked)
+    naming.check_distinct(benchmarks, folder)
+    store = BaselineStore(folder, accelerator.identity)
+    single_device = _single_device(folder, accelerator)
+    reference = _reference(config, asked)
+    if launch is None or launch.index == 0:
+        _check_store(store, asked)
+    files = {naming.shown(item): item.path for item in benchmarks}
+    return Preparation(
+        settings=asked,
+        benchmarks=by_name,
+        places={naming.shown(item): naming.place(item) for item in benchmarks},
+        accelerator=accelerator,
+        price=price,
+        store=store,
+        single_device=single_device,
+        reference=reference,
+        reports=reports,
+        coordinator=coordinator(launch, asked, here, files, functools.partial(terminal.say_at_once, config)),
+    )
+
+
+def _check_store(store: BaselineStore, asked: Settings) -> None:
+    if asked.against is None:
+        store.check_readable()
+    if asked.recording:
+        store.check_writable()
+
+
+def _reference(config: pytest.Config, asked: Settings) -> Environment | None:
+    if asked.against is None or config.getoption("collectonly"):
+        return None
+    return environments.named(asked.against, config.invocation_params.dir)
+
+
+def _accelerator(kind: Kind, asked: Settings) -> Accelerator:
+    """What is here, or what is compiled for."""
+    if asked.topology is not None:
+        return hardware.compile_only(asked.topology)
+    return hardware.accelerator(kind, asked.identity, asked.devices)
+
+
+def _single_device(folder: Path, accelerator: Accelerator) -> BaselineStore | None:
+    if accelerator.devices == 1 or accelerator.kind is Kind.TPU:
+        return None
+    return BaselineStore(folder, hardware.accelerator(accelerator.kind, devices=1).identity)
+
+
+def _price(asked: Settings) -> Price | None:
+    try:
+        return None if asked.price is None else price_book.price(asked.price)
+    except UserError as error:
+        raise UserError(f"--accel-price={asked.price}: {error}") from None
+
+
+def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
+    """Those asked for; a relative path counts from where pytest was called."""
+    given = {"--accel-json": asked.json, "--accel-html": asked.html, "--accel-markdown": asked.markdown}
+    folder = config.invocation_params.dir
+    return {option: folder / Path(path).expanduser() for option, path in given.items() if path}
