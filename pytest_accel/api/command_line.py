@@ -36,7 +36,7 @@ class CommandLine:
     def actions(self) -> Sequence[argparse.Action]:
         """Every option that pytest and its plugins know.
 
-        pytest has no public way to list them; tests/test_command.py says so when it moves.
+        pytest has no public way to list them; tests/runs/test_pytest_command.py says so when it moves.
         """
         return self._actions()
 

@@ -7,7 +7,7 @@ import uuid
 
 import psutil
 import pytest
-from several_hosts import SeveralHosts
+from support.several_hosts import SeveralHosts
 
 LONG_ENOUGH_S = 60
 

@@ -1,7 +1,7 @@
 """accel.convergence from the call to the verdict, on training that learns as fast as it is told to.
 
 The framework is a stand-in with the functions that pytest-accel asks of one: it shows what is made of curves,
-not how a network learns; tests/test_tensorflow_learning.py trains a real one.
+not how a network learns; tests/frameworks/test_tensorflow_convergence.py trains a real one.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from several_hosts import SeveralHosts
+from support.several_hosts import SeveralHosts
 
 TRAINING = """
 import numpy as np

@@ -2,7 +2,7 @@
 
 This is the one place that goes beyond JAX's documented interface: it replaces the module inside of a
 ``jax.export.Exported``, which its documentation shows as a field, and strips what other frameworks leave in
-theirs. tests/test_foreign.py says what broke when a new version moves it.
+theirs. tests/frameworks/test_stablehlo_import.py says what broke when a new version moves it.
 """
 
 from __future__ import annotations

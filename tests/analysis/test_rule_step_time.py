@@ -21,7 +21,7 @@ from pytest_accel.analysis.rules.variance import FULL_BLOCKS, between_run
 from pytest_accel.api.settings import TOLERANCES
 from pytest_accel.records import Kind, NeedMore, Outcome, Steps, Verdict
 
-SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
+SESSIONS = json.loads((Path(__file__).parents[1] / "data" / "noise_sessions.json").read_text())
 POLICY = Policy(
     tolerance=0.04,
     min_runs=1,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "studies/detection"
 RATE = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, MIN_RUN_SD, SESSION_SD_RATIO, between_run
 from pytest_accel.records import Kind
 
-SESSIONS = json.loads((Path(__file__).parent / "data" / "noise_sessions.json").read_text())
+SESSIONS = json.loads((Path(__file__).parents[1] / "data" / "noise_sessions.json").read_text())
 GROUPS = st.lists(st.lists(st.floats(0.1, 10), max_size=5), max_size=5)
 
 

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from several_hosts import free_ports
+from support.several_hosts import free_ports
 
 from pytest_accel.hosts import rendezvous
 from pytest_accel.hosts.connection import HostLost

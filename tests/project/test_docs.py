@@ -7,7 +7,7 @@ import pytest
 
 from pytest_accel.api.options import OPTIONS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("baselines/*.md")])
 OPTIONS_OF_OURS = {option.flag for option in OPTIONS} | {"--no-accel-strict"}
 

@@ -11,7 +11,7 @@ from pytest_accel.cli import main
 from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Verdict, Workload
 from pytest_accel.reports.common import json_writer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "baselines/published/riseml-2018-04.json"
 
 

@@ -11,7 +11,7 @@ from pytest_accel.baselines.file_format import dumps, loads
 from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
 from pytest_accel.records.json_codec import encode
 
-DOCS = Path(__file__).parents[1] / "docs" / "baselines.md"
+DOCS = Path(__file__).parents[2] / "docs" / "baselines.md"
 
 NODEID = "benchmarks/test_resnet50.py::TestSteps::test_throughput[64-bf16]"
 BENCHMARK = Benchmark(NODEID)

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_accel.api.options import OPTIONS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_samples import HARDWARE, HOSTILE, LEARNED, REGRESSED, entry, steps, text
+from support.page_samples import HARDWARE, HOSTILE, LEARNED, REGRESSED, entry, steps, text
 
 from pytest_accel.records import Comparison, Outcome, Price, Result, Verdict, Workload
 from pytest_accel.reports.common.atomic_write import ReportError

@@ -11,7 +11,7 @@ from pytest_accel.baselines import file_format
 from pytest_accel.records import Curve, ProgramFacts, Steps
 from pytest_accel.reports.common import json_reader
 
-FILES = Path(__file__).parent / "data/schema_1"
+FILES = Path(__file__).parents[1] / "data/schema_1"
 KINDS = {"steps": Steps, "convergence": Curve, "program": ProgramFacts}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from page_samples import HOSTILE, LEARNED, REGRESSED, text
+from support.page_samples import HOSTILE, LEARNED, REGRESSED, text
 
 from pytest_accel.records import Outcome, Price, Result, Verdict
 

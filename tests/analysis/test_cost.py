@@ -11,7 +11,7 @@ from pytest_accel.analysis import cost
 from pytest_accel.hardware import price_book
 
 PUBLISHED = json.loads(
-    Path(__file__).parents[1].joinpath("baselines/published/riseml-2018-04.json").read_text(encoding="utf-8")
+    Path(__file__).parents[2].joinpath("baselines/published/riseml-2018-04.json").read_text(encoding="utf-8")
 )
 TPU, GPU = PUBLISHED["convergence"]
 
