@@ -15,7 +15,7 @@ def throughput_per_usd_per_hour(throughput: float, usd_per_hour: float) -> float
 
 
 def training_time_s(epochs: float, examples_per_epoch: int, throughput: float) -> float:
-    """Seconds that so many epochs take at ``throughput`` examples / s."""
+    """Return the seconds that ``epochs`` take at ``throughput`` examples / s."""
     return epochs * examples_per_epoch / throughput
 
 

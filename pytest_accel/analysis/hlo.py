@@ -44,7 +44,7 @@ _PLAIN = {
 
 
 _CONTEXTS = {"copy-start": 1, "collective-permute-start": 2, "all-gather-start": 0}
-"""What begins a collective gives the operands, the results and so many contexts."""
+"""The start of an asynchronous collective yields its operands, its results and this many contexts."""
 
 
 class _Instruction(NamedTuple):

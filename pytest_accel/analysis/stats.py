@@ -44,7 +44,8 @@ class Spread:
     dof: float
 
     def standard_error(self, now: float, reference: float) -> float:
-        """Of a difference between the means of so many times; math.inf is the limit."""
+        """Return that of a difference between the means of ``now`` and ``reference`` times; math.inf is the
+        limit."""
         return math.sqrt(2 * self.shared_sd**2 + self.sd**2 * (1 / now + 1 / reference))
 
 

@@ -229,7 +229,7 @@ class Accel:
     def _once(self, parameters: Mapping[str, Any] = MappingProxyType({})) -> None:
         if "framework" in parameters:
             raise ValueError(
-                "framework is no parameter of a workload: choose it with --accel-framework, or with "
+                "framework is not a parameter of a workload: choose it with --accel-framework, or with "
                 f"@pytest.mark.accel(framework={parameters['framework']!r})"
             )
         if self._measured:
@@ -252,7 +252,7 @@ def _whole_number(value: Any) -> int | None:
 
 
 def _chosen_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """Those given, or so many from 0. Raises ValueError for what are no seeds."""
+    """Return the seeds given, or this many from 0. Raises ValueError for what is not a seed."""
     count = seeds if type(seeds) is int else 0
     chosen = tuple(seeds) if isinstance(seeds, list | tuple) else tuple(range(min(count, MAX_SEEDS + 1)))
     if (

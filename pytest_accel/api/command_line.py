@@ -15,7 +15,8 @@ _NAME = "accel-command-line"
 
 
 class CommandLine:
-    """A pytest plugin. ``words`` is the command line with ``addopts``, None where that came too early.
+    """A pytest plugin. ``words`` is the command line with ``addopts``, None where this plugin was loaded too
+    late to see it.
 
     ``sys_path`` is Python's path before the first conftest.py is loaded.
     """

@@ -99,7 +99,7 @@ def _checked_schema(schema: Json) -> int:
 
 
 def _from_schema_1(data: dict[str, Json]) -> dict[str, Json]:
-    """In the form of this schema. What is no baseline is said when it is decoded."""
+    """Convert to this schema. Decoding says what is wrong with anything else."""
     accepted = data.get("accepted")
     if not isinstance(accepted, list):
         return data

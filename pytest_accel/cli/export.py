@@ -41,7 +41,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
-    """Raises UserError for a file that is no report, a package that is missing, or a failing disk."""
+    """Raises UserError for a file that is not a report, a package that is missing, or a failing disk."""
     read = _report(options.report)
     try:
         if options.format == "tensorboard":

@@ -45,7 +45,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
-    """Raises ValueError where there is no such baseline."""
+    """Raises UserError if there is no such baseline."""
     found, faults = chosen(options)
     broken, code = said(faults)
     return CommandResult(

@@ -26,7 +26,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
-    """Raises ValueError where there is no such baseline."""
+    """Raises UserError if there is no such baseline."""
     found, faults = chosen(options)
     broken, code = said(faults)
     text = "\n\n".join("\n".join(_lines(one)) for one in found)

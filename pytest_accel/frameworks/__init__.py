@@ -27,7 +27,7 @@ class Framework(Protocol):
     def start(self, kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
         """Make the accelerator ready, of all ``hosts`` together if there are several.
 
-        ``devices`` are those of all of them. RuntimeError if the framework cannot work on so many of that
+        ``devices`` are those of all of them. RuntimeError if the framework does not see that many of that
         kind.
         """
 

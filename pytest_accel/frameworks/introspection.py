@@ -35,7 +35,7 @@ def framework_of(value: object) -> str:
 
 
 def framework_of_result(value: object) -> str | None:
-    """The framework of the first array in what a step returned, None if there is no array of a framework."""
+    """The framework of the first array in what a step returned, None if it has no array of a framework."""
     imported = _imported()
     for leaf in leaves(value):
         for name in imported:
@@ -70,7 +70,7 @@ def block_until_ready(value: object) -> None:
 def loss_in(value: object) -> float | None:
     """The loss: a scalar, what is called "loss", or the first scalar of a list or tuple, outer ones first.
 
-    Booleans and strings are no losses, nor is a scalar that a mapping, dataclass or named tuple calls
+    Booleans and strings are not losses, nor is a scalar that a mapping, dataclass or named tuple calls
     something else. In a named tuple without a loss it is looked for in its "aux", then in its other parts.
     """
     return _loss(value, frozenset())

@@ -68,9 +68,9 @@ class BenchmarkKind(Protocol):
 
 
 class BaselineGate:
-    """Judges a benchmark by what ``store`` holds, or stores what it came to. Reports call it ``nodeid``.
+    """Judges a benchmark by what ``store`` holds, or records it there. Reports call it ``nodeid``.
 
-    ``on_progress`` hears what the runs so far would come to, while more are needed.
+    ``on_progress`` is called with the provisional verdict while more runs are needed.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class BaselineGate:
         return workload
 
     def result(self, sampler: Sampler[Run]) -> Result:
-        """Take runs and come to a verdict. Raises only what the sampler raises for a test that ended."""
+        """Take runs and reach a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             runs = sampling_loop.collect(sampler, self._settings.runs)
             return self._judged(runs, sampler)

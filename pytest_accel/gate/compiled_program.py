@@ -1,4 +1,4 @@
-"""What the gate needs to know of benchmarks that were compiled only: one run knows all there is to know."""
+"""How the gate handles programs that are only compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gate needs to know of benchmarks that train to a target: what the curves of seeds come to."""
+"""How the gate handles benchmarks that train to a target."""
 
 from __future__ import annotations
 

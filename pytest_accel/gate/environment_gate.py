@@ -1,4 +1,4 @@
-"""One benchmark in two environments: pairs of runs, and what they come to. No baseline is read or written."""
+"""Judge one benchmark in two environments, by pairs of runs. No baseline is read or written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_PAIRS = 4
 """Each pair of processes is one draw of memory layout and thread placement, and fewer prove little."""
 
 MAX_PAIRS = 20
-"""The budget is shared by so many: pairs differ by more than the rounds of one could average out."""
+"""The budget is shared by this many pairs: they differ by more than the rounds of one could average out."""
 
 
 class Pairs(Sampler[Pair], Protocol):
@@ -38,7 +38,7 @@ class Pairs(Sampler[Pair], Protocol):
 class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
-    ``on_progress`` hears what the pairs so far would come to, while more are needed.
+    ``on_progress`` is called with the provisional verdict while more pairs are needed.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class EnvironmentGate:
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
 
     def result(self, sampler: Pairs) -> Result:
-        """Take pairs and come to a verdict. Raises only what the sampler raises for a test that ended."""
+        """Take pairs and reach a verdict. Raises only what the sampler raises for a test that ended."""
         try:
             pairs = sampling_loop.collect(sampler, self._policy.min_pairs)
             verdict, pairs = sampling_loop.decide(

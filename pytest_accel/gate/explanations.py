@@ -10,7 +10,7 @@ from pytest_accel.records import Outcome, Result, Run, Verdict
 
 
 def with_machine_conditions(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
-    """A verdict that is no pass names what else went on, where that may explain it."""
+    """Name what disturbed the machine in a verdict that is not a pass, where that may explain it."""
     if verdict.outcome is Outcome.PASSED:
         return verdict
     said = [hardware.explain(run.observation.conditions) for run in runs]

@@ -54,7 +54,7 @@ def decide(
         if isinstance(answer, Verdict):
             return answer, seen
         so_far = judge(seen, False)
-        assert isinstance(so_far, Verdict), "without more runs a rule must come to a verdict"
+        assert isinstance(so_far, Verdict), "without more runs a rule must reach a verdict"
         on_progress(so_far)
         seen.append(sampler.next())
 

@@ -13,7 +13,7 @@ from pytest_accel.gate import sampling_loop
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
 
 EXTRA_RUNS = 2
-"""A comparison may take so many runs beyond ``--accel-runs`` while it is undecided."""
+"""Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
 
 
 class StepTiming:

@@ -37,7 +37,7 @@ def present() -> bool:
 
 
 def accelerator(devices: int | None = None) -> Accelerator:
-    """The visible GPUs of this machine, or the first so many of them. NoGpu if there is none.
+    """Return the visible GPUs of this machine, or the first ``devices`` of them. Raises NoGpu without any.
 
     Of mixed models all are named, and the memory is that of the smallest. Raises UserError for more GPUs
     than there are.

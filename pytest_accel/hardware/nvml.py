@@ -17,7 +17,7 @@ DEVICE_NODES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # dxg: Windows Subsystem fo
 
 
 class NoGpu(Exception):
-    """There is no GPU that could be used; the message is the reason."""
+    """No GPU can be used; the message is the reason."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ _GOOGLE = "0x1ae0"
 
 
 class NoTpu(Exception):
-    """There is no TPU that could be used; the message is the reason."""
+    """No TPU can be used; the message is the reason."""
 
 
 def present() -> bool:

@@ -127,12 +127,12 @@ def slice_named(name: str) -> Slice:
     if parts is None or generation is None or generation.compiled is None:
         known = ", ".join(_smallest(each) for each in GENERATIONS if each.compiled)
         raise UserError(
-            f"{name!r} is no TPU type that can be compiled for: give one of {known}, or a larger slice"
+            f"{name!r} is not a TPU type that can be compiled for: give one of {known}, or a larger slice"
         )
     sizes = _sizes(generation, generation.compiled)
     if parts[1] not in sizes:
         raise UserError(
-            f"{name!r} is no slice of the {generation.model} that can be compiled for: give "
+            f"{name!r} is not a slice of the {generation.model} that can be compiled for: give "
             f"{', '.join(f'{parts[0]}-{size}' for size in sizes)}"
         )
     chips = parts[1] // generation.type_units_per_chip
@@ -144,7 +144,7 @@ def _smallest(generation: Generation) -> str:
 
 
 def _sizes(generation: Generation, compiled: CompilerTarget) -> list[int]:
-    """The numbers in the types: chips are powers of two, and two of them are no slice."""
+    """The numbers in the types: chips are powers of two, and two of them are not a slice."""
     chips = [2**power for power in range(compiled.most_chips.bit_length()) if power != 1]
     return [count * generation.type_units_per_chip for count in chips if count >= compiled.least_chips]
 

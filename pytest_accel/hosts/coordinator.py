@@ -34,8 +34,8 @@ class RunAborted(InvalidRun):
 class SingleHost:
     """The session of one host, which has nobody to tell.
 
-    ``hosts`` is None. ``still_running`` names the other hosts where the last run had not come to its own end
-    when it did here. ``is_leader``: whether this session reads and writes baselines, judges and reports.
+    ``hosts`` is None. ``still_running`` names the hosts on which the test was still running when it ended
+    here. ``is_leader``: whether this session reads and writes baselines, judges and reports.
     """
 
     hosts: Hosts | None = None
@@ -144,7 +144,7 @@ class Leader(SingleHost):
         return sent
 
     def _ended_too(self, follower: HostConnection) -> bool:
-        """Whether the test came to its own end there, too."""
+        """Return whether the test ended by itself there, too."""
         try:
             return any(isinstance(sent, messages.RunEnded) for sent in self._until_closed(follower))
         except HostLost:

@@ -18,7 +18,7 @@ from pytest_accel.records import Accelerator, Kind
 from pytest_accel.worker import provenance
 
 SAME_ON_ALL = ("update_baselines", "record_missing", "runs", "budget", "tolerance", "strict", "devices")
-"""Settings that decide what is done, or what it comes to."""
+"""Settings that decide what is done, or what the verdict is."""
 
 
 def launched_as(settings: Settings, kind: Kind) -> LaunchInfo | None:

@@ -81,7 +81,7 @@ class RunFailed(Message):
 
 @dataclass(frozen=True)
 class RunEnded(Message):
-    """The test came to its own end on a follower."""
+    """The test ended by itself on a follower."""
 
     reason: str
     output: str = ""

@@ -144,7 +144,7 @@ def _decode_tuple(hint: Any, data: Any, path: str) -> tuple[object, ...]:
 
 
 def _fits(hint: Any, data: object) -> bool:
-    """Whether the JSON type is right. By exact type, since a bool is no int here; an int is a float."""
+    """Whether the JSON type is right. By exact type, since a bool is not an int here; an int is a float."""
     if _is_enum(hint):
         return isinstance(data, str) and data in list(hint)
     if dataclasses.is_dataclass(hint) or typing.get_origin(hint) is Mapping:

@@ -100,7 +100,7 @@ class Operations:
 class ProgramFacts:
     """What a compiler knows of a training step's program without running it; all sizes are of one device.
 
-    ``partitioning`` says how the program came to be one for ``devices`` devices: with "per_replica" each runs
+    ``partitioning`` says how the program was made one for ``devices`` devices: with "per_replica" each runs
     the step on its share of the batch, with batch statistics of its own, and gradients are reduced over all;
     with "spmd" the compiler split one program for the global batch. ``peak_memory_bytes`` is what arguments,
     results, temporary values and code need together. ``operations`` go by category (``analysis/hlo.py``).

@@ -104,7 +104,7 @@ class TrainingPlan:
 class RunSize:
     """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen.
 
-    Chosen are so many that a block takes ``min_block_s`` or more.
+    They are chosen such that a block takes ``min_block_s`` or more.
     """
 
     blocks: int

@@ -20,17 +20,17 @@ class BlockSeen:
 
 
 OnEpoch = Callable[[int, Epoch], None]
-"""Takes the number of an epoch, from 1, and what it came to."""
+"""Takes the number of an epoch, from 1, and its result."""
 
 OnBlock = Callable[[BlockSeen], None]
-"""Takes what a block of steps, or a round of one on either side, came to."""
+"""Takes the result of a block of steps, or of a round with one on either side."""
 
 
 class ProgressDisplay(Protocol):
     """Shows a person how far a run is, which is told while what these give is open.
 
-    ``what`` is a run or a pair with its number; it takes so many ``blocks``, if that is known, and at most so
-    many ``seconds`` of steps.
+    ``what`` is a run or a pair with its number; it takes ``blocks``, if that is known, and at most
+    ``seconds`` of steps.
     """
 
     def training(self, seed: int, epochs: int) -> contextlib.AbstractContextManager[OnEpoch]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class InvalidRun(Exception):
-    """A run that cannot be used: it crashed, hung, or saw a loss or time that is no number.
+    """A run that cannot be used: it crashed, hung, or had a loss or time that is not a number.
 
     ``output`` is the last of what the process wrote, as far as there was any.
     """

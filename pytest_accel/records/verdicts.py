@@ -12,7 +12,7 @@ from pytest_accel.records.workload import Workload
 
 
 class Outcome(enum.StrEnum):
-    """What a benchmark came to, from best to worst; the worst of several metrics is the benchmark's."""
+    """How a benchmark ended, from best to worst; the worst of several metrics is the benchmark's."""
 
     PASSED = "passed"
     IMPROVED = "improved"
@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a benchmark came to, why in one sentence, and the comparisons behind it."""
+    """The outcome of a benchmark, its reason in one sentence, and the comparisons behind it."""
 
     outcome: Outcome
     reason: str

@@ -19,7 +19,7 @@ LONGEST = 1000
 def text(hardware: str, results: Sequence[Result]) -> str:
     """The verdict, the table, then the sentences. ``hardware`` is the line that the terminal has of it.
 
-    What comes from tests and machines is escaped: it is shown as it is, and is no markup, HTML or mention.
+    What comes from tests and machines is escaped: it is shown as it is, never as markup, HTML or a mention.
     """
     worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
     said = sentences(worst_first)
@@ -35,7 +35,7 @@ def text(hardware: str, results: Sequence[Result]) -> str:
 
 
 def headline(worst_first: Sequence[Result]) -> str:
-    """How many came to what, such as "pytest-accel: 1 regressed, 4 passed"."""
+    """Count the outcomes, such as "pytest-accel: 1 regressed, 4 passed"."""
     counts = Counter(result.verdict.outcome for result in worst_first)
     if not counts:
         return "pytest-accel: no benchmark ran"

@@ -15,7 +15,7 @@ from pytest_accel.records import Accelerator, Workload
 def checkpoints(
     root: Path | None, nodeid: str, workload: Workload, accelerator: Accelerator, environment: str, seed: int
 ) -> Iterator[Path | None]:
-    """The folder under ``root``; it goes once the training in it has come to its end.
+    """The folder under ``root``; it is removed once the training in it is complete.
 
     None without a root, or while another session trains the same: then nothing is kept.
     """

@@ -15,7 +15,7 @@ from pytest_accel.runs.worker_process.remote_test import TestEnded
 def attribute_errors_to(environment: Environment) -> Iterator[None]:
     """Let an InvalidRun say where it was.
 
-    Where the test came to its own end, raising TestEnded or Unmeasured, that is an InvalidRun too if it
+    Where the test ended by itself, raising TestEnded or Unmeasured, that is an InvalidRun too if it
     was elsewhere: the test that pytest reports on is the one here.
     """
     where = f"in {environment.name}"

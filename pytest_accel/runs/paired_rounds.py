@@ -30,7 +30,7 @@ MAX_SHARED_MEMORY = 0.45
 """Of a GPU's memory: two processes that need more than this each do not fit beside each other."""
 
 MIN_ROUNDS_PER_PAIR = 5
-"""A pair has so many rounds, however long they take."""
+"""Minimum number of rounds in a pair, however long they take."""
 
 T = TypeVar("T")
 

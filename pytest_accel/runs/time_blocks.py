@@ -15,7 +15,7 @@ from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 MIN_BLOCKS = 5
-"""A run has so many blocks, however long they take."""
+"""Minimum number of blocks in a run, however long they take."""
 
 
 MIN_BLOCK_ON_HOSTS_S = 0.5

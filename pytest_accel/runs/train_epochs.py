@@ -34,7 +34,7 @@ def train(
     sample_conditions: Callable[[], Conditions],
     on_progress: Callable[[int, Epoch], None],
 ) -> Curve:
-    """Train so many epochs; ``sample_conditions`` tells what else goes on, before and after each.
+    """Train ``epochs`` epochs; ``sample_conditions`` is called before and after each.
 
     ``on_progress`` hears of every epoch, also of those that an earlier process trained.
 

@@ -141,7 +141,7 @@ class IsolatedItems:
         self._session.fail_if_needed(item, self._session.conclude(item, result))
 
     def _follow(self, item: pytest.Item, follower: Follower) -> None:
-        """Do as the first host says, and come to its result."""
+        """Follow the leader through the benchmark, and record its result."""
         following = FollowerRuns(self._run_spec(item, TerminalProgress(item.config, item.name)), follower)
         try:
             finished = following.run_until_done()
@@ -164,7 +164,7 @@ class IsolatedItems:
         self._session.fail_if_needed(item, self._session.record(item, result))
 
     def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | PairedRuns, Callable[[], Result]]:
-        """Where runs of this test come from, and what draws them and comes to a result."""
+        """Return the source of runs of this test, and what takes runs from it and judges them."""
         progress = TerminalProgress(item.config, item.name)
         spec = self._run_spec(item, progress)
         if self._session.reference is None or self._environments is None:

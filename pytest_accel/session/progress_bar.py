@@ -31,7 +31,7 @@ class TerminalProgress:
         self._interval = ""
 
     def compared(self, verdict: Verdict) -> None:
-        """Take note of what the runs so far would come to."""
+        """Take note of the provisional verdict."""
         if verdict.comparisons:
             low, high = verdict.comparisons[0].interval
             self._interval = f"{percent(low)} % to {percent(high)} %"

@@ -70,7 +70,7 @@ class Lines:
 
 
 def pytest_version() -> "str | None":
-    """None where there is no pytest; asking imports nothing of it."""
+    """None without pytest; asking imports nothing of it."""
     if importlib.util.find_spec("pytest") is None:
         return None
     from importlib import metadata
@@ -97,7 +97,7 @@ def main() -> None:
     """Greet, take in what comes back line by line, and become a pytest session."""
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what a test prints is no answer
+    os.dup2(2, 1)  # what a test prints is not a message
     greeting = {"python": sys.version_info[:3], "pytest": pytest_version(), "executable": sys.executable}
     os.write(answers, (GREETING + json.dumps(greeting) + "\n").encode())
     lines = Lines(orders)

@@ -146,7 +146,7 @@ class Reporter:
             )
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Also what ``pytest.exit`` comes to, and errors of the collection, which are reported already."""
+        """Also called for ``pytest.exit``, and for errors of the collection, which are reported already."""
         if isinstance(excinfo.value, pytest.Session.Interrupted):
             return
         code = getattr(excinfo.value, "returncode", None)

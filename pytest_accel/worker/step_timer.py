@@ -27,7 +27,7 @@ SETTLED = 0.02
 """Step times have settled when no new block is faster than all before it by more than this."""
 
 SETTLED_BLOCKS = 3
-"""So many blocks in a row must bring nothing faster."""
+"""Number of blocks in a row that must bring nothing faster."""
 
 MAX_WARMUP_S = 20.0
 """Warm-up ends here even if step times have not settled."""
@@ -132,7 +132,7 @@ class Measurement:
 def settled(
     prepared: PreparedStep, block: Callable[[int], TimedBlock], clock: Callable[[], float] = time.perf_counter
 ) -> PreparedStep:
-    """What is prepared, with warm-up by blocks of so many steps until their times have settled.
+    """Warm up by blocks of a growing number of steps until their times have settled.
 
     Raises what ``block`` raises, and UnmeasurableStep for a step that takes no time.
     """

@@ -46,7 +46,8 @@ class TrainingRun:
     """One plan with one seed. ``clock`` counts seconds.
 
     With a folder for ``checkpoints``, what an earlier process with the same ``software``, code and data left
-    there is gone on with: training that was ended at any point comes to the same as training that was not.
+    there is continued: training that was interrupted at any point ends with the same weights as training that
+    was not.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class TrainingRun:
         top1, top5 = training.evaluate()
         epoch = Epoch(loss, top1, top5, trained - start, self._clock() - trained)
         self._epochs.append(epoch)
-        if math.isfinite(loss):  # from weights that are no numbers nothing can go on
+        if math.isfinite(loss):  # training cannot go on from weights that are NaN
             self._keep(training)
         return epoch
 

@@ -217,9 +217,9 @@ def test_a_shard_that_is_no_tfrecord_is_named(tf, folder):
     [
         (CLASSES + 1, None, f"has a label outside 1 to num_classes={CLASSES}"),
         (0, None, "has not the features image/encoded and image/class/label from 1"),
-        (1, "PNG", "is no JPEG, or a damaged one"),
-        (1, b"no picture", "is no JPEG, or a damaged one"),
-        (1, "cut", "is no JPEG, or a damaged one"),
+        (1, "PNG", "is not a JPEG, or a damaged one"),
+        (1, b"no picture", "is not a JPEG, or a damaged one"),
+        (1, "cut", "is not a JPEG, or a damaged one"),
     ],
 )
 def test_a_bad_record_is_named(tf, folder, photographs, label, image, fault):

@@ -45,17 +45,17 @@ def test_memory_and_bandwidth_are_shared_by_the_devices_of_a_chip():
     [
         (
             "v9-8",
-            r"^'v9-8' is no TPU type that can be compiled for: give one of v2-8, v3-8, v4-8, v5litepod-4",
+            r"^'v9-8' is not a TPU type that can be compiled for: give one of v2-8, v3-8, v4-8, v5litepod-4",
         ),
-        ("tpu7x-8", "is no TPU type that can be compiled for"),
-        ("v2", "is no TPU type that can be compiled for"),
-        ("V2-8", "is no TPU type that can be compiled for"),
-        ("../v2-8", "is no TPU type that can be compiled for"),
-        ("v2-7", r"^'v2-7' is no slice of the TPU v2 that can be compiled for: give v2-8, v2-16, v2-32"),
-        ("v2-100000", "is no slice of the TPU v2 that can be compiled for: give v2-8"),
+        ("tpu7x-8", "is not a TPU type that can be compiled for"),
+        ("v2", "is not a TPU type that can be compiled for"),
+        ("V2-8", "is not a TPU type that can be compiled for"),
+        ("../v2-8", "is not a TPU type that can be compiled for"),
+        ("v2-7", r"^'v2-7' is not a slice of the TPU v2 that can be compiled for: give v2-8, v2-16, v2-32"),
+        ("v2-100000", "is not a slice of the TPU v2 that can be compiled for: give v2-8"),
         (
             "v5litepod-2",
-            r"is no slice of the TPU v5e that can be compiled for: give v5litepod-1, v5litepod-4",
+            r"is not a slice of the TPU v5e that can be compiled for: give v5litepod-1, v5litepod-4",
         ),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
         (", seeds=10**20", "accel.convergence(seeds=100000000000000000000): give how many, from 1 to 1000"),
         (", seeds=(2**31,)", "different whole numbers from 0 and below 2**31"),
         (", seeds=([1], [1])", "accel.convergence(seeds=([1], [1])): give how many"),
-        (", framework='jax'", "framework is no parameter of a workload: choose it with --accel-framework"),
+        (", framework='jax'", "framework is not a parameter of a workload: choose it with --accel-framework"),
         (", name='x'", "resnet50: unknown parameter 'name'; allowed: "),
         (", momentum=10**400", "is not allowed; give a number from 0 and below 1."),
         (", momentum=2.0", "resnet50: momentum=2.0 is not allowed; give a number from 0 and below 1."),

@@ -242,10 +242,10 @@ def test_testcases_on_one_chip_with_a_loop_and_with_numbers_in_their_state(compi
 @pytest.mark.parametrize(
     ("topology", "said"),
     [
-        ("v9-8", "--accel-topology=v9-8: 'v9-8' is no TPU type that can be compiled for: give one of v2-8"),
+        ("v9-8", "--accel-topology=v9-8: 'v9-8' is not a TPU type that can be compiled for: give one of"),
         (
             "v2-7",
-            "--accel-topology=v2-7: 'v2-7' is no slice of the TPU v2 that can be compiled for: give v2-8",
+            "--accel-topology=v2-7: 'v2-7' is not a slice of the TPU v2 that can be compiled for: give",
         ),
     ],
 )

@@ -28,7 +28,7 @@ def step_time_s(runs: Sequence[Steps]) -> float:
 def summary(workload: Workload, runs: Sequence[Steps]) -> dict[str, float]:
     """All metrics of a benchmark by name; units are in the names, ``throughput`` is in examples / s.
 
-    Metrics that no run could tell are left out. Empty if there is no run.
+    Metrics that no run has are left out. Empty without a run.
     """
     if not runs:
         return {}

@@ -102,7 +102,7 @@ def _timed(target: float, pace: TimeTolerance, epochs: float) -> GatedMetric:
 def judge(
     now: Sequence[Curve], reference: Sequence[Curve], target: float, pace: TimeTolerance | None = None
 ) -> Verdict:
-    """What these seeds come to, against those of the baseline; times too, where ``pace`` is given.
+    """Judge these seeds against those of the baseline; times too, where ``pace`` is given.
 
     One seed passes inside the prediction interval of the baseline's seeds; several must rule out a loss
     beyond the margin. Raises ValueError if there is no curve now, or fewer than two in the baseline, or one
@@ -137,7 +137,8 @@ def failure(now: Sequence[Curve], target: float) -> str | None:
 
 @dataclass(frozen=True)
 class _Judged:
-    """``smallest_visible``: the smallest loss that so many seeds could show; ``margin``: what may be."""
+    """``smallest_visible``: the smallest loss that this number of seeds could show; ``margin``: what is
+    tolerated."""
 
     comparison: Comparison
     smallest_visible: float
@@ -172,7 +173,7 @@ def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve
 
 
 def _outcome(worse: float, shown: float, visible: float, margin: float, *, seeds: int) -> Outcome:
-    """``visible`` is the smallest loss that is no chance, and none of those that do not matter."""
+    """``visible`` is the smallest loss that is neither chance nor negligible."""
     if worse > visible:
         return Outcome.REGRESSED
     if worse < -visible:
@@ -183,7 +184,7 @@ def _outcome(worse: float, shown: float, visible: float, margin: float, *, seeds
 
 
 def _binomial_sd(share: float, examples: int) -> float:
-    """Standard deviation of a share of so many examples; of a share of 1, as if one more were wrong."""
+    """Standard deviation of a share of ``examples``; of a share of 1, as if one more were wrong."""
     wrong = max(1 - share, 1 / examples)
     return math.sqrt(wrong * (1 - wrong) / examples)
 

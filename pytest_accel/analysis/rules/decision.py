@@ -1,4 +1,4 @@
-"""What an estimate of a slowdown comes to, given a tolerance. Pure; docs/verdicts.md gives the rule."""
+"""Decide what an estimate of a slowdown means, given a tolerance. Pure; docs/verdicts.md gives the rule."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ NEGLIGIBLE = 0.1
 interval."""
 
 CLEAR = 5.0
-"""They also end when the ratio is so many standard errors beyond the tolerance: more would not undo that."""
+"""They also end when the ratio is this many standard errors beyond the tolerance: more would not undo
+that."""
 
 MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
@@ -52,10 +53,10 @@ class _Change:
 
 
 def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict | NeedMore:
-    """What these pairs come to.
+    """Judge these pairs.
 
     ``more`` says that a further pair may be asked for; without it the answer is always a verdict. Raises
-    ValueError if there is no pair, or if a step time is not positive.
+    ValueError without a pair, or if a step time is not positive.
     """
     if not pairs:
         raise ValueError("a comparison needs at least one pair")

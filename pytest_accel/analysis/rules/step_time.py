@@ -24,7 +24,7 @@ def judge(
     """Compare the runs of now with those of the baseline.
 
     ``more`` says that a further run may be asked for; without it the answer is always a verdict. Raises
-    ValueError if there is no run on either side, or if a step time is not positive.
+    ValueError if a side has no runs, or if a step time is not positive.
     """
     if not now or not reference:
         raise ValueError("a comparison needs at least one run now and one in the baseline")

@@ -59,7 +59,7 @@ class BetweenRun:
 
 
 def sd_for_few_blocks(sd: float, blocks: int) -> float:
-    """What ``sd``, the standard deviation of runs of FULL_BLOCKS, is for runs of so many."""
+    """Return the standard deviation of runs with ``blocks``, given ``sd``, that of runs with FULL_BLOCKS."""
     return sd * max(1.0, FULL_BLOCKS / blocks)
 
 

@@ -91,7 +91,7 @@ def _resized(image_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shifted(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Moved by so many pixels down and to the right; what comes in is background."""
+    """Shift down and to the right by this many pixels; what comes in is background."""
     moved = np.full_like(image, image.min())
     (down, count_correct), size = shift, len(image)
     to_rows, to_columns = (

@@ -78,7 +78,7 @@ def count_correct(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """How many are right at the first guess, how many among the first five, and how many there are.
 
-    As ``tf.math.in_top_k`` has it: equal scores share the better place, and scores that are no numbers are
+    As ``tf.math.in_top_k`` has it: equal scores share the better place, and scores that are NaN are
     wrong.
     """
     scores, _ = resnet.logits(network, images, training=False)

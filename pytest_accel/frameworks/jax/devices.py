@@ -18,7 +18,7 @@ _BUILDS = {Kind.CPU: "jax", Kind.GPU: "jax-gpu", Kind.TPU: "jax-tpu"}
 def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     """Make the accelerator ready, before anything else uses JAX. May be called again.
 
-    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if JAX cannot work on so many devices
+    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if JAX does not see that many devices
     of that kind, with what it does see.
     """
     if kind is Kind.CPU:  # Else JAX would start a GPU or TPU as well where there is one, and hold it.

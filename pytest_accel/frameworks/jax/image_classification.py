@@ -81,7 +81,7 @@ def compute_type(workload: Workload) -> np.dtype:
 
 
 def learning_rate(workload: Workload, mesh: Mesh) -> jax.Array:
-    """That of every step where there is no schedule, on the devices."""
+    """Return the learning rate of every step without a schedule, on the devices."""
     return jax.device_put(np.float32(workload.parameters["learning_rate"]), NamedSharding(mesh, REPLICATED))
 
 

@@ -42,7 +42,7 @@ class Dataset(datasets.Dataset):
     def on_host(
         self, batches: Callable[[Share], tf.data.Dataset], index: int, hosts: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The same as arrays, for another framework: the part of host ``index`` of so many."""
+        """Return the same as arrays, for another framework: the share of host ``index`` of ``hosts``."""
         return self._explained(lambda: batches(Share(hosts, index, hosts)).as_numpy_iterator())
 
     def _explained(self, batches: Callable[[], Iterable[Any]]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from pytest_accel.records import Hosts, Kind
 def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     """Make the accelerator ready, before anything else uses TensorFlow. May be called again.
 
-    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if TensorFlow cannot work on so many
+    ``devices`` are those of all ``hosts`` together. Raises RuntimeError if TensorFlow does not see that many
     devices of that kind, with what it does see.
     """
     if kind is Kind.TPU:

@@ -174,7 +174,7 @@ def _fault(record: tf.Tensor, num_classes: int) -> str | None:
         (lambda: _parsed(record, num_classes), f"has a label outside 1 to num_classes={num_classes}"),
         (
             lambda: _decoded(_parsed(record, num_classes)[0]),
-            "is no JPEG, or a damaged one",
+            "is not a JPEG, or a damaged one",
         ),
     )
     for check, fault in checks:
@@ -186,6 +186,6 @@ def _fault(record: tf.Tensor, num_classes: int) -> str | None:
 
 
 def _decoded(encoded: tf.Tensor) -> None:
-    """Raises for what is no JPEG; decoding alone takes a PNG as well."""
+    """Raise for what is not a JPEG; decoding alone takes a PNG as well."""
     tf.io.extract_jpeg_shape(encoded)
     tf.io.decode_jpeg(encoded, channels=3)

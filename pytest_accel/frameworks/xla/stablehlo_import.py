@@ -49,7 +49,7 @@ class Function:
 def function(text: str, platforms: Sequence[str]) -> Function:
     """The function ``main`` of a module, for these platforms ("tpu", "cpu").
 
-    Raises ValueError for text that is no such module, or uses types that JAX does not have.
+    Raises ValueError for text that is not such a module, or uses types that JAX does not have.
     """
     jax.config.update("jax_enable_x64", True)  # or JAX would take every int64 for an int32
     with mlir.make_ir_context():
@@ -79,7 +79,7 @@ def _shape(written: Any) -> jax.ShapeDtypeStruct:
 
 
 def _strip(operation: Any) -> None:
-    """Take attributes away that are no StableHLO, and the name, which counts up within a process."""
+    """Remove attributes that StableHLO does not have, and the name, which counts up within a process."""
     operation.attributes["sym_name"] = ir.StringAttr.get("step")
     for attribute in list(operation.attributes):
         name = getattr(attribute, "name", attribute)  # jaxlib before 0.8 gives more than names

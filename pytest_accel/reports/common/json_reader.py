@@ -105,7 +105,8 @@ def _benchmark(data: Mapping[str, Any], schema: int) -> ReportedBenchmark:
 
 
 def _run(data: object) -> Observation | None:
-    """None for a run with something that is no number, such as the loss of training that diverged."""
+    """Return None for a run with something that is not a number, such as the loss of training that
+    diverged."""
     try:
         return decode(_Seen, {"run": data}).run
     except CodecError:

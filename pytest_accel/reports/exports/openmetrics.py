@@ -10,13 +10,13 @@ LABELS = ("benchmark", "hardware", "framework")
 
 
 def text(report: Report) -> str:
-    """A gauge for each metric, with a sample for each benchmark; and what each came to."""
+    """A gauge for each metric, with a sample for each benchmark; and its outcome."""
     from prometheus_client import CollectorRegistry, Gauge
     from prometheus_client.openmetrics.exposition import generate_latest
 
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
-    outcomes = Gauge(f"{PREFIX}_outcome", "What a benchmark came to", (*LABELS, "outcome"), registry=registry)
+    outcomes = Gauge(f"{PREFIX}_outcome", "Outcome of a benchmark", (*LABELS, "outcome"), registry=registry)
     for benchmark in report.benchmarks:
         framework = str((benchmark.workload or {}).get("framework", ""))
         labels = (benchmark.nodeid, report.accelerator.identity, framework)

@@ -111,7 +111,7 @@ def _title(worst_first: Sequence[Result]) -> str:
 
 
 def _published(folder: Path) -> list[Results]:
-    """Those that can be read: a page is no place to complain about others' results."""
+    """Return those that can be read: a page is not the place to complain about the others."""
     found = []
     for path in sorted(folder.glob("*.json")):
         try:

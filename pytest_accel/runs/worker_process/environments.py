@@ -74,7 +74,8 @@ class Environment:
 
 
 def _limited_to(kind: Kind, devices: int) -> dict[str, str]:
-    """The first so many GPUs, counted as NVML counts them; logical devices of a CPU for JAX."""
+    """Return variables for the first ``devices`` GPUs, counted as NVML does; for JAX, logical devices of a
+    CPU."""
     if kind is Kind.CPU:
         return {"JAX_NUM_CPU_DEVICES": str(devices)}
     if kind is Kind.TPU:

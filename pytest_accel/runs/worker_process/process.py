@@ -34,7 +34,7 @@ _TERMINATE_TIMEOUT_S = 1.0
 """How long a process may take to end when asked to: the client of a container has to pass that on."""
 
 _MAX_GREETING_BYTES = 2**16
-"""What says more than so many bytes before it greets is no Python of ours."""
+"""A process that writes more than this before its greeting is not a worker."""
 
 _TAIL_BYTES = 20_000
 
@@ -196,11 +196,11 @@ class Child:
             ) from None
 
     def wait(self) -> None:
-        """Let the process come to its own end, if it is no more than a moment away."""
+        """Let the process end by itself, if it is about to."""
         self._wait(_EXIT_TIMEOUT_S)
 
     def exit_status(self) -> int:
-        """Say no more to the process and let it come to its own end. Raises Hung."""
+        """Close the channel and let the process end by itself. Raises RunTimeout."""
         self._line.close()
         try:
             return self._process.wait(self._deadline - time.monotonic())

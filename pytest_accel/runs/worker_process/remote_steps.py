@@ -32,7 +32,7 @@ class RemoteSteps:
         self._test.send(messages.Prepare(settle), doing="building, compiling or warming up")
 
     def prepared(self) -> PreparedStep:
-        """What the preparation came to."""
+        """Return the result of the preparation."""
         prepared = self._test.until(messages.Prepared)
         self.workload, self.loaded = prepared.workload, prepared.loaded
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
@@ -50,7 +50,7 @@ class RemoteSteps:
         return self._answered()
 
     def pause(self) -> None:
-        """Let what was ordered ahead come to its end."""
+        """Wait for what was ordered ahead."""
         if self._ordered:
             self._test.send(messages.Pause(), doing="training steps")
             while self._ordered:

@@ -70,7 +70,7 @@ class RemoteTest:
     """``item`` in ``child``: begin, plan, what RemoteSteps or RemoteTraining ask for, finish.
 
     Every method raises InvalidRun where the child dies, hangs or talks nonsense, and TestEnded or Unmeasured
-    where the test came to its own end. ``reports`` are those of the test so far, ``subtests`` those of its
+    where the test ended by itself. ``reports`` are those of the test so far, ``subtests`` those of its
     subtests. ``compared`` says that environments are.
     """
 

@@ -35,7 +35,7 @@ class RunSpec:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
 
     ``options`` are those of the worker process, by destination. ``sample_conditions`` returns what disturbs
-    the machine, given the process ids that are our own. ``devices`` limits the accelerator to so many.
+    the machine, given the process ids that are our own. ``devices`` limits the accelerator to that number.
     ``compared``: with another one. Training keeps in folders under ``checkpoints`` what it needs to go on
     after it was ended. How far a run is goes to ``progress``. For a ``topology`` the step is compiled only,
     and ``compile_cache`` is where to keep what the compiler said. ``check`` is called while a run is waited

@@ -9,7 +9,7 @@ from pytest_accel.records.user_error import UserError
 from pytest_accel.worker.environment_facts import Files, LoadedModules, Surroundings, normalized
 
 MAX_NAMED = 3
-"""So many files of a package are named, and so many packages."""
+"""Maximum number of files per package, and of packages, that are named."""
 
 KEEP_OFF = (
     "keep this checkout off Python's path: call pytest, not python -m pytest, leave out pythonpath and "
