@@ -9,17 +9,18 @@ Without --accel-devices there is nothing to set against each other, and both are
 from __future__ import annotations
 
 import pytest
+from scales import Scale
 
-from pytest_accel import settings_for
+from pytest_accel import Accel, Accelerator, settings_for
 
 
 @pytest.fixture(autouse=True)
-def devices(request):
+def devices(request: pytest.FixtureRequest) -> None:
     if settings_for(request.node).devices is None:
         pytest.skip("says how training scales: give --accel-devices=1 first, then --accel-devices=N")
 
 
-def test_strong_scaling(accel, scale):
+def test_strong_scaling(accel: Accel, scale: Scale) -> None:
     """The largest global batch of the published sweep, divided over the devices."""
     accel.throughput(
         "resnet50",
@@ -29,7 +30,7 @@ def test_strong_scaling(accel, scale):
     )
 
 
-def test_weak_scaling(accel, accelerator, scale):
+def test_weak_scaling(accel: Accel, accelerator: Accelerator, scale: Scale) -> None:
     """Each device has as many examples as one alone has."""
     accel.throughput(
         "resnet50",

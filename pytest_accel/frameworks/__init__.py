@@ -35,7 +35,7 @@ class Framework(Protocol):
         """Versions of the framework and of what it stands on, as far as known."""
         ...
 
-    def build(self, workload: Workload, data: DataSource) -> Program:
+    def build(self, workload: Workload, data: DataSource = None) -> Program:
         """The workload, ready to run, on synthetic data or on its dataset, which ``data`` has if needed.
 
         Raises ValueError if it does not fit the framework or the devices, or for data that is not what it
@@ -68,7 +68,7 @@ class Framework(Protocol):
         """
         ...
 
-    def train(self, workload: Workload, seed: int, data: DataSource) -> Training:
+    def train(self, workload: Workload, seed: int, data: DataSource = None) -> Training:
         """The workload on its dataset, ready to be trained; raises as ``build`` does."""
         ...
 

@@ -55,7 +55,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--against", default=sys.executable, metavar="PYTHON", help="default: the same as here"
     )
-    options, options.arguments = parser.parse_known_args()
+    options, arguments = parser.parse_known_args()
+    options.arguments = arguments
     options.slowdown = options.slowdown or [0.0, 0.05]
     return options
 

@@ -9,10 +9,15 @@ import numpy as np
 from recordings import Recording, Times, consecutive
 from tabulate import tabulate
 
+
+def _quantile(percent: float) -> Callable[[Times], Times]:
+    return lambda times: np.quantile(times, percent / 100, axis=1)
+
+
 STATISTICS: dict[str, Callable[[Times], Times]] = {
     "minimum": lambda times: times.min(1),
     "mean of the 3 fastest": lambda times: np.sort(times, 1)[:, :3].mean(1),
-    **{f"{p} % quantile": lambda times, p=p: np.quantile(times, p / 100, axis=1) for p in (5, 10, 25)},
+    **{f"{percent} % quantile": _quantile(percent) for percent in (5, 10, 25)},
     "median": lambda times: np.median(times, 1),
 }
 

@@ -59,12 +59,14 @@ def _comparison(
     while True:
         change = np.log1p(slowdown) + between * rng.standard_normal()
         ratios = np.exp(change + rounds * rng.standard_normal(ROUNDS))
-        pairs.append(Pair(_run(STEP_TIME_S * ratios), _run(np.full(ROUNDS, STEP_TIME_S)), interleaved=True))
+        pairs.append(
+            Pair(_run((STEP_TIME_S * ratios).tolist()), _run([STEP_TIME_S] * ROUNDS), interleaved=True)
+        )
         answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
         if isinstance(answer, Verdict):
             return answer.outcome, len(pairs)
 
 
 def _run(times_s: Sequence[float]) -> Run:
-    steps = Steps(tuple(map(float, times_s)), 1, 0.0, 0.0, 0.0, 0.0, 0)
+    steps = Steps(tuple(times_s), 1, 0.0, 0.0, 0.0, 0.0, 0)
     return Run(Workload("measure", "python", 1), steps, {})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from pytest_accel import Accel
+
 EXAMPLES = 8
 
 
-def test_planted(accel):
+def test_planted(accel: Accel) -> None:
     from pytest_accel import frameworks
     from pytest_accel.api.workloads import workload
 
@@ -18,7 +20,7 @@ def test_planted(accel):
         workload("resnet50", framework="tensorflow", global_batch=EXAMPLES, image_size=64)
     )
 
-    def step():
+    def step() -> float | None:
         """As long again as that part of it took: what slows the machine slows this as well."""
         start = time.perf_counter()
         loss = program.wait(program.step())

@@ -102,7 +102,7 @@ def timed(line: multiprocessing.connection.Connection, batch: int, image_size: i
 def machine_time_s() -> float:
     """CPU time that all processes of this machine have used."""
     times = psutil.cpu_times()
-    return times.user + times.nice + times.system
+    return float(times.user + times.nice + times.system)
 
 
 def disturb() -> None:

@@ -15,7 +15,7 @@ from recordings import Recording, Times, consecutive
 from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.gate.baseline_gate import EXTRA_RUNS
+from pytest_accel.gate.step_timing import EXTRA_RUNS
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 
 RUNS = 1 + EXTRA_RUNS

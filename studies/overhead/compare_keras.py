@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from paired import MIN_ROUNDS, in_turns, median_ratio
+from paired import MIN_ROUNDS, interleaved, median_ratio
 
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import workload
@@ -41,7 +41,7 @@ def main() -> None:
     for step in (ours, theirs):
         for _ in range(3):  # The first compiles, the next two settle.
             seconds(step)
-    pairs = in_turns(lambda: seconds(theirs), lambda: seconds(ours), rounds=options.rounds)
+    pairs = interleaved(lambda: seconds(theirs), lambda: seconds(ours), rounds=options.rounds)
 
     ratio = median_ratio(pairs)
     print(f"ResNet-50, {options.precision}, batch {options.batch}, {options.image_size}x{options.image_size}")

@@ -33,7 +33,7 @@ import json
 import os
 import time
 
-from pytest_accel.runs.time_blocks import LEAST_BLOCK_OF_HOSTS_S, long_enough
+from pytest_accel.runs.time_blocks import MIN_BLOCK_ON_HOSTS_S, long_enough
 
 BLOCKS = 10
 
@@ -52,7 +52,7 @@ def blocks_s(step, steps):
 def test_cost(accel):
     step = make_step()
     blocks_s(step, 4)
-    steps = long_enough(min(blocks_s(step, 4)), LEAST_BLOCK_OF_HOSTS_S)
+    steps = long_enough(min(blocks_s(step, 4)), MIN_BLOCK_ON_HOSTS_S)
     before_s = blocks_s(step, steps)
     ours = accel.measure(step, examples_per_step=256)
     seen = {

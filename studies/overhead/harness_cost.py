@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from paired import MIN_ROUNDS, in_turns, median_ratio
+from paired import MIN_ROUNDS, interleaved, median_ratio
 
 from pytest_accel import frameworks, hardware
 from pytest_accel.api.workloads import PRECISIONS, workload
@@ -56,7 +56,7 @@ def main() -> None:
     def reported_s() -> float:
         return measurement.block(options.steps).time_s
 
-    pairs = in_turns(bare_s, reported_s, rounds=options.rounds)
+    pairs = interleaved(bare_s, reported_s, rounds=options.rounds)
     ratio = median_ratio(pairs)
     print(f"ResNet-50, {options.precision}, batch {options.batch}, {options.image_size}x{options.image_size}")
     print(f"{options.rounds} rounds, {options.steps} steps a block, the fastest {min(map(min, pairs)):.3f} s")

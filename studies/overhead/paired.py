@@ -21,7 +21,7 @@ class Ratio(NamedTuple):
     lower_bound: float
 
 
-def in_turns(
+def interleaved(
     time_a: Callable[[], float], time_b: Callable[[], float], *, rounds: int, seed: int = 0
 ) -> list[tuple[float, float]]:
     """Pairs of what ``time_a`` and ``time_b`` return, called once a round, in random order."""

@@ -95,9 +95,10 @@ def parsed() -> argparse.Namespace:
             help="of each kind, where fewer leave the interval wider than asked",
         )
     parts.add_parser("report", help="tables").add_argument("results", type=Path, nargs="+")
-    options, options.arguments = parser.parse_known_args()
-    if options.part == "report" and options.arguments:
-        parser.error(f"report takes files only, not {' '.join(options.arguments)}")
+    options, arguments = parser.parse_known_args()
+    options.arguments = arguments
+    if options.part == "report" and arguments:
+        parser.error(f"report takes files only, not {' '.join(arguments)}")
     return options
 
 
@@ -252,6 +253,7 @@ def session(kind: str, python: str, arguments: Sequence[str]) -> Trial:
         command += ["--accel=cpu", f"--accel-json={file}", *arguments]
         text = said(command, allowed=(0, 1))
         with contextlib.suppress(OSError, ValueError):
+            benchmark: Trial
             (benchmark,) = json.loads(file.read_text())["benchmarks"]
             return benchmark
         raise Failed(text)
@@ -262,7 +264,8 @@ def first_run(kind: str, python: str, arguments: Sequence[str]) -> Trial:
     benchmark = session(kind, python, arguments)
     if not benchmark["runs"]:
         raise Failed(benchmark["reason"])
-    return benchmark["runs"][0]
+    run: Trial = benchmark["runs"][0]
+    return run
 
 
 def said(command: Sequence[str], allowed: Sequence[int] = (0,)) -> str:

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from tabulate import tabulate
@@ -32,7 +32,7 @@ from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
 from pytest_accel.analysis.stats import one_sided_quantile
 from pytest_accel.api import workloads
 from pytest_accel.records import Curve, Kind, Outcome, TrainingPlan, Verdict, json_codec
-from pytest_accel.worker.trainer import Learning
+from pytest_accel.worker.trainer import TrainingRun
 
 EPOCHS, TARGET = 8, 0.95
 MAX_SEEDS = 1000
@@ -170,11 +170,11 @@ def _trained(name: str, seed: int) -> dict[str, Any]:
         dataset="digits",
         epochs=EPOCHS,
         target=TARGET,
-        **PARAMETERS.get(name, {}),
+        **cast(Any, PARAMETERS.get(name, {})),
     )
     plan = TrainingPlan(spec, EPOCHS, TARGET, (seed,), lambda number: tensorflow.train(spec, number, None))
     with PATCHES.get(name, contextlib.nullcontext)():
-        learning = Learning(plan, seed, software={})
+        learning = TrainingRun(plan, seed, software={})
         begun = learning.begin()
         epochs = tuple(learning.epoch() for _ in range(EPOCHS))
     seen = Curve(

@@ -118,14 +118,15 @@ def _transposed() -> Iterator[None]:
 def _gathered() -> Iterator[None]:
     """Every device fetches the whole batch and takes its share from that."""
     from pytest_accel.frameworks.jax import training
+    from pytest_accel.frameworks.xla.mesh import DEVICES
 
     original = training.step
 
     def step(recipe: Any, state: Any, rate: Any, images: Any, labels: Any) -> Any:
         from jax import lax
 
-        whole = lax.all_gather(images, training.DEVICES, tiled=True)
-        first = lax.axis_index(training.DEVICES) * len(images)
+        whole = lax.all_gather(images, DEVICES, tiled=True)
+        first = lax.axis_index(DEVICES) * len(images)
         share = lax.dynamic_slice_in_dim(lax.optimization_barrier(whole), first, len(images))
         return original(recipe, state, rate, share, labels)
 

@@ -69,7 +69,7 @@ import jax
 import jax.numpy as jnp
 
 from pytest_accel.frameworks.jax import devices, image_classification, training
-from pytest_accel.frameworks.jax.training import DEVICES as AXIS
+from pytest_accel.frameworks.xla.mesh import DEVICES as AXIS
 
 mesh = devices.mesh()
 assert mesh.size == DEVICES
@@ -112,10 +112,10 @@ print("equal")
 RESUMED = """
 import tensorflow as tf
 
-from pytest_accel.frameworks.tensorflow import devices, learning
+from pytest_accel.frameworks.tensorflow import convergence, devices
 
 tf.config.experimental.enable_op_determinism()
-learner = learning.Learner(spec, seed=0)
+learner = convergence.TrainState(spec, seed=0)
 (batch,) = devices.strategy().experimental_distribute_dataset(
     tf.data.Dataset.from_tensors((images, labels)).unbatch().batch(16)
 )

@@ -366,16 +366,16 @@ NO_CUDA = SimpleNamespace(is_available=lambda: False)
 ONLY_IMPORTED = """
     import jax, sys
     import tensorflow as tf
-    from pytest_accel.frameworks import values
+    from pytest_accel.frameworks import introspection
     from pytest_accel.records import Kind
 
     def running():
-        return values._tensorflow_is_running(), values._jax_is_running()
+        return introspection._tensorflow_is_running(), introspection._jax_is_running()
 
     def ask():
-        values.wait_for(None)
-        values.wait_for({"loss": 0.5})
-        values.peak_memory_bytes(Kind.GPU)
+        introspection.wait_for(None)
+        introspection.wait_for({"loss": 0.5})
+        introspection.peak_memory_bytes(Kind.GPU)
 
     ask()
     before = running()

@@ -215,9 +215,9 @@ from pytest_accel.api.workloads import workload
 
 framework = frameworks.load("jax")
 framework.start(Kind.CPU, 2)
-from pytest_accel.frameworks.jax import devices, learning, resnet
+from pytest_accel.frameworks.jax import convergence, devices, resnet
 from pytest_accel.frameworks.jax.datasets import Dataset
-from pytest_accel.frameworks.jax.training import DEVICES
+from pytest_accel.frameworks.xla.mesh import DEVICES
 
 RATE = np.float32(0.1)
 rng = np.random.default_rng(0)
@@ -228,7 +228,7 @@ one, two = Mesh(np.array(jax.devices()[:1]), (DEVICES,)), devices.mesh()
 def spec(batch):
     return workload("resnet50", framework="jax", global_batch=batch, image_size=32, num_classes=10)
 
-programs = {mesh: learning.Learner(spec(4 * mesh.size), 0, mesh) for mesh in (one, two)}
+programs = {mesh: convergence.TrainState(spec(4 * mesh.size), 0, mesh) for mesh in (one, two)}
 start = programs[one].state(), programs[two].state()
 
 def stepped(mesh, *images):
@@ -266,8 +266,8 @@ print(json.dumps({
     "statistics": jax.tree.all(jax.tree.map(
         lambda both, left, right: close(both, np.concatenate([left, right])),
         statistics_both, statistics_left, statistics_right)),
-    "evaluation": [int(count) for count in programs[two].right(*placed)],
-    "expected": [int(count) for count in learning.right(network, images, held_out)],
+    "evaluation": [int(count) for count in programs[two].count_correct(*placed)],
+    "expected": [int(count) for count in convergence.count_correct(network, images, held_out)],
     "shares": sorted(shard.data.shape for shard in placed[0].addressable_shards),
 }))
 try:

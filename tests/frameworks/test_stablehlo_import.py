@@ -18,8 +18,8 @@ import jax
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.jax import foreign
 from pytest_accel.frameworks.tensorflow import image_classification, stablehlo
+from pytest_accel.frameworks.xla import stablehlo_import
 from pytest_accel.api.workloads import workload
 
 small = {"global_batch": 4, "image_size": 32, "num_classes": 10, "precision": PRECISION}
@@ -27,9 +27,9 @@ spec = workload("resnet50", framework="tensorflow", **small)
 trainer = image_classification.trainer(spec, replicas=1)
 dtype = image_classification.compute_type(spec)
 module = stablehlo.module(trainer.step, tf.TensorSpec([4, 32, 32, 3], dtype), tf.TensorSpec([4], tf.int64))
-step = foreign.function(module.text, ["cpu"])
+step = stablehlo_import.function(module.text, ["cpu"])
 
-state = [*trainer.variables, *trainer.momenta, *trainer.model.moving_statistics]
+state = [*trainer.variables, *trainer.momentum_buffers, *trainer.model.moving_statistics]
 if trainer.loss_scale is not None:
     state += [trainer.loss_scale.value, trainer.loss_scale.good_steps]
 variables = {variable.handle.ref(): variable for variable in state}

@@ -149,7 +149,7 @@ TWO_REPLICAS = """
 import numpy as np
 import tensorflow as tf
 
-from pytest_accel.frameworks.tensorflow import devices, learning
+from pytest_accel.frameworks.tensorflow import convergence, devices
 from pytest_accel.records import Kind
 from pytest_accel.api.workloads import training
 
@@ -164,7 +164,7 @@ def data():
 def trained(batch):
     spec = training("resnet50", framework="tensorflow", dataset=data, epochs=2, target=0.5,
         global_batch=batch, image_size=32, num_classes=2, learning_rate=0.01, warmup_epochs=0)
-    one = learning.training(spec, 0, data)
+    one = convergence.training(spec, 0, data)
     one.compile()
     return [round(one.train(0), 3), *one.evaluate()], one.evaluation_examples
 

@@ -19,10 +19,10 @@ import json
 import os
 import time
 
-from pytest_accel.frameworks import values
+from pytest_accel.frameworks import introspection
 
 if "PYTEST_ACCEL_RUN" in os.environ:  # not where the tests of pytest-accel run
-    values.peak_memory_bytes = lambda kind: int(os.environ["PEAK"]) if "PEAK" in os.environ else None
+    introspection.peak_memory_bytes = lambda kind: int(os.environ["PEAK"]) if "PEAK" in os.environ else None
 
 
 def note(what):

@@ -9,11 +9,11 @@ import pytest
 
 TWO = """
 import pytest
-from pytest_accel import settings
+from pytest_accel import accelerator_kind
 
 def pytest_generate_tests(metafunc):
     if "batch" in metafunc.fixturenames:
-        metafunc.parametrize("batch", [1] if settings.accelerator_kind(metafunc.config) == "cpu" else [8])
+        metafunc.parametrize("batch", [1] if accelerator_kind(metafunc.config) == "cpu" else [8])
 
 def test_step(accel, step):
     accel.measure(step, examples_per_step=32)
@@ -162,7 +162,7 @@ def pytest_generate_tests(metafunc):
             pytest.skip("not here")
         metafunc.parametrize("size", [1])
     if "batch" in metafunc.fixturenames:
-        metafunc.parametrize("batch", [1] if settings.accelerator_kind(metafunc.config) == "cpu" else [8])
+        metafunc.parametrize("batch", [1] if accelerator_kind(metafunc.config) == "cpu" else [8])
 
 SKIPS = False
 """
@@ -174,9 +174,7 @@ SKIPS = False
 
 
 def test_parameters_that_come_from_files_elsewhere_keep_their_baselines(recorded):
-    recorded.benchmark(
-        TWO.replace('[1] if settings.accelerator_kind(metafunc.config) == "cpu" else [8]', "[]")
-    )
+    recorded.benchmark(TWO.replace('[1] if accelerator_kind(metafunc.config) == "cpu" else [8]', "[]"))
     assert untouched(recorded).ret == 0
 
 
@@ -242,7 +240,7 @@ def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):
     recorded.pytester.makeini("[pytest]\naddopts = --batches=1,8\n")
     recorded.benchmark(
         TWO.replace(
-            '[1] if settings.accelerator_kind(metafunc.config) == "cpu" else [8]',
+            '[1] if accelerator_kind(metafunc.config) == "cpu" else [8]',
             'metafunc.config.getoption("batches").split(",")',
         )
     )

@@ -13,14 +13,14 @@ CONFTEST = """
 import pytest
 from pytest_accel.analysis.metrics.steps import summary
 from pytest_accel.records import Outcome, Result, Steps, Verdict, Workload
-from pytest_accel.reports import benchmark_bridge
+from pytest_accel.reports import pytest_benchmark
 
 @pytest.fixture
 def accel(request):
     def measured(*runs, outcome="passed", name="resnet50", **metrics):
         workload = Workload(name, "tensorflow", 64, {"precision": "float32"})
         steps = tuple(Steps(tuple(times), 5, 3.0, 1.0, 4.5, 2.0, 10) for times in runs)
-        benchmark_bridge.export(request.node, Result(
+        pytest_benchmark.export(request.node, Result(
             request.node.nodeid, Verdict(Outcome(outcome), "because"), workload, steps,
             summary(workload, steps) | metrics, {"tensorflow": "2.21.0"},
         ))
@@ -29,7 +29,7 @@ def accel(request):
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
     ours = [item for item in items if "accel" in item.fixturenames]
-    with benchmark_bridge.counted_as_benchmarks(config, ours):
+    with pytest_benchmark.counted_as_benchmarks(config, ours):
         return (yield)
 """
 

@@ -8,7 +8,11 @@ import sys
 
 import pytest
 
-SCRIPT = "import mine, json; from pytest_accel import loaded_code; print(loaded_code.fingerprint())"
+SCRIPT = (
+    "import mine, json\n"
+    "from pytest_accel.worker import code_fingerprint\n"
+    "print(code_fingerprint.fingerprint())"
+)
 
 
 @pytest.fixture

@@ -56,7 +56,9 @@ def _objects() -> Made:
     """Small objects that live for the length of a step, many at a time."""
 
     def step() -> int:
-        rows = [{"key": number, "text": str(number), "pair": (number, [number])} for number in range(1000)]
+        rows: list[dict[str, Any]] = [
+            {"key": number, "text": str(number), "pair": (number, [number])} for number in range(1000)
+        ]
         groups: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             groups.setdefault(row["text"][-1], []).append(row)

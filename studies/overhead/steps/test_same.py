@@ -8,9 +8,11 @@ from __future__ import annotations
 import pytest
 from kinds import KINDS
 
+from pytest_accel import Accel
+
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_same(accel, kind):
+def test_same(accel: Accel, kind: str) -> None:
     for module in KINDS[kind].needs:
         pytest.importorskip(module)
     accel.measure(KINDS[kind].make().step, examples_per_step=1)
