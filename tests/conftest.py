@@ -7,6 +7,7 @@ steps scatter; the tests of the rules work on recorded times.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -42,6 +43,25 @@ LATE = (
 )
 for late in LATE:
     importlib.import_module(late)
+
+NEEDS = {
+    "tensorflow": ("tensorflow", "cpu"),
+    "jax": ("jax", "jax"),
+    "tpu_compiler": ("libtpu", "aot"),
+    "browser": ("playwright", "test"),
+}
+"""What tests with a marker need: a module, and the extra that brings it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this environment cannot run, and say what would."""
+    for marker, (module, extra) in NEEDS.items():
+        if importlib.util.find_spec(module) is None:
+            skip = pytest.mark.skip(reason=f'needs {module}: pip install --editable ".[{extra}]"')
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(skip)
+
 
 WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
 """Its import takes longer than all else that a session of these projects does."""

@@ -224,6 +224,7 @@ def test_a_second_call_names_the_test_and_the_way_out(calls):
         calls.throughput("resnet50", global_batch=8)
 
 
+@pytest.mark.tensorflow
 def test_a_step_of_tensorflow_in_both_forms():
     import tensorflow as tf
 
@@ -245,6 +246,7 @@ def test_a_step_of_tensorflow_in_both_forms():
     assert [second.wait(second.step()) for _ in range(3)] == [0.0, 2.0, 4.0]
 
 
+@pytest.mark.tensorflow
 def test_an_iterator_of_tensorflow_may_be_the_state():
     import tensorflow as tf
 
@@ -256,6 +258,8 @@ def test_an_iterator_of_tensorflow_may_be_the_state():
     assert [program.wait(program.step()) for _ in range(3)] == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.tensorflow
+@pytest.mark.jax
 def test_a_state_that_is_a_pytree_is_waited_for_where_aux_is_empty():
     jax = pytest.importorskip("jax")
     import tensorflow as tf

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
+
 WORK = """
 import numpy as np
 

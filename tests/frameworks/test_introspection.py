@@ -105,9 +105,7 @@ def _cannot_be_told(monkeypatch):
 
 @pytest.fixture(scope="module")
 def tf():
-    import tensorflow
-
-    return tensorflow
+    return pytest.importorskip("tensorflow")
 
 
 @pytest.fixture
@@ -396,6 +394,8 @@ TENSORFLOW_IN_USE = """
 """
 
 
+@pytest.mark.tensorflow
+@pytest.mark.jax
 @pytest.mark.parametrize(
     ("used", "seen"),
     [
@@ -411,6 +411,7 @@ def test_a_framework_that_is_only_imported_is_not_started(used, seen):
     assert ran.stdout.splitlines() == seen, ran.stderr
 
 
+@pytest.mark.tensorflow
 def test_a_session_of_tensorflow_1_needs_no_waiting_for():
     script = """
         import tensorflow as tf

@@ -15,6 +15,8 @@ from pytest_accel.api.workloads import training
 from pytest_accel.records import Kind, TrainingPlan
 from pytest_accel.worker.trainer import TrainingRun
 
+pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
+
 pytest.importorskip("jax")
 
 EPOCHS = 3
@@ -29,8 +31,8 @@ def jax_framework():
     from pytest_accel.frameworks.jax import training as steps
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "over", functools.cache(steps.data_parallel_step))
-        patch.setattr(convergence, "_right_over", functools.cache(convergence._count_correct_over))
+        patch.setattr(steps, "data_parallel_step", functools.cache(steps.data_parallel_step))
+        patch.setattr(convergence, "_count_correct_over", functools.cache(convergence._count_correct_over))
         yield loaded
 
 

@@ -14,6 +14,8 @@ from pytest_accel import frameworks
 from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Workload
 
+pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
+
 jax = pytest.importorskip("jax")
 
 LEARNING_RATE = 0.05

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-pytest.importorskip("jax")
+pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
+
 
 RESNET = """
 import jax

@@ -14,6 +14,8 @@ from pytest_accel.api.workloads import training
 from pytest_accel.records import Kind, TrainingPlan
 from pytest_accel.worker.trainer import TrainingRun
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "as it is here"}
 

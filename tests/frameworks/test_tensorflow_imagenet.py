@@ -10,6 +10,8 @@ import pytest
 
 from pytest_accel.records import Workload
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 SIZE = 32
 TRAIN_SHARDS, VALIDATION_SHARDS = 4, 2
 EACH = 6

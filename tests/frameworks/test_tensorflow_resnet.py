@@ -13,6 +13,8 @@ from pytest_accel import frameworks
 from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Workload
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 
 @pytest.fixture(scope="module")
 def tf():

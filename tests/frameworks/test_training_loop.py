@@ -43,6 +43,7 @@ def test_a_variable_that_could_have_changed_and_did_not_is_named(now, steps, nam
     assert frozen([variable(2.0, 0.5), now], initial, steps=steps, learning_rate=0.1) == named
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("size", [32, 33, 5, 224])
 def test_digits_are_resized_as_tensorflow_does(size):
     import tensorflow as tf

@@ -359,7 +359,7 @@ def test_what_else_writes_to_the_line_is_named_and_does_not_hang(project, only_p
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
         f"invalid: in sh {wrapper}: something else wrote to the standard output of the process while "
-        "collecting and setting up the test: *",
+        "collecting and setting up the test (what arrived is not a message): *",
     ])  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def test_a_hang_anywhere_ends_at_the_timeout_and_says_where_and_the_next_test_ru
 
 @pytest.mark.parametrize("at_exit", ["atexit.register(hang)", "threading.Thread(target=hang).start()"])
 def test_a_process_that_does_not_end_is_ended_and_its_run_counts(project, survivors, monkeypatch, at_exit):
-    monkeypatch.setattr(process, "_GOODBYE_S", 0.5)
+    monkeypatch.setattr(process, "_EXIT_TIMEOUT_S", 0.5)
     project.benchmark(
         f"""
         import atexit, threading, time

@@ -166,6 +166,7 @@ def test_faults_are_told_without_the_fault_handler(project):
     result.stdout.fnmatch_lines(["invalid: the process was ended by SIGABRT (Aborted)*"])
 
 
+@pytest.mark.tensorflow
 def test_a_real_step_of_tensorflow_in_a_child(project):
     project.benchmark(
         """

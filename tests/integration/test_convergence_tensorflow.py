@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 BENCHMARK = """
 import os
 

@@ -44,6 +44,8 @@ def test_a_step_of_jax_sees_the_devices(project):
     assert project.run("--accel-devices=3").parseoutcomes() == {"no_baseline": 1}
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("framework", ["tensorflow", "jax"])
 def test_training_on_two_devices(project, framework):
     if importlib.util.find_spec(framework) is None:  # to import it here would be to import it twice

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.hosts
+
 LOST_S = 30
 """Within so many seconds after one host is gone, all others have ended."""
 

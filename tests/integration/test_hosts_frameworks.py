@@ -7,6 +7,8 @@ import json
 import pytest
 from support.several_hosts import SeveralHosts
 
+pytestmark = [pytest.mark.slow, pytest.mark.hosts, pytest.mark.jax, pytest.mark.tensorflow]
+
 TRAINING = """
 import numpy as np
 

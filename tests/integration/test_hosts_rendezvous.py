@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.hosts
+
 
 @pytest.mark.parametrize(
     ("option", "said"),

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_accel.baselines import file_format
 
-pytest.importorskip("jax")
+pytestmark = pytest.mark.jax
 
 THROUGHPUT = """
 def test_resnet50(accel):
@@ -71,6 +71,8 @@ def baselines(pytester):
     return {file.relative_to(folder).parts[1]: file for file in folder.rglob("*.json")}
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_throughput_has_baselines_of_its_own(pytester, session):
     pytester.makepyfile(test_it=THROUGHPUT)
     assert session("--accel-update-baselines")["outcome"] == "recorded"
@@ -89,6 +91,8 @@ def test_throughput_has_baselines_of_its_own(pytester, session):
     assert "jax" in json.loads(after["jax"].read_text())["accepted"][0]["provenance"]
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_training_comes_to_the_same_curve_in_another_process(pytester, session):
     pytester.makepyfile(test_it=TRAINING)
     first, second = session(), session()
@@ -106,6 +110,8 @@ def test_a_step_of_your_own_in_jax_is_filed_under_jax(pytester, session):
     assert baselines(pytester).keys() == {"jax"}
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
 def test_a_baseline_that_an_earlier_version_stored_under_tensorflow_is_found_with_a_note(pytester, session):
     pytester.makepyfile(test_it=f"import tensorflow\n{OWN_STEP}")
     session("--accel-update-baselines")

@@ -18,6 +18,8 @@ import pytest
 
 import pytest_accel
 
+pytestmark = pytest.mark.slow
+
 ONLY_PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 WITH_ACCEL = (*ONLY_PYTEST, "pytest-accel", "pytest-benchmark", "tabulate", "filelock", "scipy", "numpy",
               "nvidia-ml-py")  # fmt: skip

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.tpu_compiler, pytest.mark.jax, pytest.mark.tensorflow]
+
 needs_compiler = pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("jax", "libtpu"))), reason="compiles with JAX and libtpu"
 )

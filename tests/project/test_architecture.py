@@ -246,6 +246,7 @@ def test_a_project_without_benchmarks_imports_next_to_nothing(tmp_path, argument
     assert not (HEAVY - {"pytest_benchmark"} | FRAMEWORKS) & loaded
 
 
+@pytest.mark.tensorflow
 def test_a_session_of_benchmarks_imports_no_framework(tmp_path):
     (tmp_path / "test_it.py").write_text(
         """

@@ -40,6 +40,8 @@ def test_every_parameter_of_a_workload_is_documented():
     assert {name for name in WORKLOADS["resnet50"] if f"| `{name}` |" not in text} == set()
 
 
+@pytest.mark.tensorflow
+@pytest.mark.jax
 def test_the_benchmarks_of_the_guide_run(pytester, monkeypatch):
     """All but ResNet-50, which the tests of the framework run."""
     monkeypatch.delenv("CI", raising=False)

@@ -11,6 +11,8 @@ import pytest
 
 from pytest_accel.api.options import OPTIONS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
 ROOT = Path(__file__).parents[2]
 BENCHMARK = """
 import os

@@ -9,19 +9,21 @@ from support.page_samples import HOSTILE, LEARNED, REGRESSED, text
 
 from pytest_accel.records import Outcome, Price, Result, Verdict
 
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
 
 @pytest.fixture(scope="module")
 def browser():
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("needs Chromium (the Debian package chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"),
+                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            )
+        except Error:
+            pytest.skip("needs Chromium: the Debian package chromium, or playwright install chromium")
         yield browser
         browser.close()
 

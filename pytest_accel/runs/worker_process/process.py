@@ -190,7 +190,7 @@ class Child:
             raise self._died() from None
         except ProtocolError as error:
             raise InvalidRun(
-                f"{error}, while {self.doing}: something else wrote to the standard output of the process; "
+                f"something else wrote to the standard output of the process while {self.doing} ({error}): "
                 "let what starts its Python write there only before, or to standard error",
                 self.output,
             ) from None
