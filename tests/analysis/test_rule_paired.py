@@ -173,6 +173,7 @@ def test_rounds_end_when_they_agree_or_when_the_change_is_clear_and_not_before()
     assert precise(*times(pair(-0.4, noise=0.07)), POLICY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "between", [0.01, 0.02], ids=["less between pairs than declared", "more between pairs than declared"]
 )

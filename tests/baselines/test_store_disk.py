@@ -59,7 +59,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store):
         assert len(now.accepted) > len(before.accepted)
         before = now
     store.accept(BENCHMARK, WORKLOAD, entry())
-    assert files_in(store.home) == ["test_b.json"]
+    assert files_in(store.identity_dir) == ["test_b.json"]
 
 
 def test_what_a_killed_writer_left_is_gone_after_the_next(store):
@@ -67,7 +67,7 @@ def test_what_a_killed_writer_left_is_gone_after_the_next(store):
     store.path(NODEID, "tensorflow").with_name(".test_b.json.tmp").write_text('{"half": ')
     assert len(store.baselines()) == 1
     store.accept(BENCHMARK, WORKLOAD, entry())
-    assert files_in(store.home) == ["test_b.json"]
+    assert files_in(store.identity_dir) == ["test_b.json"]
 
 
 def accept_ten(store, barrier, name):
@@ -141,7 +141,7 @@ def test_a_full_disk_leaves_the_old_file_whole(small_disk):
     message = f"cannot write the baseline {path}: No space left on device. Free some space, or name another"
     assert str(caught.value).startswith(message)
     assert store.load(BENCHMARK, "tensorflow") == old
-    assert files_in(store.home) == ["test_b.json"]
+    assert files_in(store.identity_dir) == ["test_b.json"]
     assert len(store.accept(BENCHMARK, WORKLOAD, entry()).accepted) == 2
 
 
@@ -216,7 +216,7 @@ def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
 def test_a_folder_without_the_right_to_write_is_told(ordinary_folder, locked):
     store = BaselineStore(ordinary_folder / "baselines", "cpu-2")
     if locked:
-        store.home.mkdir(parents=True)
+        store.identity_dir.mkdir(parents=True)
     store.check_writable()
     (ordinary_folder / locked).chmod(0o500)
     with pytest.raises(StoreError, match=f"cannot write baselines to {store.folder}.*Permission denied"):

@@ -394,6 +394,7 @@ TENSORFLOW_IN_USE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.jax
 @pytest.mark.parametrize(
@@ -411,6 +412,7 @@ def test_a_framework_that_is_only_imported_is_not_started(used, seen):
     assert ran.stdout.splitlines() == seen, ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_session_of_tensorflow_1_needs_no_waiting_for():
     script = """

@@ -79,7 +79,7 @@ def test_the_budget_counts_every_step_of_a_block():
 
 
 def test_a_rule_that_never_decides_does_not_loop_for_ever():
-    with pytest.raises(AssertionError, match="must come to a verdict"):
+    with pytest.raises(AssertionError, match="must reach a verdict"):
         decide(lambda seen, more: NeedMore("undecided"))
 
 

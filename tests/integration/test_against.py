@@ -83,12 +83,14 @@ def test_a_slower_step_fails_its_test(both):
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_faster_step_is_improved(both):
     result = both(here=0.2)
     assert result.parseoutcomes() == {"improved": 1}
     result.stdout.fnmatch_lines(["improved  *step time is 20.0 % shorter than in the other environment*"])
 
 
+@pytest.mark.slow
 def test_what_lies_on_the_border_takes_the_budget_of_both_sides_and_is_inconclusive(project, both):
     """Five rounds of 0.505 s are a pair, so the fifth pair ends 12 s."""
     file = project.path / "report.json"
@@ -103,6 +105,7 @@ def test_the_tolerance_may_be_given(both):
     assert both("--accel-tolerance=30%", here=0.3).parseoutcomes() == {"passed": 1}
 
 
+@pytest.mark.slow
 def test_at_least_four_pairs_and_more_if_asked_for(project, both):
     file = project.path / "report.json"
     for arguments, pairs in (([], 4), (["--accel-runs=6"], 6)):
@@ -111,6 +114,7 @@ def test_at_least_four_pairs_and_more_if_asked_for(project, both):
         assert len(benchmark["runs"]) == len(benchmark["reference_runs"]) == pairs
 
 
+@pytest.mark.slow
 def test_whatever_package_differs_is_told(both, only_pytest):
     (packages,) = only_pytest.glob("lib/python*/site-packages")
     for name, version in (("filelock", "1.0"), ("some_tool", "2.0")):
@@ -126,6 +130,7 @@ def test_whatever_package_differs_is_told(both, only_pytest):
     output.no_fnmatch_line("*pytest-accel*absent*")
 
 
+@pytest.mark.slow
 def test_baselines_are_not_looked_at(project, both):
     broken = project.path / "baselines"
     broken.write_text("not a folder")
@@ -133,6 +138,7 @@ def test_baselines_are_not_looked_at(project, both):
     assert broken.read_text() == "not a folder"
 
 
+@pytest.mark.slow
 def test_the_other_environment_may_be_a_folder_or_an_interpreter(project, only_pytest, monkeypatch):
     monkeypatch.setenv("STEP_TIME_S", "0.25")
     monkeypatch.setenv("HOME", str(only_pytest.parent))
@@ -141,6 +147,7 @@ def test_the_other_environment_may_be_a_folder_or_an_interpreter(project, only_p
         assert project.run(f"--accel-against={given}").parseoutcomes() == {"passed": 1}
 
 
+@pytest.mark.slow
 def test_a_command_that_hands_on_nothing_but_its_input_and_output_will_do(project, only_pytest, monkeypatch):
     """As a container does: no variables, no other file descriptors, and words on standard output before."""
     wrapper = project.path / "container"
@@ -166,6 +173,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", REFUSED)
 def test_what_is_no_python_is_named_before_anything_runs(project, given):
     project.benchmark("def test_a(accel): open('ran', 'w')")
@@ -214,6 +222,7 @@ def test_an_environment_is_not_asked_for_a_list_of_tests(project):
     assert project.run("--accel-against=true", "--collect-only").ret == pytest.ExitCode.OK
 
 
+@pytest.mark.slow
 def test_a_framework_that_the_other_environment_lacks_is_named_before_anything_is_measured(both, project):
     project.benchmark("""
         def test_resnet(accel):
@@ -240,6 +249,7 @@ def test_step(accel, clock):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "fault", "shown"),
     [
@@ -281,6 +291,7 @@ def test_other_work_in_the_other_environment_is_incomparable(both, project):
     result.stdout.fnmatch_lines(["incomparable: *other work in env *(examples_per_step 8 -> 16)*"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "said"),
     [
@@ -311,6 +322,7 @@ def test_a_process_that_is_lost_is_named_and_nothing_is_left(
     assert not survivors()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_session_that_is_ended_leaves_neither_process(project, only_pytest, survivors, monkeypatch, number):
     monkeypatch.setenv("STEP_TIME_S", "0.25")

@@ -78,6 +78,7 @@ def test_a_tpu_belongs_to_one_process_at_a_time(compare):
     assert len({pid for _, pid, _ in noted}) == 8
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_gpu_if_each_takes_less_than_half(compare, monkeypatch):
     monkeypatch.setenv("PEAK", "7000000000")
     noted = compare(Kind.GPU)
@@ -85,6 +86,7 @@ def test_two_processes_share_a_gpu_if_each_takes_less_than_half(compare, monkeyp
     assert [what for what, _, _ in noted if what != "begins"] == ["false"] * 8  # no preallocation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peak", ["7400000000", None])
 def test_a_gpu_that_is_too_small_for_two_or_may_be_is_used_in_turns(compare, monkeypatch, peak):
     if peak is not None:
@@ -95,6 +97,7 @@ def test_a_gpu_that_is_too_small_for_two_or_may_be_is_used_in_turns(compare, mon
     assert len({pid for _, pid, _ in after_the_first_try}) == 8
 
 
+@pytest.mark.slow
 def test_processes_that_take_turns_differ_as_much_as_runs_do(compare, project):
     compare(Kind.TPU)
     long_enough = "--accel-budget=200"  # for 40 blocks in each process of 20 pairs

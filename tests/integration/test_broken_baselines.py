@@ -45,6 +45,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_incomparable_and_left_alone(project, damage):
     edit, fault = DAMAGE[damage]

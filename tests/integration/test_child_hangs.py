@@ -82,6 +82,7 @@ def start(project, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_a_hang_anywhere_ends_at_the_timeout_and_says_where_and_the_next_test_runs(project, survivors):
     sessions = {}
     for doing, sources in STATE_SPECS.items():
@@ -175,6 +176,7 @@ def test_no_child_outlives_its_session(project, survivors, number):
     assert not survivors()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_timeout_of_pytest_timeout_ends_the_child(project, survivors, method):
     project.benchmark(IN_A_STEP)

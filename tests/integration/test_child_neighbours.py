@@ -127,6 +127,7 @@ def test_under_xdist_benchmarks_say_how_to_run_and_other_tests_run(project):
     assert alone.parseoutcomes() == {"no_baseline": 1, "passed": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option", ["-pno:benchmark", "--benchmark-disable", "--benchmark-only", "-pno:terminal"]
 )
@@ -166,6 +167,7 @@ def test_faults_are_told_without_the_fault_handler(project):
     result.stdout.fnmatch_lines(["invalid: the process was ended by SIGABRT (Aborted)*"])
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_real_step_of_tensorflow_in_a_child(project):
     project.benchmark(

@@ -189,6 +189,7 @@ def test_a_killed_run_goes_on_where_it_was(training, project):
     assert len(trained(project)) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
@@ -241,6 +242,7 @@ def test_a_cache_that_cannot_be_made_is_done_without(training, project):
     assert training("-o", "cache_dir=no-folder").benchmark["outcome"] == "no_baseline"
 
 
+@pytest.mark.slow
 def test_a_layer_that_does_not_train_regresses_and_is_not_recorded(training, project):
     record(training)
     result = training(FROZEN=1)
@@ -286,6 +288,7 @@ def test_a_baseline_of_other_hardware_judges_what_does_not_depend_on_it(training
     assert worse.benchmark["outcome"] == "regressed"
 
 
+@pytest.mark.slow
 def test_recording_what_is_missing_asks_for_this_hardware(training, project):
     training("--accel-update-baselines", "--accel-runs=5", "--accel-identity=theirs")
     result = training("--accel-record-missing", "--accel-runs=5")
@@ -300,6 +303,7 @@ def test_a_changed_test_does_not_go_on_with_what_was_left(training, project):
     assert trained(project) == [(0, 1), (0, 2), (0, 3), *((0, epoch) for epoch in range(1, 9))]
 
 
+@pytest.mark.slow
 def test_another_environment_does_not_go_on_with_what_was_left_here(training, project):
     training(KILLED_IN=4)
     training(f"--accel-against=env FASTER=2 {sys.executable}", "--accel-runs=4")
@@ -307,6 +311,7 @@ def test_another_environment_does_not_go_on_with_what_was_left_here(training, pr
     assert sum(seed == 0 for seed, _ in epochs) == 3 + 5 + 8, "seed 0: three, then the rest here, all there"
 
 
+@pytest.mark.slow
 def test_other_sizes_of_the_data_are_not_compared(training, project):
     record(training)
     result = training(EVALUATION_EXAMPLES=50_000)
@@ -335,6 +340,7 @@ def test_other_software_does_not_go_on_with_what_was_left(training, project):
     assert trained(project) == [(0, 1), (0, 2), (0, 3), *((0, epoch) for epoch in range(1, 9))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("faster", "outcome"), [(1, "passed"), (2, "regressed")])
 def test_two_environments_are_compared_seed_by_seed(training, project, faster, outcome):
     result = training(f"--accel-against=env FASTER={faster} {sys.executable}", "--accel-runs=5")
@@ -344,6 +350,7 @@ def test_two_environments_are_compared_seed_by_seed(training, project, faster, o
     assert project.baseline_files == []
 
 
+@pytest.mark.slow
 def test_an_environment_that_does_not_get_there_is_named(training):
     result = training(f"--accel-against=env FASTER=0.5 {sys.executable}")
     assert result.benchmark["outcome"] == "invalid"

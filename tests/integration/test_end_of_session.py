@@ -34,6 +34,7 @@ def test_last():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [HANGS, IN_A_PLAIN_TEST], ids=["benchmark", "plain test"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 2)])
 def test_a_session_that_is_ended_shows_what_it_came_to(project, monkeypatch, source, number, status):

@@ -46,6 +46,7 @@ def test_a_step_is_as_slow_as_the_slowest_host_and_the_report_says_which_that_is
     assert benchmark["metrics"]["throughput_per_device"] == pytest.approx(32 / 0.40 / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("now", "outcome", "code"), [(0.25, "passed", 0), (0.50, "regressed", 1)])
 def test_the_verdict_is_the_same_on_every_host(hosts, now, outcome, code):
     recording = hosts.run("--accel-update-baselines", "--accel-runs=3", step_times_s=[0.25, 0.25])
@@ -86,6 +87,7 @@ def test_step(accel, step):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -184,6 +186,7 @@ def test_step(accel, clock):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the first host", "another host", "the process of another host"])
 @pytest.mark.parametrize("at", [0, 2, 10], ids=["compiling", "warm-up", "measuring"])
 def test_when_one_is_killed_the_others_end_and_say_so(project, hosts, survivors, whom, at):

@@ -10,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.hosts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "said"),
     [

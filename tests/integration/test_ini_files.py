@@ -44,6 +44,7 @@ def write_ini(project, name, section, lines):
     (project.path / name.partition(",")[0]).write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_every_lasting_setting_is_read(project, name):
     if name.endswith("native") and pytest.version_tuple < (9,):

@@ -78,6 +78,7 @@ def test_what_pytest_writes_of_tests_stays(project, verbosity, line):
     assert not [shown for shown in screen.display if "a step, at most" in shown]
 
 
+@pytest.mark.slow
 def test_two_environments_show_the_pair_and_the_interval_so_far(project, monkeypatch):
     """Which differ by so much that four pairs do not decide."""
     project.benchmark("""

@@ -105,6 +105,7 @@ LETTERS = """
     """
 
 
+@pytest.mark.slow
 def test_shown_passes_have_their_own_letter(project):
     project.benchmark(LETTERS)
     assert "test_it.py RRRR" in project.run("--accel-update-baselines").stdout.str()

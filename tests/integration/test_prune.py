@@ -42,6 +42,7 @@ def prune(project, *arguments):
     return project.pytester.run(sys.executable, "-m", "pytest_accel.cli.main", "prune", *arguments)
 
 
+@pytest.mark.slow
 def test_nothing_is_removed_while_all_tests_exist(recorded):
     files = recorded.baseline_files
     result = prune(recorded, "--yes")
@@ -65,6 +66,7 @@ def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
     assert recorded.baseline_files == [file for file in files if file.name != "test_step.json"]
 
 
+@pytest.mark.slow
 def test_those_of_a_file_that_is_gone_go(recorded):
     recorded.pytester.makepyfile(test_other=TWO)
     recorded.record("test_other.py")
@@ -81,6 +83,7 @@ def untouched(recorded, *arguments):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "skipped",
     [
@@ -95,17 +98,20 @@ def test_a_file_that_skips_itself_here_keeps_its_baselines(recorded, skipped):
     result.stdout.fnmatch_lines(["5 stay: test_it.py was not collected here, so its tests are not known"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["-q", "-qq", "-k nothing", "--rootdir=elsewhere"])
 def test_options_from_the_environment_change_nothing(recorded, monkeypatch, options):
     monkeypatch.setenv("PYTEST_ADDOPTS", options)
     assert untouched(recorded).ret == 0
 
 
+@pytest.mark.slow
 def test_how_much_is_printed_changes_nothing(recorded):
     recorded.pytester.makeini("[pytest]\nverbosity_test_cases = 2\n")
     assert untouched(recorded).ret == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -126,6 +132,7 @@ def test_options_of_the_project_change_nothing(recorded, options):
     result.stdout.fnmatch_lines(["every baseline belongs to a test"])
 
 
+@pytest.mark.slow
 def test_what_coverage_has_measured_stays(recorded):
     recorded.pytester.makeconftest(
         (recorded.path / "conftest.py").read_text()
@@ -148,6 +155,7 @@ def test_options_that_nobody_knows_are_said(recorded):
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_class_that_skips_itself_here_keeps_its_baselines(recorded):
     recorded.benchmark(
         TWO
@@ -173,6 +181,7 @@ SKIPS = False
     assert untouched(recorded).ret == 0
 
 
+@pytest.mark.slow
 def test_parameters_that_come_from_files_elsewhere_keep_their_baselines(recorded):
     recorded.benchmark(TWO.replace('[1] if accelerator_kind(metafunc.config) == "cpu" else [8]', "[]"))
     assert untouched(recorded).ret == 0
@@ -194,6 +203,7 @@ def packages(project, monkeypatch):
     return project
 
 
+@pytest.mark.slow
 def test_packages_that_share_a_folder_keep_theirs(packages):
     assert len(packages.baseline_files) == 8
     result = untouched(packages, "--baselines=../baselines")
@@ -222,6 +232,7 @@ def test_packages_that_share_a_folder_keep_theirs(packages):
     }
 
 
+@pytest.mark.slow
 def test_files_that_bear_a_former_name_stay(packages):
     """Earlier versions named tests from rootdir, also where packages shared a folder."""
     (file,) = (file for file in packages.baseline_files if "pkg_b/test_it.py/test_step" in str(file))
@@ -236,6 +247,7 @@ def test_files_that_bear_a_former_name_stay(packages):
     result.stdout.fnmatch_lines(["1 stay: test_it.py was not collected here, so its tests are not known"])
 
 
+@pytest.mark.slow
 def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):
     recorded.pytester.makeini("[pytest]\naddopts = --batches=1,8\n")
     recorded.benchmark(
@@ -251,6 +263,7 @@ def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):
     assert untouched(recorded).ret == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["empty", "inside"])
 def test_in_another_folder_it_is_refused(recorded, monkeypatch, there):
     folder = recorded.pytester.mkdir(there)
@@ -263,6 +276,7 @@ def test_in_another_folder_it_is_refused(recorded, monkeypatch, there):
     result.stderr.fnmatch_lines(["pytest-accel: n* rootdir*"])
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read_are_said(recorded):
     recorded.baseline_files[0].write_text("{")
     result = untouched(recorded)
@@ -270,6 +284,7 @@ def test_files_that_cannot_be_read_are_said(recorded):
     result.stdout.fnmatch_lines(["broken  *"])
 
 
+@pytest.mark.slow
 def test_programs_are_not_asked(recorded):
     recorded.benchmark(ONE)
     result = prune(recorded, "--json")

@@ -500,6 +500,7 @@ def test_warnings_of_runs_are_shown_once(project):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_the_time_limit_of_pytest_timeout_ends_a_benchmark_in_one_sentence(project, method):
     project.pytester.makeini(f"[pytest]\ntimeout = 4\ntimeout_method = {method}\n")

@@ -71,6 +71,7 @@ def check_refused(bench, result, name):
     assert result.parseoutcomes() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["{}", "{}/bin/python"], ids=["folder", "interpreter"])
 def test_the_same_environment_on_both_sides_is_measured_with_a_note(bench, here, given):
     result = here.start("pytest", f"--accel-against={given.format(here.folder)}", where=bench)
@@ -81,6 +82,7 @@ def test_the_same_environment_on_both_sides_is_measured_with_a_note(bench, here,
     result.stdout.no_fnmatch_line("*run the same*")
 
 
+@pytest.mark.slow
 def test_what_environments_of_different_packages_share_is_noted(bench, here, twin):
     here.install("some_tool", {"some_tool.py": "FAST = True\n"}, "2.0")
     twin.install("some_tool", {"some_tool.py": "FAST = False\n"}, "1.0")
@@ -100,6 +102,7 @@ def test_files_are_not_taken_for_tests_where_any_file_may_be_one(bench, here, tw
     check_refused(bench, result, "helpers")
 
 
+@pytest.mark.slow
 def test_tests_that_are_a_package_are_not_what_is_compared(project, here, twin):
     """Something else may differ that no list of packages has, such as a library of the system."""
     (project.path / "bench").mkdir()
@@ -111,6 +114,7 @@ def test_tests_that_are_a_package_are_not_what_is_compared(project, here, twin):
     result.stdout.no_fnmatch_line("*run the same*")
 
 
+@pytest.mark.slow
 def test_a_variable_that_differs_is_enough_to_compare(bench, here):
     command = f"env SOME_FLAG=1 {here.folder}/bin/python"
     result = here.start("pytest", f"--accel-against={command}", where=bench)
@@ -118,6 +122,7 @@ def test_a_variable_that_differs_is_enough_to_compare(bench, here):
     result.stdout.fnmatch_lines([note(bench)])
 
 
+@pytest.mark.slow
 def test_a_package_that_the_step_itself_imports_is_no_reason_to_refuse(project, tmp_path_factory):
     """Both environments have it installed with -e, each from a checkout of its own."""
     layout = Layout("lazy", ".", editable=True)
@@ -131,6 +136,7 @@ def test_a_package_that_the_step_itself_imports_is_no_reason_to_refuse(project, 
     upgrade.check_found("pytest", layout)
 
 
+@pytest.mark.slow
 def test_a_package_in_the_namespace_of_the_projects_own_is_another_one(project, here, twin):
     """Of acme, the project has helpers, and core is installed."""
     (project.path / "acme").mkdir()
@@ -192,6 +198,7 @@ def check_sentence(result, other, missing):
     assert "Traceback" not in result.stderr.str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", NEEDED)
 def test_what_the_projects_settings_need_and_the_other_environment_lacks_is_named(bench, here, bare, what):
     text, arguments, missing = NEEDED[what]
@@ -210,6 +217,7 @@ def test_what_a_conftest_imports_and_the_other_environment_lacks_is_named(bench,
     check_sentence(result, bare, "tool_extras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way_out", ["install", "accel_withhold"])
 def test_the_way_out_that_the_sentence_names_lets_it_measure(project, here, bare, way_out):
     project.benchmark(PLAIN)
@@ -222,6 +230,7 @@ def test_the_way_out_that_the_sentence_names_lets_it_measure(project, here, bare
     check_measured(here.start("pytest", against, "--tool=fast", where=project.path))
 
 
+@pytest.mark.slow
 def test_this_plugin_is_not_missing_in_the_other_environment(project, here, bare):
     """It is brought along, so projects may require it."""
     project.benchmark(PLAIN)

@@ -102,6 +102,7 @@ def test_options_from_a_file_are_read(handed_over, pytester):
 VALUES = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(value=VALUES, tags=st.lists(VALUES, max_size=3))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_arrives_as_it_is(pytester, monkeypatch, value, tags):

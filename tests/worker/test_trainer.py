@@ -34,7 +34,7 @@ class Line:
         self.weights = self.weights - rate * self.momentum_buffers
         return np.mean(errors**2)
 
-    def right(self, images, labels):
+    def count_correct(self, images, labels):
         right = int(np.sum(np.abs(images @ self.weights - labels) < 0.5))
         return right, right, len(labels)
 
