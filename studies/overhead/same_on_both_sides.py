@@ -4,12 +4,15 @@
     python studies/overhead/same_on_both_sides.py cost cost.jsonl
     python studies/overhead/same_on_both_sides.py report same.jsonl cost.jsonl
 
-A trial of ``compare`` is a session of ``pytest --accel-against`` with the same interpreter on both sides;
-one of ``cost`` is a bare loop of the step and a session of pytest-accel, each in a process of its own. What a
-trial came to is added to the file at once, and the kinds of step take turns: end this at any time and call it
-again, and it goes on to so many trials of each kind. ``--python`` chooses the environment that is examined,
-by default the one that runs this. Options that are not known here are pytest's. Needs SciPy and tabulate
-here, and pytest-accel in that environment.
+A trial of ``compare`` is a session of ``pytest --accel-against`` with the same interpreter on both sides. Its
+number is the mean of its first four pairs, which every session takes: later ones are taken only while a pass
+is not proved, which would bias the mean downwards. A trial of ``cost`` is a bare loop of the step and a
+session of pytest-accel, each in a process of its own.
+
+The result of a trial is added to the file at once, and the kinds of step take turns: end this at any time and
+call it again, and it goes on to the number of trials per kind. ``--python`` chooses the environment that is
+examined, by default the one that runs this. Options that are not known here are pytest's. Needs SciPy and
+tabulate here, and pytest-accel in that environment.
 """
 
 from __future__ import annotations
@@ -44,8 +47,11 @@ USUAL_HALF_WIDTH = 0.01
 
 ROUNDS_IN_ONE_PROCESS = 40
 
+MIN_PAIRS = 4
+"""Pairs that every comparison takes (pytest_accel.gate.environment_gate)."""
+
 MAX_FAILURES = 3
-"""So many trials of a kind without a number, and the kind is given up."""
+"""Trials of a kind without a number before the kind is given up."""
 
 WIDE_TOLERANCE = "--accel-tolerance=99%"
 """For sessions of which only the step time is asked: one run is then nearly always enough to pass."""
@@ -71,7 +77,7 @@ def main() -> None:
         if environment["missing"][kind]:
             print(f"{kind} is left out: no {', '.join(environment['missing'][kind])} there")
     make = {"compare": compared, "cost": costed}[options.part]
-    while waiting := unfinished(read(options.results), kinds, options, environment):
+    while waiting := unfinished(read(options.results), kinds, options):
         trial = one_trial(make, waiting[0], environment, options)
         with options.results.open("a") as file:
             file.write(json.dumps(trial) + "\n")
@@ -87,6 +93,9 @@ def parsed() -> argparse.Namespace:
         part.add_argument("results", type=Path, help="a file of one JSON object a line, made if not there")
         part.add_argument("--python", default=sys.executable, help="of the environment to be examined")
         part.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+        part.add_argument(
+            "--label", default="", help="what is examined; a file holds trials of one label only"
+        )
         part.add_argument("--trials", type=int, default=12, help="of each kind, at least")
         part.add_argument(
             "--max-trials",
@@ -117,11 +126,9 @@ def examined(python: str) -> Trial:
     return found | {"python": python}
 
 
-def unfinished(
-    trials: Sequence[Trial], kinds: Sequence[str], options: argparse.Namespace, environment: Trial
-) -> list[str]:
+def unfinished(trials: Sequence[Trial], kinds: Sequence[str], options: argparse.Namespace) -> list[str]:
     """The kinds that need further trials, those with the fewest first. Exits for a file of something else."""
-    for name, here in (("part", options.part), ("package", environment["package"])):
+    for name, here in (("part", options.part), ("label", options.label)):
         others = {trial[name] for trial in trials} - {here}
         if others:
             sys.exit(f"{options.results} has trials of {', '.join(others)}, and this is {here}: name another")
@@ -154,7 +161,7 @@ def one_trial(
         "part": options.part,
         "kind": kind,
         **came_to,
-        "package": environment["package"],
+        "label": options.label,
         "arguments": options.arguments,
         "load_before": load,
         "time_s": round(time.monotonic() - begin, 1),
@@ -169,15 +176,21 @@ def compared(kind: str, python: str, options: argparse.Namespace) -> Trial:
     if not benchmark["comparisons"]:
         return came_to
     (comparison,) = benchmark["comparisons"]
+    pairs = list(zip(benchmark["runs"], benchmark["reference_runs"], strict=True))
     return came_to | {
-        "log": math.log1p(comparison["change"]),
+        "log": statistics.fmean(_log_ratio(*pair) for pair in pairs[:MIN_PAIRS]),
         "change": comparison["change"],
         "interval": comparison["interval"],
         "pairs": [
-            [[float(f"{time_s:.6g}") for time_s in side["step_times_s"]] for side in pair]
-            for pair in zip(benchmark["runs"], benchmark["reference_runs"], strict=True)
+            [[float(f"{time_s:.6g}") for time_s in side["step_times_s"]] for side in pair] for pair in pairs
         ],
     }
+
+
+def _log_ratio(candidate: Trial, reference: Trial) -> float:
+    """Of the step times of one pair: the mean over its rounds without the fifth at either end."""
+    times_s = zip(candidate["step_times_s"], reference["step_times_s"], strict=True)
+    return float(stats.trim_mean([math.log(one_s / other_s) for one_s, other_s in times_s], 0.2))
 
 
 def costed(kind: str, python: str, options: argparse.Namespace) -> Trial:
