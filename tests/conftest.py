@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.frameworks.introspection import FRAMEWORKS
+from pytest_accel.runs.worker_process import environments
 
 pytest_plugins = ("pytester",)
 
@@ -28,6 +29,9 @@ for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_T
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell leaves it to what it starts in the background, and sessions that tests interrupt inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if "COVERAGE_PROCESS_CONFIG" in os.environ:  # nox -s coverage follows the processes of runs
+    environments.NOT_INHERITED = ("PYTEST_ADDOPTS",)
 
 # After a session in this process pytester forgets the modules that came with it. What a session imports late
 # is imported here: else a second one has two kinds of records that differ, and NumPy refuses to come again.

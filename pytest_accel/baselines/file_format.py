@@ -9,14 +9,12 @@ from datetime import datetime
 
 from pytest_accel.baselines.validation import (
     SHARES,
-    check_curve,
     check_finite,
     check_not_negative,
     check_positive,
-    check_program,
-    check_steps,
+    check_run,
 )
-from pytest_accel.records import AcceptedEntry, Baseline, Curve, ProgramFacts, Steps, Workload, schema_1
+from pytest_accel.records import AcceptedEntry, Baseline, Curve, Workload, schema_1
 from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 
 SCHEMA = 2
@@ -145,18 +143,10 @@ def _check_entry(entry: AcceptedEntry, workload: Workload, path: str) -> None:
     except ValueError:
         raise CodecError(f"{path}.time", f"{entry.time[:40]!r} is not a time in ISO 8601") from None
     _check_summary(entry.summary, f"{path}.summary")
-    trains = "target" in workload.parameters
     for index, run in enumerate(entry.runs):
         where = f"{path}.runs[{index}]"
-        if isinstance(run, Curve) and trains:
-            check_curve(run, workload, where)
-        elif isinstance(run, Steps) and not trains:
-            check_steps(run, where)
-        elif isinstance(run, ProgramFacts) and not trains:
-            check_program(run, where)
-        else:
-            raise CodecError(where, f"{'epochs' if trains else 'step times'} belong here")
-    if len({type(run) for run in entry.runs}) > 1:
+        check_run(run, workload, where)
+    if len({run.KIND for run in entry.runs}) > 1:
         raise CodecError(f"{path}.runs", "one has step times, another was compiled only")
     seeds = [run.seed for run in entry.runs if isinstance(run, Curve)]
     for index, seed in enumerate(seeds):

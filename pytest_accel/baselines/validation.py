@@ -6,9 +6,10 @@ Each check raises CodecError that begins with the path of the field.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 
 from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
-from pytest_accel.records import Conditions, Curve, Epoch, ProgramFacts, Steps, Workload
+from pytest_accel.records import Conditions, Curve, Epoch, Observation, ProgramFacts, Steps, Workload
 from pytest_accel.records.json_codec import CodecError
 
 SHARES = ("top1", "top5")
@@ -17,7 +18,15 @@ MAX_SECONDS = 1e9
 """Thirty years: no clock that was read went on for longer."""
 
 
-def check_steps(run: Steps, path: str) -> None:
+def check_run(run: Observation, workload: Workload, path: str) -> None:
+    """Of any kind; the workload says whether it trains to a target."""
+    trains = "target" in workload.parameters
+    if trains != (run.KIND == Curve.KIND):
+        raise CodecError(path, f"{'epochs' if trains else 'step times'} belong here")
+    _CHECKS[type(run)](run, workload, path)
+
+
+def _check_steps(run: Steps, _: Workload, path: str) -> None:
     """Of a run that timed steps."""
     if not run.step_times_s:
         raise CodecError(f"{path}.step_times_s", "empty")
@@ -35,7 +44,7 @@ def check_steps(run: Steps, path: str) -> None:
     _check_conditions(run.conditions, f"{path}.conditions")
 
 
-def check_curve(run: Curve, workload: Workload, path: str) -> None:
+def _check_curve(run: Curve, workload: Workload, path: str) -> None:
     """Of a run that trained to the target of ``workload``, for as many epochs as that has."""
     asked, target = workload.parameters.get("epochs"), workload.parameters["target"]
     if type(asked) is not int or not isinstance(target, float):
@@ -61,7 +70,7 @@ def check_curve(run: Curve, workload: Workload, path: str) -> None:
     _check_conditions(run.conditions, f"{path}.conditions")
 
 
-def check_program(run: ProgramFacts, path: str) -> None:
+def _check_program(run: ProgramFacts, _: Workload, path: str) -> None:
     """Of a run that compiled only."""
     for name in ("devices", "flops", "bytes_accessed", "peak_memory_bytes", "generated_code_bytes"):
         check_positive(getattr(run, name), f"{path}.{name}")
@@ -94,6 +103,13 @@ def _check_epoch(epoch: Epoch, path: str) -> None:
 def _check_conditions(conditions: Conditions, path: str) -> None:
     if conditions.load_average is not None:
         check_not_negative(conditions.load_average, f"{path}.load_average")
+
+
+_CHECKS: Mapping[type[Observation], Callable[..., None]] = {
+    Steps: _check_steps,
+    Curve: _check_curve,
+    ProgramFacts: _check_program,
+}
 
 
 def check_positive(value: float, path: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.api.settings import Settings
@@ -13,21 +12,19 @@ from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.frameworks.introspection import FRAMEWORKS, NO_FRAMEWORK
 from pytest_accel.gate import sampling_loop
-from pytest_accel.gate.compiled_program import CompiledProgram
-from pytest_accel.gate.convergence import ConvergenceTraining
+from pytest_accel.gate.benchmark_kind import BenchmarkKind
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
+from pytest_accel.gate.kinds import KINDS
 from pytest_accel.gate.sampling_loop import Sampler
-from pytest_accel.gate.step_timing import EXTRA_RUNS, StepTiming
+from pytest_accel.gate.step_timing import EXTRA_RUNS
 from pytest_accel.records import (
     Accelerator,
     AcceptedEntry,
     Baseline,
     Benchmark,
     Comparison,
-    Curve,
     NeedMore,
     Outcome,
-    ProgramFacts,
     Result,
     Run,
     Steps,
@@ -42,29 +39,6 @@ OTHER_LABEL = (
     "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "
     "any framework; if the step used to use {label}, delete {file} and record it again"
 )
-
-
-class BenchmarkKind(Protocol):
-    """What the gate needs to know of one kind of observation."""
-
-    advised_runs: int
-    across_hardware: bool
-
-    def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]: ...
-
-    def may_take_another_run(self, runs: Sequence[Run]) -> bool: ...
-
-    def judge(
-        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
-    ) -> Verdict | NeedMore: ...
-
-    def failure(self, runs: Sequence[Run]) -> str | None: ...
-
-    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
-
-    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]: ...
-
-    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]: ...
 
 
 class BaselineGate:
@@ -142,79 +116,72 @@ class BaselineGate:
 
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         workload = runs[0].workload
-        case = self._case(runs[0])
+        kind = KINDS[type(runs[0].observation)](self._accelerator, self._settings, self._store)
         baseline = self._store.load(self._benchmark, workload.framework)
         if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
-            return self._recorded(case, runs, baseline)
+            return self._recorded(kind, runs, baseline)
         if baseline is None:
-            return self._without_baseline(case, runs)
-        if self._differing(case, baseline, runs):
-            return self._incomparable(case, runs, baseline)
+            return self._without_baseline(kind, runs)
+        if self._differing(kind, baseline, runs):
+            return self._incomparable(kind, runs, baseline)
 
         def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
-            return case.judge(baseline, seen, more=more)
+            return kind.judge(baseline, seen, more=more)
 
         verdict, runs = sampling_loop.decide(
-            runs, sampler, judge, case.may_take_another_run, self._on_progress
+            runs, sampler, judge, kind.may_take_another_run, self._on_progress
         )
         return self._finished(
-            case, with_machine_conditions(verdict, runs), runs, baseline, case.drift(baseline, runs)
+            kind, with_machine_conditions(verdict, runs), runs, baseline, kind.drift(baseline, runs)
         )
 
-    def _case(self, run: Run) -> BenchmarkKind:
-        if isinstance(run.observation, Curve):
-            return ConvergenceTraining(self._accelerator.kind, self._settings)
-        if isinstance(run.observation, ProgramFacts):
-            return CompiledProgram(self._accelerator)
-        return StepTiming(self._accelerator.kind, self._settings, self._store.baselines())
-
-    def _recorded(self, case: BenchmarkKind, runs: list[Run], baseline: Baseline | None) -> Result:
+    def _recorded(self, kind: BenchmarkKind, runs: list[Run], baseline: Baseline | None) -> Result:
         workload = runs[0].workload
-        failure = case.failure(runs)
+        failure = kind.failure(runs)
         if failure is not None:
             reason = f"{failure}: not recorded as a baseline; fix the training, or relax the target"
-            return self._finished(case, Verdict(Outcome.INVALID, reason), runs, baseline)
+            return self._finished(kind, Verdict(Outcome.INVALID, reason), runs, baseline)
         count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         reason = f"baseline recorded from {count}"
-        if len(runs) < case.advised_runs:
-            reason += f" (--accel-runs={case.advised_runs} or more makes later verdicts sharper)"
+        if len(runs) < kind.advised_runs:
+            reason += f" (--accel-runs={kind.advised_runs} or more makes later verdicts sharper)"
         comparisons: tuple[Comparison, ...] = ()
         if baseline is not None:
-            differing = self._differing(case, baseline, runs)
+            differing = self._differing(kind, baseline, runs)
             if differing:
                 reason += f", in place of one for other work ({', '.join(differing)})"
             else:
-                comparisons = _old_to_new(case, runs, baseline)
-        self._store.accept(self._benchmark, workload, _accepted(case, runs))
-        return self._finished(case, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
+                comparisons = _old_to_new(kind, runs, baseline)
+        self._store.accept(self._benchmark, workload, _accepted(kind, runs))
+        return self._finished(kind, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
 
-    def _without_baseline(self, case: BenchmarkKind, runs: list[Run]) -> Result:
+    def _without_baseline(self, kind: BenchmarkKind, runs: list[Run]) -> Result:
         workload = runs[0].workload
-        failure = case.failure(runs)
+        failure = kind.failure(runs)
         if failure is not None:
-            return self._finished(case, Verdict(Outcome.REGRESSED, failure), runs, None)
+            return self._finished(kind, Verdict(Outcome.REGRESSED, failure), runs, None)
         for identity, baseline in self._store.on_other_hardware(self._benchmark, workload.framework):
-            if case.across_hardware and not self._differing(case, baseline, runs):
-                return self._across_hardware(case, runs, baseline, identity)
+            if not self._differing(kind, baseline, runs):
+                verdict = kind.judge_across_hardware(baseline, runs)
+                if verdict is not None:
+                    return self._across_hardware(kind, verdict, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
-            f"--accel-record-missing --accel-runs={case.advised_runs}"
+            f"--accel-record-missing --accel-runs={kind.advised_runs}"
         )
-        return self._finished(case, Verdict(Outcome.NO_BASELINE, reason), runs, None)
+        return self._finished(kind, Verdict(Outcome.NO_BASELINE, reason), runs, None)
 
     def _across_hardware(
-        self, case: BenchmarkKind, runs: list[Run], baseline: Baseline, identity: str
+        self, kind: BenchmarkKind, verdict: Verdict, runs: list[Run], baseline: Baseline, identity: str
     ) -> Result:
-        verdict = case.judge(baseline, runs, more=False, same_hardware=False)
-        assert isinstance(verdict, Verdict)
         note = (
             f"nothing is stored for {self._accelerator.identity}: compared with the baseline of {identity} "
             "in what does not depend on hardware, so times and costs are not"
         )
-        return self._finished(case, with_machine_conditions(verdict, runs), runs, baseline, (note,))
+        return self._finished(kind, with_machine_conditions(verdict, runs), runs, baseline, (note,))
 
-    def _incomparable(self, case: BenchmarkKind, runs: list[Run], baseline: Baseline) -> Result:
-        fields = ", ".join(self._differing(case, baseline, runs))
+    def _incomparable(self, kind: BenchmarkKind, runs: list[Run], baseline: Baseline) -> Result:
+        fields = ", ".join(self._differing(kind, baseline, runs))
         if baseline.fits(self._benchmark):
             way_out = "measure the same work, or accept the new one with --accel-update-baselines"
         else:
@@ -223,21 +190,21 @@ class BaselineGate:
                 "list in a fixed order and ids that say what they are"
             )
         reason = f"the baseline is of other work ({fields}): {way_out}"
-        return self._finished(case, Verdict(Outcome.INCOMPARABLE, reason), runs, baseline)
+        return self._finished(kind, Verdict(Outcome.INCOMPARABLE, reason), runs, baseline)
 
-    def _differing(self, case: BenchmarkKind, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+    def _differing(self, kind: BenchmarkKind, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
-        before, now = type(baseline.current.runs[-1]), type(runs[0].observation)
-        if before is not now:
-            return (f"{before.__name__} -> {now.__name__}",)
+        before, now = baseline.current.runs[-1].KIND, runs[0].observation.KIND
+        if before != now:
+            return (f"kind {before} -> {now}",)
         fields = workload_diff.differing_fields(baseline.workload, runs[0].workload)
         if not baseline.fits(self._benchmark):
             fields = (*parameters.differing(baseline.parameters, self._benchmark.parameters), *fields)
-        return fields or case.workload_differences(baseline, runs)
+        return fields or kind.workload_differences(baseline, runs)
 
     def _finished(
         self,
-        case: BenchmarkKind,
+        kind: BenchmarkKind,
         verdict: Verdict,
         runs: list[Run],
         baseline: Baseline | None,
@@ -250,24 +217,24 @@ class BaselineGate:
             verdict=verdict,
             workload=runs[0].workload,
             runs=tuple(run.observation for run in runs),
-            metrics=case.summary(runs[0].workload, runs),
+            metrics=kind.summary(runs[0].workload, runs),
             provenance=versions,
             provenance_changes=changes,
-            notes=(*self._notes, *notes, *case.notes(runs)),
+            notes=(*self._notes, *notes, *kind.notes(runs)),
             history=() if baseline is None else baseline.accepted,
         )
 
 
-def _accepted(case: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
+def _accepted(kind: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
     return AcceptedEntry(
         time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         provenance=runs[-1].provenance,
-        summary=case.summary(runs[0].workload, runs),
+        summary=kind.summary(runs[0].workload, runs),
         runs=tuple(run.observation for run in runs),
     )
 
 
-def _old_to_new(case: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
-    answer = case.judge(baseline, runs, more=False)
+def _old_to_new(kind: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
+    answer = kind.judge(baseline, runs, more=False)
     found = answer.comparisons if isinstance(answer, Verdict) else ()
     return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)

@@ -8,17 +8,15 @@ from typing import cast
 from pytest_accel.analysis.metrics import program
 from pytest_accel.analysis.metrics.program import Limits
 from pytest_accel.analysis.rules import program as rules_program
+from pytest_accel.gate.benchmark_kind import BenchmarkKind
 from pytest_accel.hardware.tpu_generations import slice_named
-from pytest_accel.records import Accelerator, Baseline, NeedMore, ProgramFacts, Run, Verdict, Workload
+from pytest_accel.records import Accelerator, Baseline, ProgramFacts, Run, Verdict, Workload
 
 GATED_FOR_DRIFT = ("flops", "bytes_accessed", "peak_memory_bytes")
 
 
-class CompiledProgram:
+class CompiledProgram(BenchmarkKind):
     """Judges what a compiler said of a program for ``accelerator``, which was not there."""
-
-    advised_runs = 1
-    across_hardware = False
 
     def __init__(self, accelerator: Accelerator) -> None:
         assert accelerator.topology is not None
@@ -30,19 +28,8 @@ class CompiledProgram:
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return program.summary(workload, runs[-1].program, self._limits)
 
-    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
-        """Another run would say the same."""
-        return False
-
-    def judge(
-        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
-    ) -> Verdict | NeedMore:
-        assert same_hardware, "programs for two machines are not compared"
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict:
         return rules_program.judge(runs[-1].program, _facts(baseline))
-
-    def failure(self, runs: Sequence[Run]) -> str | None:
-        """Always None: a program that does not compile or fit raises earlier."""
-        return None
 
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """A program of another partitioning is another program."""

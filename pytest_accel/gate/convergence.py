@@ -10,34 +10,40 @@ from pytest_accel.analysis.metrics import convergence
 from pytest_accel.analysis.rules import convergence as rules_convergence
 from pytest_accel.analysis.rules import variance
 from pytest_accel.api.settings import Settings
-from pytest_accel.records import Baseline, Curve, Kind, NeedMore, Outcome, Run, Verdict, Workload
+from pytest_accel.gate.benchmark_kind import BenchmarkKind
+from pytest_accel.records import Baseline, Curve, Kind, Outcome, Run, Verdict, Workload
 
 
-class ConvergenceTraining:
+class ConvergenceTraining(BenchmarkKind):
     """Judges runs that trained to a target, one seed each.
 
     A baseline of other hardware will do as well, for all but the times.
     """
 
     advised_runs = 5
-    """A baseline of fewer seeds is worth a note: it hardly knows how much seeds differ."""
-
-    across_hardware = True
+    """With fewer seeds it is hardly known how much seeds differ."""
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
         sd = variance.MIN_RUN_SD[kind] * math.hypot(1, variance.SESSION_SD_RATIO)
-        self._pace = rules_convergence.TimeTolerance(settings.tolerance_for(kind), sd)
+        self._time_tolerance = rules_convergence.TimeTolerance(settings.tolerance_for(kind), sd)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return convergence.summary([run.curve for run in runs], target_of(workload))
 
-    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict:
         """The number of seeds is planned: to look again would give chance a second opportunity."""
-        return False
+        return self._judged(baseline, runs, self._time_tolerance)
 
-    def judge(
-        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
-    ) -> Verdict | NeedMore:
+    def judge_across_hardware(self, baseline: Baseline, runs: Sequence[Run]) -> Verdict:
+        """All but the times."""
+        return self._judged(baseline, runs, None)
+
+    def _judged(
+        self,
+        baseline: Baseline,
+        runs: Sequence[Run],
+        time_tolerance: rules_convergence.TimeTolerance | None,
+    ) -> Verdict:
         failure = self.failure(runs)
         if failure is not None:
             return Verdict(Outcome.REGRESSED, failure)
@@ -48,10 +54,8 @@ class ConvergenceTraining:
                 "the baseline has one seed, which cannot tell how much seeds differ: record it with "
                 f"--accel-update-baselines --accel-runs={self.advised_runs}",
             )
-        pace = self._pace if same_hardware else None
-        return rules_convergence.judge(
-            [run.curve for run in runs], reference, target_of(baseline.workload), pace
-        )
+        curves = [run.curve for run in runs]
+        return rules_convergence.judge(curves, reference, target_of(baseline.workload), time_tolerance)
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What is wrong with these runs whatever the baseline is, so that they make none either."""
@@ -73,9 +77,6 @@ class ConvergenceTraining:
             for run in runs
             if run.curve.epochs_before
         )
-
-    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
-        return ()
 
 
 def _curves(baseline: Baseline) -> list[Curve]:

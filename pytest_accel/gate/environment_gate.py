@@ -122,7 +122,7 @@ class EnvironmentGate:
 
 
 def _trained(pairs: Sequence[Pair]) -> bool:
-    return isinstance(pairs[0].candidate.observation, Curve)
+    return pairs[0].candidate.observation.KIND == Curve.KIND
 
 
 def _curves(pairs: Sequence[Pair]) -> tuple[list[Curve], list[Curve]]:

@@ -10,20 +10,19 @@ from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
+from pytest_accel.gate.benchmark_kind import BenchmarkKind
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
 
 EXTRA_RUNS = 2
 """Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
 
 
-class StepTiming:
+class StepTiming(BenchmarkKind):
     """Judges runs that timed steps. ``stored``: all baselines for this hardware, used to estimate run-to-run
     variance."""
 
     advised_runs = 3
-    """A baseline of fewer runs is worth a note: the interval of every later comparison is wider for it."""
-
-    across_hardware = False
+    """With fewer, the interval of every later comparison is wider."""
 
     def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline]) -> None:
         self._kind = kind
@@ -40,24 +39,13 @@ class StepTiming:
             and sampling_loop.steady_state_s(runs) < self._settings.budget
         )
 
-    def judge(
-        self, baseline: Baseline, runs: Sequence[Run], *, more: bool, same_hardware: bool = True
-    ) -> Verdict | NeedMore:
-        assert same_hardware, "step times of two machines are not compared"
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
         now = [run.steps for run in runs]
         reference = sampling_loop.truncate_to_same_blocks(_steps(baseline), now)
         answer = step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)
         return answer
-
-    def failure(self, runs: Sequence[Run]) -> str | None:
-        """Always None: invalid runs raise InvalidRun before they reach the gate."""
-        return None
-
-    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
-        """Where the work differs beyond the workload."""
-        return ()
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
         """Which of several hosts is the slowest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -36,6 +36,7 @@ class Steps:
     """
 
     KIND: ClassVar[str] = "steps"
+    PASS_NEEDS_WORDS: ClassVar[bool] = False
 
     step_times_s: tuple[float, ...]
     steps_per_block: int
@@ -48,6 +49,22 @@ class Steps:
     losses: tuple[float, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
     hosts_step_time_s: tuple[float, ...] = ()
+
+    def label(self, number: int) -> str:
+        """What to call it as run ``number`` of several."""
+        return f"run-{number}"
+
+    def times_s(self) -> Sequence[float]:
+        """The step time of each block."""
+        return self.step_times_s
+
+    def series(self) -> Iterator[tuple[int, float, Mapping[str, float]]]:
+        """After each block: the number of the step, seconds since the first one, and values by name."""
+        now_s = 0.0
+        for number, step_time_s in enumerate(self.step_times_s):
+            now_s += step_time_s * self.steps_per_block
+            losses = {"loss": self.losses[number]} if number < len(self.losses) else {}
+            yield (number + 1) * self.steps_per_block, now_s, {"step_time_s": step_time_s, **losses}
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ class Curve:
     """
 
     KIND: ClassVar[str] = "convergence"
+    PASS_NEEDS_WORDS: ClassVar[bool] = True
 
     seed: int
     epochs: tuple[Epoch, ...]
@@ -86,6 +104,22 @@ class Curve:
     frozen_variables: tuple[str, ...] = ()
     epochs_before: int = 0
     conditions: Conditions = field(default_factory=Conditions)
+
+    def label(self, number: int) -> str:
+        """What to call it: by its seed, whichever run it is."""
+        return f"seed-{self.seed}"
+
+    def times_s(self) -> Sequence[float]:
+        """The training time of each epoch."""
+        return [epoch.training_time_s for epoch in self.epochs]
+
+    def series(self) -> Iterator[tuple[int, float, Mapping[str, float]]]:
+        """After each epoch: its number from 1, seconds since the first one began, and values by name."""
+        now_s = 0.0
+        for number, epoch in enumerate(self.epochs, 1):
+            now_s += epoch.training_time_s + epoch.evaluation_time_s
+            values = {"loss": epoch.loss, "top1": epoch.top1, "top5": epoch.top5}
+            yield number, now_s, {**values, "epoch_time_s": epoch.training_time_s}
 
 
 @dataclass(frozen=True)
@@ -111,6 +145,7 @@ class ProgramFacts:
     """
 
     KIND: ClassVar[str] = "program"
+    PASS_NEEDS_WORDS: ClassVar[bool] = True
 
     partitioning: str
     devices: int
@@ -126,9 +161,24 @@ class ProgramFacts:
     compile_time_s: float = 0.0
     conditions: Conditions = field(default_factory=Conditions)
 
+    def label(self, number: int) -> str:
+        """What to call it as run ``number`` of several."""
+        return f"run-{number}"
+
+    def times_s(self) -> Sequence[float]:
+        """None: it did not run."""
+        return ()
+
+    def series(self) -> Iterator[tuple[int, float, Mapping[str, float]]]:
+        """Nothing: it did not run."""
+        return iter(())
+
 
 Observation = Steps | Curve | ProgramFacts
-"""What one run saw, whichever it was asked for. In JSON, ``kind`` says which it is."""
+"""What one run saw, whichever it was asked for. In JSON, ``kind`` says which it is.
+
+``PASS_NEEDS_WORDS``: a pass has more to say than its interval, which is in the table.
+"""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.records import Observation, Outcome, ProgramFacts, Result, Steps
+from pytest_accel.records import Outcome, Result
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import finite, workload_fields
 
@@ -43,7 +43,7 @@ def export(item: pytest.Item, result: Result) -> None:
     session = _session(item.config)
     if session is None or session.disabled or result.verdict.outcome is Outcome.INVALID:
         return
-    if result.workload is None or not any(map(_times_s, result.runs)):
+    if result.workload is None or not any(run.times_s() for run in result.runs):
         return
 
     from pytest_benchmark.stats import Metadata
@@ -51,11 +51,11 @@ def export(item: pytest.Item, result: Result) -> None:
     make_entry: Callable[..., Any] = Metadata
     entry = make_entry(
         _measured(item, result),
-        iterations=min(run.steps_per_block if isinstance(run, Steps) else 1 for run in result.runs),
+        iterations=min(getattr(run, "steps_per_block", 1) for run in result.runs),
         options={"timer": "pytest-accel"},
     )
     for run in result.runs:
-        for time_s in _times_s(run):
+        for time_s in run.times_s():
             entry.stats.update(time_s)
     session.benchmarks[:] = [other for other in session.benchmarks if not _is_ours(other, result.nodeid)]
     session.benchmarks.append(entry)
@@ -112,12 +112,6 @@ def _measured(item: pytest.Item, result: Result) -> _Measured:
             )
         ),
     )
-
-
-def _times_s(run: Observation) -> Sequence[float]:
-    if isinstance(run, ProgramFacts):
-        return ()  # was compiled only
-    return run.step_times_s if isinstance(run, Steps) else [epoch.training_time_s for epoch in run.epochs]
 
 
 def _is_ours(entry: Any, nodeid: str) -> bool:

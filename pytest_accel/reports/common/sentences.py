@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_accel.analysis.formatting import label, percent, quantity
-from pytest_accel.records import Comparison, Curve, Outcome, ProgramFacts, Result
+from pytest_accel.records import Comparison, Outcome, Result
 
 
 class Sentence(NamedTuple):
@@ -41,7 +41,7 @@ def _reasons(results: Sequence[Result]) -> list[Sentence]:
 
 
 def _with_words(result: Result) -> bool:
-    return any(isinstance(run, Curve | ProgramFacts) for run in result.runs)
+    return any(run.PASS_NEEDS_WORDS for run in result.runs)
 
 
 def _reason(result: Result) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_accel.baselines.paths import baseline_path
-from pytest_accel.records import Curve, Observation, Steps
+from pytest_accel.records import Observation
 from pytest_accel.reports.common.json_reader import Report
 
 
@@ -20,7 +20,7 @@ def write(report: Report, folder: Path) -> None:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    runs = {home: points for home, run in _runs(report, folder) if (points := list(_points(run)))}
+    runs = {home: points for home, run in _runs(report, folder) if (points := list(run.series()))}
     for home in runs:
         if any(home.glob("events.out.tfevents.*")):
             raise FileExistsError(
@@ -40,27 +40,4 @@ def _runs(report: Report, folder: Path) -> Iterator[tuple[Path, Observation]]:
     for benchmark in report.benchmarks:
         home = folder / baseline_path(benchmark.nodeid).with_suffix("")
         for number, run in enumerate(benchmark.runs):
-            yield home / (f"seed-{run.seed}" if isinstance(run, Curve) else f"run-{number}"), run
-
-
-def _points(run: Observation) -> Iterator[tuple[int, float, dict[str, float]]]:
-    """Step, seconds since the run began, and values by tag: one of each epoch, or of each block of steps."""
-    now_s = 0.0
-    if isinstance(run, Curve):
-        for number, epoch in enumerate(run.epochs, 1):
-            now_s += epoch.training_time_s + epoch.evaluation_time_s
-            yield (
-                number,
-                now_s,
-                {
-                    "loss": epoch.loss,
-                    "top1": epoch.top1,
-                    "top5": epoch.top5,
-                    "epoch_time_s": epoch.training_time_s,
-                },
-            )
-    elif isinstance(run, Steps):
-        for number, step_time_s in enumerate(run.step_times_s):
-            now_s += step_time_s * run.steps_per_block
-            losses = {"loss": run.losses[number]} if number < len(run.losses) else {}
-            yield (number + 1) * run.steps_per_block, now_s, {"step_time_s": step_time_s, **losses}
+            yield home / run.label(number), run

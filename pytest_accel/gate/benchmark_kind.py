@@ -1,0 +1,47 @@
+"""What the gate needs to know of one kind of observation."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+from pytest_accel.records import Baseline, NeedMore, Run, Verdict, Workload
+
+
+class BenchmarkKind(abc.ABC):
+    """How benchmarks of one kind are summed up and judged. ``gate/kinds.py`` has them all."""
+
+    advised_runs = 1
+    """A baseline of fewer runs is worth a note."""
+
+    @abc.abstractmethod
+    def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
+        """The metrics of these runs."""
+
+    @abc.abstractmethod
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+        """Judge these runs; ``more`` says whether another one may be asked for."""
+
+    def judge_across_hardware(self, baseline: Baseline, runs: Sequence[Run]) -> Verdict | None:
+        """Judge by a baseline of other hardware; None for what depends on hardware."""
+        return None
+
+    def may_take_another_run(self, runs: Sequence[Run]) -> bool:
+        """Whether a comparison may take another run. By default another one would say the same."""
+        return False
+
+    def failure(self, runs: Sequence[Run]) -> str | None:
+        """What is wrong with these runs whatever the baseline is; they are not recorded either."""
+        return None
+
+    def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """Where the work differs beyond the workload, one phrase for each."""
+        return ()
+
+    def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """What is worth knowing beside the verdict."""
+        return ()
+
+    def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
+        """How far it has come since the first accepted entry, where there is more than one."""
+        return ()
