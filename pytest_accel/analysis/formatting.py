@@ -58,3 +58,8 @@ def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
 
 def _three_digits(value: float) -> str:
     return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def count(number: int, one: str, several: str | None = None) -> str:
+    """Return the number with its noun: ``1 run``, ``3 runs``, ``2 pairs of runs``."""
+    return f"{number} {one if number == 1 else several or one + 's'}"

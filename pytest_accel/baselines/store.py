@@ -16,7 +16,7 @@ from pathlib import Path
 from pytest_accel.baselines import file_format
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.baselines.paths import baseline_path, folder_name
-from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload
+from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload, files
 from pytest_accel.records.json_codec import CodecError
 
 _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
@@ -191,18 +191,8 @@ def _content(path: Path, baseline: Baseline) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write the file whole or not at all. What a killed writer leaves, the next one overwrites."""
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        files.replace(path, content, f".{path.name}.tmp")
         _sync_folder(path.parent)
     except OSError as error:
         raise store_error("write the baseline", path, error) from error

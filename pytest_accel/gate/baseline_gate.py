@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable, Sequence
 
 from pytest_accel.analysis import provenance_diff, workload_diff
+from pytest_accel.analysis.formatting import count
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import BaselineStore
@@ -141,8 +142,7 @@ class BaselineGate:
         if failure is not None:
             reason = f"{failure}: not recorded as a baseline; fix the training, or relax the target"
             return self._finished(kind, Verdict(Outcome.INVALID, reason), runs, baseline)
-        count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-        reason = f"baseline recorded from {count}"
+        reason = f"baseline recorded from {count(len(runs), 'run')}"
         if len(runs) < kind.advised_runs:
             reason += f" (--accel-runs={kind.advised_runs} or more makes later verdicts sharper)"
         comparisons: tuple[Comparison, ...] = ()

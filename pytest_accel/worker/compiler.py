@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_accel.records import Plan, ProgramFacts, json_codec
+from pytest_accel.records import Plan, ProgramFacts, files, json_codec
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -49,8 +49,5 @@ def _write(file: Path | None, known: ProgramFacts) -> None:
     """A folder that cannot be written costs time later, and nothing else."""
     if file is None:
         return
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(json_codec.encode(known)))
-        temporary.replace(file)
+        files.replace(file, json.dumps(json_codec.encode(known)).encode(), f"{file.stem}.{os.getpid()}.tmp")

@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.convergence import (
     best_top1,
     epochs_to_target,
@@ -259,8 +260,8 @@ def _share(value: float) -> str:
 
 
 def _epochs(count: int) -> str:
-    return "1 epoch" if count == 1 else f"{count} epochs"
+    return formatting.count(count, "epoch")
 
 
 def _seeds(seeds: int) -> str:
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+    return formatting.count(seeds, "seed")

@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
@@ -135,4 +136,4 @@ def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: Pa
 
 
 def _count(pairs: Sequence[Pair]) -> str:
-    return "1 pair of runs" if len(pairs) == 1 else f"{len(pairs)} pairs of runs"
+    return formatting.count(len(pairs), "pair of runs", "pairs of runs")

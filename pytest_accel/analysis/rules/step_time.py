@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
@@ -129,4 +130,4 @@ def _assumption(policy: Policy, blocks: int) -> str:
 
 
 def _runs(runs: Sequence[Steps]) -> str:
-    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    return formatting.count(len(runs), "run")

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from pytest_accel.records import files
 from pytest_accel.records.user_error import UserError
 
 
@@ -52,14 +53,5 @@ def _replace(path: Path, text: str) -> None:
         # A pipe or a terminal is written to, by its own name; for a folder this is the right error.
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".accel-report-{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = text.encode("utf-8", errors="backslashreplace")
+    files.replace(path.resolve(), content, f".accel-report-{os.getpid()}.tmp")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pytest_accel.analysis import formatting
 from pytest_accel.hosts.coordinator import SingleHost
 from pytest_accel.hosts.merge_answers import merged
 from pytest_accel.hosts.messages import RunOrder
@@ -238,7 +239,7 @@ class RemoteTest:
         for index, phase in enumerate(self.reports):
             if failed and phase.report.when == "call" and phase.report.passed:
                 phase.report.outcome = "failed"
-                phase.report.longrepr = f"contains {failed} failed subtest{'s' * (failed > 1)}"
+                phase.report.longrepr = f"contains {formatting.count(failed, 'failed subtest')}"
                 self.reports[index] = PhaseReport(phase.report, raised=True)
 
     def _as_setup(self, report: pytest.CollectReport) -> pytest.TestReport:
