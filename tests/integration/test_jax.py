@@ -124,7 +124,8 @@ def test_a_baseline_that_an_earlier_version_stored_under_tensorflow_is_found_wit
     jax.unlink()
 
     seen = session("--accel-tolerance=99%")
-    assert seen["outcome"] == "passed"
+    assert seen["outcome"] not in ("no_baseline", "incomparable", "invalid")
+    assert seen["comparisons"]
     (note,) = (note for note in seen["notes"] if "stored under" in note)
     assert note.startswith("this step uses jax, and its baseline is stored under tensorflow")
     assert f"delete {tensorflow} and record it again" in note
