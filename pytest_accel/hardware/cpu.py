@@ -41,7 +41,7 @@ MAX_DEVICES = 64
 def accelerator(devices: int = 1) -> Accelerator:
     """This machine's CPU, divided into logical devices, with the memory that this process may use.
 
-    Raises UserError for more than MOST_DEVICES.
+    Raises UserError for more than MAX_DEVICES.
     """
     if devices > MAX_DEVICES:
         raise UserError(f"a CPU is divided into {MAX_DEVICES} logical devices at most")

@@ -93,8 +93,8 @@ class Agent:
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Ask for the benchmark, then carry out orders until told to finish.
 
-        Raises what the steps raise, and fails the test if told to stop. Raises NothingRan at the end of what
-        was compiled only, and ProtocolError for an order that is not due.
+        Raises what the steps raise, and fails the test if told to stop. Raises CompiledOnly at the end of
+        what was compiled only, and ProtocolError for an order that is not due.
         """
         self._request(item, plan)
         clock = item.config.stash.get(CLOCK, time.perf_counter)
@@ -174,7 +174,7 @@ class Agent:
 
 
 class PassWhenCompiledOnly:
-    """A pytest plugin: a test that ends with NothingRan passes."""
+    """A pytest plugin: a test that ends with CompiledOnly passes."""
 
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Comes after unittest's own, which gives the call what its tests raised."""

@@ -30,7 +30,7 @@ def training(workload: Workload, seed: int, data: DataSource) -> Training:
 
 
 class TrainState:
-    """A network in training: :class:`learning.Learner` in JAX."""
+    """A network in training: :class:`training_loop.TrainState` in JAX."""
 
     def __init__(self, workload: Workload, seed: int, mesh: Mesh) -> None:
         self.trainer = Trainer(workload, mesh, seed)

@@ -23,7 +23,7 @@ def training(workload: Workload, seed: int, data: DataSource) -> Training:
 
 
 class TrainState:
-    """A model in training: :class:`learning.Learner` in TensorFlow."""
+    """A model in training: :class:`training_loop.TrainState` in TensorFlow."""
 
     def __init__(self, workload: Workload, seed: int) -> None:
         strategy = devices.strategy()
