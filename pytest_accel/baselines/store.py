@@ -171,7 +171,7 @@ def _history(
     """What an entry is appended to; nothing if that was other work."""
     if stored is None or stored.workload.hash != workload.hash or not stored.fits(benchmark):
         return ()
-    kinds = {type(run) for run in (*stored.current.runs, *accepted.runs)}
+    kinds = {run.KIND for run in (*stored.current.runs, *accepted.runs)}
     return stored.accepted if len(kinds) == 1 else ()
 
 

@@ -59,10 +59,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
         )
     if options.output is None:
         return CommandResult(text.removesuffix("\n"), None)
-    try:
-        atomic_write.write(options.output, text, "--output")
-    except atomic_write.ReportError as error:
-        raise UserError(str(error)) from None
+    atomic_write.write(options.output, text, "--output")
     return CommandResult(f"wrote {options.output}", None)
 
 

@@ -159,14 +159,14 @@ def _imported() -> list[str]:
 def _is_running(framework: str) -> bool:
     """Whether it has made its devices ready: one that is only imported is not to be started by asking it.
 
-    Where that cannot be told, one that is alone is the one in use.
+    If that is unknown, the only framework imported counts as running.
     """
     running = {"tensorflow": _tensorflow_is_running, "jax": _jax_is_running}[framework]()
     return _imported() == [framework] if running is None else running
 
 
 def _tensorflow_is_running() -> bool | None:
-    """None where it cannot be told. There is no public way to ask."""
+    """None if unknown. There is no public way to ask."""
     try:
         context = sys.modules["tensorflow.python.eager.context"].context_safe()
         return context is not None and bool(context._initialized)
@@ -175,7 +175,7 @@ def _tensorflow_is_running() -> bool | None:
 
 
 def _jax_is_running() -> bool | None:
-    """None where it cannot be told. There is no public way to ask."""
+    """None if unknown. There is no public way to ask."""
     try:
         return bool(sys.modules["jax._src.xla_bridge"].backends_are_initialized())
     except (KeyError, AttributeError):

@@ -16,7 +16,7 @@ from pytest_accel.records import Benchmark, Price, Result
 def scaled(result: Result, benchmark: Benchmark, devices: int, single_device: BaselineStore | None) -> Result:
     """The result with the throughput of each of ``devices``, and how well they scale.
 
-    ``single_device`` has what one such device was accepted with; None where there is no such thing.
+    ``single_device`` has what one such device was accepted with; None if there is no single-device baseline.
     """
     throughput = result.metrics.get("throughput")
     if throughput is None or result.workload is None:

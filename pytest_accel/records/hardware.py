@@ -19,7 +19,7 @@ class Accelerator:
     """The hardware under the benchmark, as found in this machine.
 
     ``identity`` names the baseline folder. ``memory_bytes`` is that of one device, and of the whole
-    machine for a CPU; None where it cannot be told.
+    machine for a CPU; None if unknown.
     """
 
     identity: str

@@ -23,7 +23,7 @@ class Program:
 
     ``step`` starts one step and returns a handle; ``wait`` blocks until that handle's work is done on the
     device and returns the loss, or None where the step gives none. ``peak_memory_bytes`` is the most that
-    the device (on a CPU: the process) has held, None where it cannot be told. ``framework`` names what the
+    the device (on a CPU: the process) has held, None if unknown. ``framework`` names what the
     step is made with, once it has run; None where that is known without.
     """
 

@@ -1,4 +1,4 @@
-"""How far a run is, and who is told."""
+"""The progress of a run, and what displays it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OnBlock = Callable[[BlockSeen], None]
 
 
 class ProgressDisplay(Protocol):
-    """Shows a person how far a run is, which is told while what these give is open.
+    """Displays the progress of a run. Each method returns a context manager, which is open for the run.
 
     ``what`` is a run or a pair with its number; it takes ``blocks``, if that is known, and at most
     ``seconds`` of steps.

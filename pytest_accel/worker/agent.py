@@ -91,7 +91,7 @@ class Agent:
         self.variables = environment_facts.variables() if start.test is None else {}
 
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
-        """Ask for the benchmark, then carry out orders until told to finish.
+        """Ask for the benchmark, then follow orders to the end.
 
         Raises what the steps raise, and fails the test if told to stop. Raises CompiledOnly at the end of
         what was compiled only, and ProtocolError for an order that is not due.
@@ -125,7 +125,7 @@ class Agent:
                     raise messages.unexpected(other)
 
     def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
-        """Ask for the training, then carry out orders until told to finish; raises as ``measure`` does."""
+        """Ask for the training, then follow orders to the end. Raises as ``measure`` does."""
         topology = item.config.getoption("accel_topology")
         if topology:
             pytest.skip(f"trains a model, but --accel-topology={topology} only compiles")
