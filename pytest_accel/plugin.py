@@ -53,21 +53,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.pluginmanager.register(_UnderXdist())
         return
     from pytest_accel.session import isolated_items
-    from pytest_accel.session.hooks import Session
+    from pytest_accel.session.hooks import BenchmarkSession
     from pytest_accel.session.in_process_items import InProcessItems
     from pytest_accel.session.preparation import prepare
 
     try:
-        benchmarks = Session(prepare(config, session.items))
+        session_plugin = BenchmarkSession(prepare(config, session.items))
         if config.getoption("accel_in_process"):
-            items: object = InProcessItems(benchmarks, config)
+            runner: object = InProcessItems(session_plugin, config)
         else:
-            items = isolated_items.prepared(benchmarks, config, session.items)
+            runner = isolated_items.create(session_plugin, config, session.items)
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return
-    config.pluginmanager.register(benchmarks)
-    config.pluginmanager.register(items)
+    config.pluginmanager.register(session_plugin)
+    config.pluginmanager.register(runner)
 
 
 class _UnderXdist:

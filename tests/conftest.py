@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pytest_accel.frameworks.introspection import FRAMEWORKS
+from pytest_accel.frameworks.recognized import RECOGNIZED
 from pytest_accel.runs.worker_process import environments
 
 pytest_plugins = ("pytester",)
@@ -190,6 +190,6 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     monkeypatch.setenv("COLUMNS", "200")
-    for framework in FRAMEWORKS:  # imported by our own tests: the project's step is made with none of them
+    for framework in RECOGNIZED:  # imported by our own tests: the project's step is made with none of them
         monkeypatch.delitem(sys.modules, framework, raising=False)
     return Project(pytester, monkeypatch)

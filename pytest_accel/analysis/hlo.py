@@ -63,7 +63,7 @@ def operations(text: str) -> dict[str, Operations]:
     What is inside of a loop counts once.
     """
     instructions = list(_instructions(text))
-    fused = {one.called for one in instructions if one.opcode == "fusion"}
+    fused = {instruction.called for instruction in instructions if instruction.opcode == "fusion"}
     beginning = {one.computation for one in instructions if '"AsyncCollectiveStart"' in one.text}
     convolving = {one.computation for one in instructions if one.opcode == "convolution"}
     counts: dict[str, Operations] = {}
@@ -88,7 +88,11 @@ def loops(text: str) -> tuple[int | None, ...]:
         constant = _COUNTED_TO.match(one.text)
         if constant:
             counts.setdefault(one.computation, []).append(int(constant[1]))
-    found = [counts.get(str(one.called), []) for one in instructions if one.opcode == "while"]
+    found = [
+        counts.get(str(instruction.called), [])
+        for instruction in instructions
+        if instruction.opcode == "while"
+    ]
     return tuple(known[0] if len(known) == 1 else None for known in found)
 
 
@@ -97,11 +101,11 @@ def loop_iterations(counts: Iterable[int | None]) -> int:
     return sum(1 if count is None else count for count in counts)
 
 
-def _fused_category(one: _Instruction, beginning: set[str]) -> str | None:
-    if one.opcode == "convolution":
+def _fused_category(instruction: _Instruction, beginning: set[str]) -> str | None:
+    if instruction.opcode == "convolution":
         return "convolutions"
-    once = "chain_id=" not in one.text or one.computation in beginning
-    return one.opcode if one.opcode in COLLECTIVES and once else None
+    once = "chain_id=" not in instruction.text or instruction.computation in beginning
+    return instruction.opcode if instruction.opcode in COLLECTIVES and once else None
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:

@@ -36,9 +36,9 @@ def scaling(workload: Workload, throughput: float, devices: int, alone: Baseline
     return Scaling(kind, throughput / devices / known, known)
 
 
-def metrics(throughput: float, devices: int, found: Scaling | None) -> Mapping[str, float]:
+def metrics(throughput: float, devices: int, measured: Scaling | None) -> Mapping[str, float]:
     """By name; ``throughput_per_device`` is in examples / s."""
     numbers = {"throughput_per_device": throughput / devices}
-    if found is not None:
-        numbers[f"{found.kind}_scaling_efficiency"] = found.efficiency
+    if measured is not None:
+        numbers[f"{measured.kind}_scaling_efficiency"] = measured.efficiency
     return numbers

@@ -50,7 +50,7 @@ class Backend(Protocol):
 
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult: ...
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult: ...
+    def train(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult: ...
 
 
 class Accel:
@@ -75,8 +75,8 @@ class Accel:
         (docs/writing-a-benchmark.md), such as ``precision`` and ``image_size``. Raises ValueError for what
         does not exist.
         """
-        self._once(parameters)
-        return self._built(
+        self._require_single_call(parameters)
+        return self._measure_shipped(
             workloads.workload(
                 workload,
                 framework=self._settings.framework,
@@ -99,8 +99,8 @@ class Accel:
         ``parameters`` are ``precision``, ``image_size`` and ``num_classes``. Raises ValueError for what does
         not exist.
         """
-        self._once(parameters)
-        return self._built(
+        self._require_single_call(parameters)
+        return self._measure_shipped(
             workloads.input_pipeline(
                 framework=self._settings.framework,
                 dataset=dataset,
@@ -127,7 +127,7 @@ class Accel:
         least, or which. ``parameters`` are those of the workload and ``warmup_epochs``. Raises ValueError for
         what does not exist or makes no sense.
         """
-        self._once(parameters)
+        self._require_single_call(parameters)
         spec = workloads.training(
             workload,
             framework=self._settings.framework,
@@ -138,11 +138,11 @@ class Accel:
             **parameters,
         )
         chosen = _chosen_seeds(seeds)
-        framework, data = self._started(spec.framework), self._data(dataset)
+        framework, data = self._start_framework(spec.framework), self._data(dataset)
         plan = TrainingPlan(
             spec, epochs, float(target), chosen, lambda seed: framework.train(spec, seed, data)
         )
-        return self._backend.learn(self._item, plan)
+        return self._backend.train(self._item, plan)
 
     def measure(
         self,
@@ -160,7 +160,7 @@ class Accel:
         ``batch`` with ``examples_per_step`` rows are then split over the devices. Raises TypeError or
         ValueError for arguments that make no sense.
         """
-        self._once()
+        self._require_single_call()
         if not callable(step):
             raise TypeError(f"accel.measure(step, ...): step must be callable, not {type(step).__name__}")
         examples = _whole_number(examples_per_step)
@@ -197,8 +197,8 @@ class Accel:
     def _settings(self) -> Settings:
         return settings.settings_for(self._item)
 
-    def _built(self, spec: Workload, dataset: str | Callable[[], object] | None) -> StepResult:
-        framework, data = self._started(spec.framework), self._data(dataset)
+    def _measure_shipped(self, spec: Workload, dataset: str | Callable[[], object] | None) -> StepResult:
+        framework, data = self._start_framework(spec.framework), self._data(dataset)
 
         def lower(topology: str) -> Lowered:
             if dataset is not None:
@@ -212,7 +212,7 @@ class Accel:
             self._item, Plan(spec, lambda: framework.build(spec, data), lower, alone)
         )
 
-    def _started(self, name: str) -> Framework:
+    def _start_framework(self, name: str) -> Framework:
         framework = frameworks.load(name)
         devices = 1 if self._settings.topology else self._backend.accelerator.devices
         framework.start(self._kind, devices, self._backend.hosts)
@@ -226,7 +226,7 @@ class Accel:
     def _data(self, dataset: str | Callable[[], object] | None) -> DataSource:
         return dataset if callable(dataset) else self._settings.data
 
-    def _once(self, parameters: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _require_single_call(self, parameters: Mapping[str, Any] = MappingProxyType({})) -> None:
         if "framework" in parameters:
             raise ValueError(
                 "framework is not a parameter of a workload: choose it with --accel-framework, or with "

@@ -85,7 +85,7 @@ class Option:
     """One setting: where it may be given, how it is read, and what it is if it is not given.
 
     ``ini`` is the type of its ini key, None for actions and files, which are command line only. ``switch``
-    marks an option without a value.
+    marks an option without a value, ``report`` one that names a report for the session to write.
     """
 
     name: str
@@ -96,6 +96,7 @@ class Option:
     ini: Literal["string", "bool", "int", "float"] | None = None
     switch: bool = False
     marker: bool = False
+    report: bool = False
 
     @property
     def flag(self) -> str:
@@ -111,8 +112,8 @@ class Option:
 OPTIONS = (
     Option("accel", "accelerator to run on: auto (default), cpu, gpu or tpu",
            _one_of("auto", "cpu", "gpu", "tpu"), "auto", "KIND", ini="string"),
-    Option("framework", f"framework under test for shipped workloads: {', '.join(frameworks.NAMES)}",
-           _one_of(*frameworks.NAMES), frameworks.NAMES[0], "NAME", ini="string", marker=True),
+    Option("framework", f"framework under test for shipped workloads: {', '.join(frameworks.SHIPPED)}",
+           _one_of(*frameworks.SHIPPED), frameworks.DEFAULT, "NAME", ini="string", marker=True),
     Option("devices", "number of devices to train on: the first N GPUs, or N logical devices of a CPU "
            "(default: every GPU or TPU device; 1 on a CPU)",
            positive_int, None, "N", ini="int"),
@@ -149,9 +150,11 @@ OPTIONS = (
            _text, None, "HOST:PORT"),
     Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
            bool, False, switch=True),
-    Option("json", "write a JSON report to FILE", _text, None, "FILE"),
-    Option("html", "write an HTML page with plots to FILE (needs the extra report)", _text, None, "FILE"),
-    Option("markdown", "write a Markdown report to FILE, for a pull request", _text, None, "FILE"),
+    Option("json", "write a JSON report to FILE", _text, None, "FILE", report=True),
+    Option("html", "write an HTML page with plots to FILE (needs the extra report)",
+           _text, None, "FILE", report=True),
+    Option("markdown", "write a Markdown report to FILE, for a pull request",
+           _text, None, "FILE", report=True),
 )
 # fmt: on
 

@@ -190,7 +190,9 @@ def check_combination(config: pytest.Config, settings: Settings) -> None:
 def _ini(config: pytest.Config, option: Option) -> Any:
     if option.ini is None:
         return None
-    overridden = any(one.startswith(f"{option.dest}=") for one in config.getoption("override_ini") or ())
+    overridden = any(
+        override.startswith(f"{option.dest}=") for override in config.getoption("override_ini") or ()
+    )
     where = f"{option.dest} {'given by -o' if overridden else f'in {config.inipath}'}"
     try:
         value = config.getini(option.dest)

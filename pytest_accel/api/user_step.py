@@ -21,17 +21,20 @@ def closed_program(step: Callable[[], Any], kind: Kind, framework: str | None = 
     its first result is made of. ``wait`` raises TypeError for a step that returns work still to be done, a
     coroutine or generator.
     """
-    found = framework
+    detected = framework
 
     def wait(result: object) -> float | None:
-        nonlocal found
-        if found is None:
-            found = introspection.framework_of_result(result) or introspection.NO_FRAMEWORK
+        nonlocal detected
+        if detected is None:
+            detected = introspection.framework_of_result(result) or introspection.NO_FRAMEWORK
         return introspection.wait_for(_done(result))
 
     # The step itself, without a function of ours around it: a step may take microseconds.
     return Program(
-        step, wait, lambda: introspection.peak_memory_bytes(kind), lambda: found or introspection.NO_FRAMEWORK
+        step,
+        wait,
+        lambda: introspection.peak_memory_bytes(kind),
+        lambda: detected or introspection.NO_FRAMEWORK,
     )
 
 
@@ -64,9 +67,9 @@ def lowered(
     Raises TypeError for a step of a framework that cannot be compiled for hardware that is not here, and for
     one that does not return the state as it came. Raises ValueError for a batch that cannot be split.
     """
-    if workload.framework not in frameworks.NAMES:
+    if workload.framework not in frameworks.SHIPPED:
         raise TypeError(
-            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.NAMES)}, and this one "
+            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.SHIPPED)}, and this one "
             f"is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
     _check_can_be_split(batch, workload.examples_per_step, topology)

@@ -1,6 +1,6 @@
 """The shipped workloads by name: which parameters each has and what they may be. No framework in here.
 
-Another workload is another entry of ``WORKLOADS``, and a model for it in a framework.
+Another workload is another entry of ``WORKLOADS`` here, with a model for it in at least one framework.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ from pytest_accel.baselines.validation import (
 from pytest_accel.records import AcceptedEntry, Baseline, Curve, Workload, schema_1
 from pytest_accel.records.json_codec import CodecError, Json, decode, encode
 
-SCHEMA = 2
+BASELINE_SCHEMA = 2
+"""Raise this for any change of the records in a baseline, a new optional field included: unknown fields are
+refused, and with a new number older versions say that they are too old."""
 
 _SIGNIFICANT_DIGITS = 9  # of a measured number: nanoseconds in a step of a second, and diffs stay readable
 _POSITIVE_METRICS = ("throughput", "step_time_s", "median_step_time_s")
@@ -33,7 +35,7 @@ def dumps(baseline: Baseline) -> bytes:
     data = encode(baseline)
     _check(decode(Baseline, data))
     assert isinstance(data, dict)
-    data["schema"] = SCHEMA
+    data["schema"] = BASELINE_SCHEMA
     if not data["parameters"]:
         del data["parameters"]
     data["workload"] = {**_object(data["workload"], "workload"), "hash": baseline.workload.hash}
@@ -86,10 +88,10 @@ def _object(data: object, path: str) -> dict[str, Json]:
 
 
 def _checked_schema(schema: Json) -> int:
-    reads = f"this one reads up to {SCHEMA}"
+    reads = f"this one reads up to {BASELINE_SCHEMA}"
     if type(schema) is not int or schema < schema_1.SCHEMA:
         raise SchemaError("schema", f"absent, or none that pytest-accel ever wrote; {reads}")
-    if schema > SCHEMA:
+    if schema > BASELINE_SCHEMA:
         raise SchemaError(
             "schema", f"written by a newer pytest-accel (schema {schema}, {reads}): upgrade pytest-accel"
         )

@@ -16,7 +16,7 @@ from pytest_accel.baselines.paths import baseline_path
 from pytest_accel.records import Benchmark, parameters
 
 
-def shown(item: pytest.Item) -> str:
+def display_name(item: pytest.Item) -> str:
     """The node id; that of a file outside of rootdir with the way to it."""
     rootdir = item.config.rootpath
     return item.nodeid if item.path.is_relative_to(rootdir) else _name(item, _relative(item.path, rootdir))
@@ -47,16 +47,16 @@ def check_distinct(items: Iterable[pytest.Item], baselines: Path) -> None:
 
     A file that is collected twice (``--keep-duplicates``) has the same tests twice, and these may.
     """
-    seen: dict[str, tuple[pytest.Item, Benchmark]] = {}
+    by_file: dict[str, tuple[pytest.Item, Benchmark]] = {}
     for item in items:
-        here = benchmark(item, baselines)
-        for name in here.names:
+        mine = benchmark(item, baselines)
+        for name in mine.names:
             file = str(baseline_path(name)).casefold()
-            other, there = seen.setdefault(file, (item, here))
-            if other.path != item.path or there.parameters != here.parameters:
+            other, others = by_file.setdefault(file, (item, mine))
+            if other.path != item.path or others.parameters != mine.parameters:
                 raise pytest.UsageError(
                     f"two benchmarks would share the baseline {baseline_path(name)}: "
-                    f"{_with_parameters(other, there)} and {_with_parameters(item, here)}. Give them names "
+                    f"{_with_parameters(other, others)} and {_with_parameters(item, mine)}. Give them names "
                     "or ids of parameters that differ, or run them apart, each with an --accel-baselines"
                 )
 
@@ -82,7 +82,7 @@ def _with_parameters(item: pytest.Item, benchmark: Benchmark) -> str:
     return f"{_name(item, str(item.path))} ({texts})" if texts else _name(item, str(item.path))
 
 
-def place(item: pytest.Item) -> tuple[str, int]:
+def source_location(item: pytest.Item) -> tuple[str, int]:
     """Where a test stands: its file, from the root of the repository if that is known, and its line."""
     line = (item.location[1] or 0) + 1
     try:

@@ -92,7 +92,7 @@ class BaselineStore:
             stored = self.load(benchmark, workload.framework)
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
-            entries = _thinned((*_history(stored, benchmark, workload, accepted), accepted))
+            entries = _without_raw_runs((*_history(stored, benchmark, workload, accepted), accepted))
             content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
             _replace(path, content)
         return file_format.loads(content)
@@ -175,7 +175,7 @@ def _history(
     return stored.accepted if len(kinds) == 1 else ()
 
 
-def _thinned(entries: tuple[AcceptedEntry, ...]) -> tuple[AcceptedEntry, ...]:
+def _without_raw_runs(entries: tuple[AcceptedEntry, ...]) -> tuple[AcceptedEntry, ...]:
     """Raw runs are for the anchor and for the entry in force."""
     between = (dataclasses.replace(entry, runs=()) for entry in entries[1:-1])
     return (*entries[:1], *between, *entries[1:][-1:])

@@ -10,7 +10,7 @@ from pytest_accel.analysis.provenance_diff import FRAMEWORKS
 from pytest_accel.baselines.catalog import Stored, load_all
 from pytest_accel.cli import DIFFERS
 from pytest_accel.records.user_error import UserError
-from pytest_accel.reports.common.table import SHOWN_ALONE
+from pytest_accel.reports.common.table import METRICS_WITHOUT_COMPARISON
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +29,17 @@ def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:
         raise UserError(f"no baselines of the hardware {options.hardware!r} in {options.baselines}: {there}")
     of_hardware = [one for one in stored if options.hardware in (None, one.hardware)]
     exactly = [one for one in of_hardware if one.baseline.benchmark == options.benchmark]
-    found = exactly or [one for one in of_hardware if options.benchmark in one.baseline.benchmark]
-    if not found:
+    matching = exactly or [one for one in of_hardware if options.benchmark in one.baseline.benchmark]
+    if not matching:
         broken = f" ({len(faults)} cannot be read)" if faults else ""
         raise UserError(
             f"no baseline of {options.benchmark!r} in {options.baselines}{broken}: "
             "`pytest-accel list` shows which there are"
         )
-    return found, faults
+    return matching, faults
 
 
-def said(faults: Sequence[str]) -> tuple[list[str], int]:
+def fault_lines(faults: Sequence[str]) -> tuple[list[str], int]:
     """Lines for baselines that cannot be read, and the exit code that they ask for."""
     return [f"broken  {one_line(fault)}" for fault in faults], DIFFERS if faults else 0
 
@@ -52,7 +52,7 @@ def versions(provenance: Mapping[str, str]) -> str:
 
 def main_metrics(summary: Mapping[str, float]) -> list[str]:
     """Those that a table shows."""
-    return [name for name in SHOWN_ALONE if name in summary]
+    return [name for name in METRICS_WITHOUT_COMPARISON if name in summary]
 
 
 def shown(metric: str, value: float) -> str:

@@ -58,12 +58,12 @@ def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
             text=True,
             check=False,
         )
-        found = json.loads(answer.read_text()) if answer.exists() else None
-    if found is None or found["failed"]:
+        report = json.loads(answer.read_text()) if answer.exists() else None
+    if report is None or report["failed"]:
         raise UserError(f"the tests cannot be collected:\n{done.stdout}{done.stderr}")
-    if not Path(found["rootdir"]).samefile("."):
-        raise UserError(f"names of tests count from pytest's rootdir, {found['rootdir']}: call this there")
-    return Collected(frozenset(found["names"]), frozenset(found["files"]) - frozenset(found["in_part"]))
+    if not Path(report["rootdir"]).samefile("."):
+        raise UserError(f"names of tests count from pytest's rootdir, {report['rootdir']}: call this there")
+    return Collected(frozenset(report["names"]), frozenset(report["files"]) - frozenset(report["in_part"]))
 
 
 class _Listening:

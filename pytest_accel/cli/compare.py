@@ -39,8 +39,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError for a file that is not there or is neither a report nor published results."""
     try:
-        found = [_results(source, options.baselines) for source in options.sources]
-        return CommandResult(tables(found) or "nothing in these results was measured", encode(found))
+        results = [_results(source, options.baselines) for source in options.sources]
+        return CommandResult(tables(results) or "nothing in these results was measured", encode(results))
     except ArithmeticError as error:
         raise UserError(f"these results have numbers that nothing can be computed from ({error})") from None
 

@@ -28,22 +28,22 @@ def answer(options: argparse.Namespace) -> CommandResult:
     """Never raises: what cannot be read is left out."""
     installed = provenance.provenance()
     seen = _accelerators()
-    found = noise_sources.found()
+    noise = noise_sources.noise_sources()
     lines = [
         "installed",
         *(f"  {name} {version}" for name, version in installed.items()),
         "accelerators",
         *(f"  {hardware_line(one).removeprefix('accel: ')}" for one in seen),
         "what would make measurements noisy",
-        *(f"  {one.description}\n    {one.remedy}" for one in found),
-        *(["  nothing that can be seen from here"] if not found else []),
+        *(f"  {one.description}\n    {one.remedy}" for one in noise),
+        *(["  nothing that can be seen from here"] if not noise else []),
     ]
     data: dict[str, Any] = {
         "installed": dict(installed),
         "accelerators": [encode(one) for one in seen],
-        "disturbances": [one._asdict() for one in found],
+        "disturbances": [one._asdict() for one in noise],
     }
-    return CommandResult("\n".join(lines), data, DIFFERS if found else 0)
+    return CommandResult("\n".join(lines), data, DIFFERS if noise else 0)
 
 
 def _accelerators() -> list[Accelerator]:

@@ -19,8 +19,13 @@ TEXTS: dict[str, Callable[[Report], str]] = {
     "mllog": mllog.text,
     "openmetrics": openmetrics.text,
 }
+"""Formats that are one text."""
+
+FOLDERS: dict[str, Callable[[Report, Path], str]] = {"tensorboard": tensorboard.write}
+"""Formats that are a directory of files; the functions return the command that shows it."""
+
+FORMATS = (*TEXTS, *FOLDERS)
 REPORT = "a report of --accel-json"
-FORMATS = (*TEXTS, "tensorboard")
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -44,8 +49,8 @@ def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError for a file that is not a report, a package that is missing, or a failing disk."""
     read = _report(options.report)
     try:
-        if options.format == "tensorboard":
-            return _folder(read, options.output)
+        if options.format in FOLDERS:
+            return _folder(options.format, read, options.output)
         text = TEXTS[options.format](read)
     except ArithmeticError as error:
         raise UserError(f"{options.report} has numbers that cannot be exported ({error})") from None
@@ -53,24 +58,20 @@ def answer(options: argparse.Namespace) -> CommandResult:
         raise UserError(
             f'{options.format} needs {error.name}, which is not installed: pip install "pytest-accel[export]"'
         ) from None
-    if not text:
-        raise UserError(
-            f"{options.report} has no convergence benchmark, which is what {options.format} is for"
-        )
     if options.output is None:
         return CommandResult(text.removesuffix("\n"), None)
     atomic_write.write(options.output, text, "--output")
     return CommandResult(f"wrote {options.output}", None)
 
 
-def _folder(read: Report, folder: Path | None) -> CommandResult:
+def _folder(name: str, read: Report, folder: Path | None) -> CommandResult:
     if folder is None:
-        raise UserError("tensorboard reads a folder: name it with --output=DIR")
+        raise UserError(f"{name} reads a directory: name it with --output=DIR")
     try:
-        tensorboard.write(read, folder)
+        command = FOLDERS[name](read, folder)
     except OSError as error:
         raise UserError(f"cannot write into {folder}: {error.strerror or error}") from None
-    return CommandResult(f"wrote {folder}: tensorboard --logdir {folder}", None)
+    return CommandResult(f"wrote {folder}: {command}", None)
 
 
 def _report(path: Path) -> Report:

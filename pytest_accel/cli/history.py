@@ -13,7 +13,7 @@ from pytest_accel.analysis.rules import variance
 from pytest_accel.analysis.rules.change_points import change_points
 from pytest_accel.baselines.catalog import Stored
 from pytest_accel.cli import CommandResult
-from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, main_metrics, said
+from pytest_accel.cli.baseline_selection import add_choice, chosen, fault_lines, heading, main_metrics
 from pytest_accel.records import Baseline, Kind
 
 TIMES = ("step_time_s", "time_to_target_s")
@@ -47,13 +47,13 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError if there is no such baseline."""
     found, faults = chosen(options)
-    broken, code = said(faults)
+    broken, code = fault_lines(faults)
     return CommandResult(
         "\n".join(["\n\n".join(map(_table, found)), *broken]), [_data(one) for one in found], code
     )
 
 
-def _table(one: Stored) -> str:
+def _table(stored: Stored) -> str:
     from tabulate import tabulate
 
     rows = [
@@ -66,26 +66,26 @@ def _table(one: Stored) -> str:
             "new" if value["change_point"] else "",
             one_line(", ".join(entry["changes"])) if metric == next(iter(entry["metrics"])) else "",
         )
-        for entry in _entries(one)
+        for entry in _entries(stored)
         for metric, value in entry["metrics"].items()
     ]
-    return f"{heading(one)}\n{tabulate(rows, COLUMNS, disable_numparse=True)}"
+    return f"{heading(stored)}\n{tabulate(rows, COLUMNS, disable_numparse=True)}"
 
 
-def _data(one: Stored) -> dict[str, Any]:
+def _data(stored: Stored) -> dict[str, Any]:
     return {
-        "hardware": one.hardware,
-        "file": str(one.path),
-        "benchmark": one.baseline.benchmark,
-        "accepted": list(_entries(one)),
+        "hardware": stored.hardware,
+        "file": str(stored.path),
+        "benchmark": stored.baseline.benchmark,
+        "accepted": list(_entries(stored)),
     }
 
 
-def _entries(one: Stored) -> Iterator[dict[str, Any]]:
+def _entries(stored: Stored) -> Iterator[dict[str, Any]]:
     """Each accepted entry, oldest first, with its main metrics; changes are relative, 0.05 is 5 % more."""
     first = last = None
-    new_levels = _new_levels(one.baseline, _kind(one.hardware))
-    for index, entry in enumerate(one.baseline.accepted):
+    new_levels = _new_levels(stored.baseline, _kind(stored.hardware))
+    for index, entry in enumerate(stored.baseline.accepted):
         first = first or entry
         yield {
             "accepted": entry.time,

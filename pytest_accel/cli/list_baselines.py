@@ -8,7 +8,7 @@ from typing import Any
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.baselines.catalog import Stored, load_all
 from pytest_accel.cli import CommandResult
-from pytest_accel.cli.baseline_selection import main_metrics, said, shown, versions
+from pytest_accel.cli.baseline_selection import fault_lines, main_metrics, shown, versions
 
 COLUMNS = ("hardware", "framework", "benchmark", "accepted", "entries", "with", "main number")
 
@@ -28,19 +28,19 @@ def answer(options: argparse.Namespace) -> CommandResult:
     from tabulate import tabulate
 
     stored, faults = load_all(options.baselines)
-    lines, code = said(faults)
+    lines, code = fault_lines(faults)
     rows = [_row(one) for one in stored]
     table = tabulate(rows, COLUMNS, disable_numparse=True) if rows else f"no baselines in {options.baselines}"
     data: dict[str, Any] = {"baselines": [_data(one) for one in stored], "broken": list(faults)}
     return CommandResult("\n".join([table, *lines]), data, code)
 
 
-def _row(one: Stored) -> tuple[str, ...]:
-    baseline = one.baseline
+def _row(stored: Stored) -> tuple[str, ...]:
+    baseline = stored.baseline
     latest = baseline.current
     metrics = main_metrics(latest.summary)[:1]
     return (
-        one_line(one.hardware),
+        one_line(stored.hardware),
         one_line(baseline.workload.framework),
         one_line(baseline.benchmark),
         latest.time[:10],
@@ -50,13 +50,13 @@ def _row(one: Stored) -> tuple[str, ...]:
     )
 
 
-def _data(one: Stored) -> dict[str, Any]:
-    baseline = one.baseline
+def _data(stored: Stored) -> dict[str, Any]:
+    baseline = stored.baseline
     return {
-        "hardware": one.hardware,
+        "hardware": stored.hardware,
         "framework": baseline.workload.framework,
         "benchmark": baseline.benchmark,
-        "file": str(one.path),
+        "file": str(stored.path),
         "entries": len(baseline.accepted),
         "accepted": baseline.current.time,
         "provenance": dict(baseline.current.provenance),

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.catalog import Stored, load_all
 from pytest_accel.cli import DIFFERS, CommandResult
-from pytest_accel.cli.baseline_selection import heading, said
+from pytest_accel.cli.baseline_selection import fault_lines, heading
 from pytest_accel.cli.collect_tests import collected
 from pytest_accel.records import Kind
 from pytest_accel.records.user_error import UserError
@@ -40,7 +40,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
     removed = bool(gone) and (options.yes or (not options.json and _agreed(lines_of_gone)))
     if removed:
         _remove(gone)
-    broken, code = said(faults)
+    broken, code = fault_lines(faults)
     lines = [
         *(lines_of_gone if options.yes or not _asks() else []),
         _summary(len(gone), removed),
@@ -106,19 +106,19 @@ def _sorted(stored: Iterable[Stored], baselines: Path) -> tuple[list[Stored], li
     return gone, sorted(stay.items())
 
 
-def _exists(one: Stored, tests: Collection[str]) -> bool:
+def _exists(stored: Stored, tests: Collection[str]) -> bool:
     """Whether its test does, or may with parameters that are not seen here.
 
     Those of another machine if the name of the hardware is one of the user's own, which does not tell its
     kind; and any if there are none here, as where they come from files that are elsewhere.
     """
-    benchmark = one.baseline.benchmark
+    benchmark = stored.baseline.benchmark
     same = [name for name in tests if _without_parameters(name) == _without_parameters(benchmark)]
-    return benchmark in same or any(_is_own_name(one.hardware) or "[NOTSET" in name for name in same)
+    return benchmark in same or any(_is_own_name(stored.hardware) or "[NOTSET" in name for name in same)
 
 
-def _file(one: Stored) -> str:
-    return one.baseline.benchmark.partition("::")[0]
+def _file(stored: Stored) -> str:
+    return stored.baseline.benchmark.partition("::")[0]
 
 
 def _is_own_name(hardware: str) -> bool:
@@ -131,10 +131,10 @@ def _without_parameters(nodeid: str) -> str:
 
 
 def _remove(gone: Iterable[Stored]) -> None:
-    for one in gone:
+    for stored in gone:
         try:
-            one.path.unlink()
+            stored.path.unlink()
         except OSError as error:
-            raise UserError(f"cannot remove {one.path}: {error.strerror or error}") from None
+            raise UserError(f"cannot remove {stored.path}: {error.strerror or error}") from None
         with contextlib.suppress(OSError):  # others are in that folder
-            one.path.parent.rmdir()
+            stored.path.parent.rmdir()

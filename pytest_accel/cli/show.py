@@ -9,7 +9,7 @@ from typing import Any
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.baselines.catalog import Stored
 from pytest_accel.cli import CommandResult
-from pytest_accel.cli.baseline_selection import add_choice, chosen, heading, said
+from pytest_accel.cli.baseline_selection import add_choice, chosen, fault_lines, heading
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import workload_fields
 
@@ -28,18 +28,18 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError if there is no such baseline."""
     found, faults = chosen(options)
-    broken, code = said(faults)
+    broken, code = fault_lines(faults)
     text = "\n\n".join("\n".join(_lines(one)) for one in found)
     return CommandResult("\n".join([text, *broken]), [_data(one) for one in found], code)
 
 
-def _lines(one: Stored) -> Iterator[str]:
+def _lines(stored: Stored) -> Iterator[str]:
     from tabulate import tabulate
 
-    baseline, latest = one.baseline, one.baseline.current
-    yield heading(one)
+    baseline, latest = stored.baseline, stored.baseline.current
+    yield heading(stored)
     facts = {
-        "file": str(one.path),
+        "file": str(stored.path),
         "accepted": latest.time,
         "runs": str(len(latest.runs)),
         "accepted before": f"{len(baseline.accepted) - 1} times, first {baseline.anchor.time}",
@@ -51,11 +51,11 @@ def _lines(one: Stored) -> Iterator[str]:
     yield tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
-def _data(one: Stored) -> dict[str, Any]:
+def _data(stored: Stored) -> dict[str, Any]:
     return {
-        "hardware": one.hardware,
-        "file": str(one.path),
-        "benchmark": one.baseline.benchmark,
-        "workload": encode(workload_fields(one.baseline.workload)),
-        "in_force": encode(one.baseline.current),
+        "hardware": stored.hardware,
+        "file": str(stored.path),
+        "benchmark": stored.baseline.benchmark,
+        "workload": encode(workload_fields(stored.baseline.workload)),
+        "in_force": encode(stored.baseline.current),
     }

@@ -1,7 +1,8 @@
-"""The frameworks under test, by name. Knowing them imports none of them.
+"""The frameworks that have shipped workloads, by name. Knowing them imports none of them.
 
-Another framework is a package beside this file that has the functions of ``Framework``, and its name in
-``NAMES``.
+Another one is a package beside this file with the functions of ``Framework``, called like the module that it
+wraps, and an entry in ``SHIPPED``. Steps of the user's own need no such package: ``recognized`` has what is
+known of the arrays that they return.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from pytest_accel.records import DataSource, Hosts, Kind, Lowered, Program, Training, Workload
 
-NAMES = ("tensorflow", "jax")
-
-_EXTRAS = {
+SHIPPED = {
     "tensorflow": ("[cpu]", "[gpu] or [tpu]"),
     "jax": ("[jax]", "[jax-gpu] or [jax-tpu]"),
 }
+"""By name, the extras that install it: for a CPU, and for other accelerators."""
+
+DEFAULT = "tensorflow"
+"""The framework of shipped workloads unless ``--accel-framework`` says otherwise."""
 
 
 class Framework(Protocol):
-    """What a framework can do. The functions run in a child process, ``start`` before all others."""
+    """What a framework can do. The functions run in a worker process, ``start`` before all others."""
 
     def start(self, kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
         """Make the accelerator ready, of all ``hosts`` together if there are several.
@@ -79,14 +82,14 @@ def load(name: str) -> Framework:
     Raises ValueError for a name that is not registered, and RuntimeError, which says what to install, if the
     framework is not there.
     """
-    if name not in NAMES:
-        raise ValueError(f"Unknown framework {name!r}; allowed: {', '.join(NAMES)}.")
+    if name not in SHIPPED:
+        raise ValueError(f"Unknown framework {name!r}; allowed: {', '.join(SHIPPED)}.")
     try:
         module = importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        extra, with_accelerator = _EXTRAS[name]
+        extra, with_accelerator = SHIPPED[name]
         raise RuntimeError(
             f'The framework {name} is not installed here; pip install "pytest-accel{extra}" brings it '
             f"({with_accelerator} on such a machine)."

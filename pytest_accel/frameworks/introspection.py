@@ -1,26 +1,21 @@
 """Values of any framework: wait until they are computed, find the loss in them, ask for the memory used.
 
-Only frameworks that this process has imported are looked at (``sys.modules``); none is imported here. Nor is
-one started that was imported and has not touched its devices yet: it would take memory from the one in use.
+What is particular to one framework is in ``recognized``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import numbers
-import re
-import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from pytest_accel.frameworks import recognized
+from pytest_accel.frameworks.recognized import RECOGNIZED
+from pytest_accel.hardware.process_memory import peak_resident_bytes
 from pytest_accel.records import Kind
-
-FRAMEWORKS = ("tensorflow", "jax", "torch")
 
 NO_FRAMEWORK = "python"
 """What a step is made with that shows no sign of a framework."""
@@ -29,17 +24,17 @@ NO_FRAMEWORK = "python"
 def framework_of(value: object) -> str:
     """What a step that works on ``value`` is made with: the framework of the first array in it.
 
-    Without one, the first of ``FRAMEWORKS`` that this process has imported, else ``NO_FRAMEWORK``.
+    Without one, the first of ``RECOGNIZED`` that this process has imported, else ``NO_FRAMEWORK``.
     """
-    return framework_of_result(value) or next(iter(_imported()), NO_FRAMEWORK)
+    return framework_of_result(value) or next(iter(recognized.imported()), NO_FRAMEWORK)
 
 
 def framework_of_result(value: object) -> str | None:
     """The framework of the first array in what a step returned, None if it has no array of a framework."""
-    imported = _imported()
+    modules = recognized.imported()
     for leaf in leaves(value):
-        for name in imported:
-            if _is_array_of(name, leaf):
+        for name, module in modules.items():
+            if RECOGNIZED[name].is_array(module, leaf):
                 return name
     return None
 
@@ -60,11 +55,9 @@ def block_until_ready(value: object) -> None:
     tuples, dataclasses and pytrees of JAX. Of a framework that has no array in there, all work that this
     process has begun is waited for.
     """
-    found = list(leaves(value))
-    for name, wait in (("tensorflow", _wait_tensorflow), ("jax", _wait_jax), ("torch", _wait_torch)):
-        module = sys.modules.get(name)
-        if module is not None:
-            wait(module, found)
+    leaves_of_value = list(leaves(value))
+    for name, module in recognized.imported().items():
+        RECOGNIZED[name].wait(module, leaves_of_value)
 
 
 def loss_in(value: object) -> float | None:
@@ -98,17 +91,15 @@ def _loss(value: Any, within: frozenset[int]) -> float | None:
 
 
 def peak_memory_bytes(kind: Kind) -> int | None:
-    """The most memory that this process has held: of the first accelerator, or of the machine for a CPU.
+    """The most memory that this process has held: on its first accelerator, or of the host's for a CPU.
 
     None where no framework can tell.
     """
     if kind is Kind.CPU:
-        return _peak_resident_bytes()
-    peaks = []
-    for name, peak in (("tensorflow", _peak_tensorflow), ("jax", _peak_jax), ("torch", _peak_torch)):
-        module = sys.modules.get(name)
-        if module is not None:
-            peaks.append(peak(module, kind))
+        return peak_resident_bytes()
+    peaks = [
+        RECOGNIZED[name].peak_memory_bytes(module, kind) for name, module in recognized.imported().items()
+    ]
     return max((peak for peak in peaks if peak), default=None)
 
 
@@ -152,43 +143,6 @@ def _children(value: object) -> list[Any] | None:
     return None if len(children) == 1 and children[0] is value else children
 
 
-def _imported() -> list[str]:
-    return [name for name in FRAMEWORKS if sys.modules.get(name)]
-
-
-def _is_running(framework: str) -> bool:
-    """Whether it has made its devices ready: one that is only imported is not to be started by asking it.
-
-    If that is unknown, the only framework imported counts as running.
-    """
-    running = {"tensorflow": _tensorflow_is_running, "jax": _jax_is_running}[framework]()
-    return _imported() == [framework] if running is None else running
-
-
-def _tensorflow_is_running() -> bool | None:
-    """None if unknown. There is no public way to ask."""
-    try:
-        context = sys.modules["tensorflow.python.eager.context"].context_safe()
-        return context is not None and bool(context._initialized)
-    except (KeyError, AttributeError):
-        return None
-
-
-def _jax_is_running() -> bool | None:
-    """None if unknown. There is no public way to ask."""
-    try:
-        return bool(sys.modules["jax._src.xla_bridge"].backends_are_initialized())
-    except (KeyError, AttributeError):
-        return None
-
-
-def _is_array_of(framework: str, leaf: object) -> bool:
-    module = sys.modules[framework]
-    if framework == "tensorflow":
-        return bool(module.is_tensor(leaf)) or isinstance(leaf, module.Variable)
-    return isinstance(leaf, module.Array if framework == "jax" else module.Tensor)
-
-
 def _is_record(value: object) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
@@ -211,82 +165,3 @@ def _number(value: Any) -> float | None:
         return float(value) if real else None
     except (AttributeError, OverflowError, TypeError, ValueError):  # its shape is none, or not known
         return None
-
-
-def _wait_tensorflow(tf: ModuleType, found: list[Any]) -> None:
-    tensors = [
-        leaf
-        for leaf in tf.nest.flatten(found, expand_composites=True)
-        if tf.is_tensor(leaf) and hasattr(leaf, "numpy")  # a symbolic one, from within a function, has none
-    ]
-    if not tensors and not _is_running("tensorflow"):
-        return
-    if not tf.executing_eagerly():
-        return  # In the way of TensorFlow 1 a session waits by itself.
-    _sync_own_devices(tf)
-    # That waits for GPUs only. A TPU runs one program after another, so one value tells. What iterators and
-    # optionals are made of has none.
-    values = [tensor for tensor in tensors if tensor.dtype not in (tf.resource, tf.variant)]
-    if values:
-        min(values, key=lambda tensor: math.prod(tensor.shape)).numpy()
-
-
-def _sync_own_devices(tf: ModuleType) -> None:
-    """Of several workers only the devices of this one: TensorFlow's own function asks all, and fails."""
-    own = tf.constant(0).device.rpartition("/device:")[0]
-    job = own.partition("/task:")[0]
-    names = [device.name for device in tf.config.list_logical_devices()]
-    if all(name.startswith(own) or not name.startswith(job) for name in names):
-        tf.test.experimental.sync_devices()
-        return
-    for name in names:
-        if name.startswith(own):
-            with tf.device(name):
-                tf.raw_ops.SyncDevice()
-
-
-def _wait_jax(jax: ModuleType, found: list[Any]) -> None:
-    arrays = [leaf for leaf in found if isinstance(leaf, jax.Array)]
-    if not arrays and _is_running("jax"):
-        # All that is kept anywhere, since a CPU need not finish its work in order. An accelerator does, so
-        # there what is asked for now comes after all before it, results included that nobody kept.
-        arrays = [*jax.live_arrays(), *(jax.device_put(0.0, device) + 1 for device in jax.local_devices())]
-    jax.block_until_ready(arrays)
-
-
-def _wait_torch(torch: ModuleType, found: list[Any]) -> None:
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-
-
-def _peak_resident_bytes() -> int:
-    """Of the process, since it started to run its program.
-
-    ``getrusage`` would do, but on Linux it begins with the memory of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-        if peak:
-            return int(peak[1]) * 1024
-    peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak_rss if sys.platform == "darwin" else peak_rss * 1024
-
-
-def _peak_tensorflow(tf: ModuleType, kind: Kind) -> int | None:
-    if not (tf.config.get_visible_devices(kind.upper()) and _is_running("tensorflow")):
-        return None  # None is there, or they are left to another framework.
-    return int(tf.config.experimental.get_memory_info(f"{kind.upper()}:0")["peak"])
-
-
-def _peak_jax(jax: ModuleType, kind: Kind) -> int | None:
-    if not _is_running("jax"):
-        return None
-    device = jax.local_devices()[0]
-    statistics = device.memory_stats() if device.platform == kind else None
-    return statistics.get("peak_bytes_in_use") if statistics else None
-
-
-def _peak_torch(torch: ModuleType, kind: Kind) -> int | None:
-    usable = kind is Kind.GPU and torch.cuda.is_available() and torch.cuda.is_initialized()
-    return int(torch.cuda.max_memory_allocated()) if usable else None

@@ -11,7 +11,8 @@ from pytest_accel.analysis.formatting import count
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import BaselineStore
-from pytest_accel.frameworks.introspection import FRAMEWORKS, NO_FRAMEWORK
+from pytest_accel.frameworks.introspection import NO_FRAMEWORK
+from pytest_accel.frameworks.recognized import RECOGNIZED
 from pytest_accel.gate import sampling_loop
 from pytest_accel.gate.benchmark_kind import BenchmarkKind
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
@@ -36,7 +37,7 @@ from pytest_accel.records import (
 from pytest_accel.records.plans import BLOCKS, RunSize
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 
-OTHER_LABEL = (
+STORED_UNDER_ANOTHER_FRAMEWORK = (
     "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "
     "any framework; if the step used to use {label}, delete {file} and record it again"
 )
@@ -65,7 +66,7 @@ class BaselineGate:
         self._on_progress = on_progress
         self._notes: tuple[str, ...] = ()
 
-    def size(self, workload: Workload) -> RunSize:
+    def run_size(self, workload: Workload) -> RunSize:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
 
         Recording gets no more of the budget for a run than a later comparison, which may need further runs.
@@ -88,7 +89,7 @@ class BaselineGate:
         ``announced``; and what a step returns may tell nothing.
         """
         unknown = workload.framework == NO_FRAMEWORK
-        others = (announced, *FRAMEWORKS) if unknown else (announced,)
+        others = (announced, *RECOGNIZED) if unknown else (announced,)
         for framework in (workload.framework, *others):
             try:
                 baseline = self._store.load(self._benchmark, framework)
@@ -97,7 +98,11 @@ class BaselineGate:
             if baseline is not None:
                 if not unknown and framework != workload.framework:
                     file = self._store.path(baseline.benchmark, framework)
-                    self._notes = (OTHER_LABEL.format(is_of=workload.framework, label=framework, file=file),)
+                    self._notes = (
+                        STORED_UNDER_ANOTHER_FRAMEWORK.format(
+                            is_of=workload.framework, label=framework, file=file
+                        ),
+                    )
                 return dataclasses.replace(workload, framework=framework)
         return workload
 
@@ -126,8 +131,8 @@ class BaselineGate:
         if self._differing(kind, baseline, runs):
             return self._incomparable(kind, runs, baseline)
 
-        def judge(seen: Sequence[Run], more: bool) -> Verdict | NeedMore:
-            return kind.judge(baseline, seen, more=more)
+        def judge(seen: Sequence[Run], may_take_more: bool) -> Verdict | NeedMore:
+            return kind.judge(baseline, seen, may_take_more=may_take_more)
 
         verdict, runs = sampling_loop.decide(
             runs, sampler, judge, kind.may_take_another_run, self._on_progress
@@ -235,6 +240,6 @@ def _accepted(kind: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
 
 
 def _old_to_new(kind: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
-    answer = kind.judge(baseline, runs, more=False)
+    answer = kind.judge(baseline, runs, may_take_more=False)
     found = answer.comparisons if isinstance(answer, Verdict) else ()
     return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)

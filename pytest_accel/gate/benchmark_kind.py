@@ -19,7 +19,7 @@ class BenchmarkKind(abc.ABC):
         """The metrics of these runs."""
 
     @abc.abstractmethod
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
         """Judge these runs; ``more`` says whether another one may be asked for."""
 
     def judge_across_hardware(self, baseline: Baseline, runs: Sequence[Run]) -> Verdict | None:

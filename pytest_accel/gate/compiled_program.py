@@ -28,7 +28,7 @@ class CompiledProgram(BenchmarkKind):
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return program.summary(workload, runs[-1].program, self._limits)
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict:
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict:
         return rules_program.judge(runs[-1].program, _facts(baseline))
 
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
@@ -53,14 +53,14 @@ class CompiledProgram(BenchmarkKind):
             return ()
         now = self.summary(runs[-1].workload, runs)
         changes = {name: now[name] / baseline.anchor.summary[name] - 1 for name in GATED_FOR_DRIFT}
-        said = [
+        drifted = [
             f"{name.replace('_', ' ')} {100 * change:+.1f} %"
             for name, change in changes.items()
             if abs(change) > rules_program.TOLERANCE
         ]
-        if not said:
+        if not drifted:
             return ()
-        return (f"against the first of {len(baseline.accepted)} accepted baselines: {', '.join(said)}",)
+        return (f"against the first of {len(baseline.accepted)} accepted baselines: {', '.join(drifted)}",)
 
 
 def _facts(baseline: Baseline) -> ProgramFacts:

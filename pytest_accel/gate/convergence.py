@@ -30,7 +30,7 @@ class ConvergenceTraining(BenchmarkKind):
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return convergence.summary([run.curve for run in runs], target_of(workload))
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict:
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict:
         """The number of seeds is planned: to look again would give chance a second opportunity."""
         return self._judged(baseline, runs, self._time_tolerance)
 

@@ -21,24 +21,24 @@ def scaled(result: Result, benchmark: Benchmark, devices: int, single_device: Ba
     throughput = result.metrics.get("throughput")
     if throughput is None or result.workload is None:
         return result
-    found = None
+    measured = None
     if single_device is not None:
         with contextlib.suppress(BrokenBaseline, StoreError):
             baseline = single_device.load(benchmark, result.workload.framework)
             if baseline is not None and baseline.fits(benchmark):
-                found = scaling.scaling(result.workload, throughput, devices, baseline)
+                measured = scaling.scaling(result.workload, throughput, devices, baseline)
     notes = result.notes
-    if found is not None:
-        rate = quantity("throughput", found.throughput_alone)
-        notes = (*notes, f"{found.kind} scaling: {found.efficiency:.0%} of {devices} times {rate}")
-    numbers = {**result.metrics, **scaling.metrics(throughput, devices, found)}
+    if measured is not None:
+        rate = quantity("throughput", measured.throughput_alone)
+        notes = (*notes, f"{measured.kind} scaling: {measured.efficiency:.0%} of {devices} times {rate}")
+    numbers = {**result.metrics, **scaling.metrics(throughput, devices, measured)}
     return dataclasses.replace(result, metrics=numbers, notes=notes)
 
 
 def priced(result: Result, price: Price) -> Result:
     """The result with what it costs at this price."""
-    found = result.verdict.comparisons
-    costs = [steps.compared_by_cost(comparison, price) for comparison in found]
-    comparisons = (*found, *(comparison for comparison in costs if comparison is not None))
+    compared = result.verdict.comparisons
+    costs = [steps.compared_by_cost(comparison, price) for comparison in compared]
+    comparisons = (*compared, *(comparison for comparison in costs if comparison is not None))
     verdict = dataclasses.replace(result.verdict, comparisons=comparisons)
     return dataclasses.replace(result, verdict=verdict, metrics=steps.with_cost(result.metrics, price))

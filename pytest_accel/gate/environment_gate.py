@@ -53,12 +53,12 @@ class EnvironmentGate:
         self._name = name
         self._settings = settings
         self._on_progress = on_progress
-        least = max(MIN_PAIRS, settings.runs)
+        min_pairs = max(MIN_PAIRS, settings.runs)
         kind = accelerator.kind
         self._policy = PairPolicy(
             tolerance=settings.tolerance_for(kind),
-            min_pairs=least,
-            max_pairs=max(MAX_PAIRS, least),
+            min_pairs=min_pairs,
+            max_pairs=max(MAX_PAIRS, min_pairs),
             interleaved_sd=paired.INTERLEAVED_SD[kind],
             run_sd=variance.MIN_RUN_SD[kind],
         )
@@ -94,14 +94,14 @@ class EnvironmentGate:
             return unmeasured_result(self._nodeid)
         return self._finished(verdict, pairs, sampler)
 
-    def _judge(self, pairs: Sequence[Pair], more: bool) -> Verdict | NeedMore:
+    def _judge(self, pairs: Sequence[Pair], may_take_more: bool) -> Verdict | NeedMore:
         if not _trained(pairs):
-            return paired.judge(pairs, self._policy, more=more)
+            return paired.judge(pairs, self._policy, may_take_more=may_take_more)
         candidate, reference = _curves(pairs)
         target = gate_convergence.target_of(pairs[0].candidate.workload)
-        for one in reference:
-            if convergence.epochs_to_target(one, target) is None:
-                return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(one, target)}")
+        for curve in reference:
+            if convergence.epochs_to_target(curve, target) is None:
+                return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(curve, target)}")
         pace = rules_convergence.TimeTolerance(self._policy.tolerance, self._policy.run_sd)
         return rules_convergence.judge(candidate, reference, target, pace)
 

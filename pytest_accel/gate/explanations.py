@@ -13,8 +13,8 @@ def with_machine_conditions(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
     """Name what disturbed the machine in a verdict that is not a pass, where that may explain it."""
     if verdict.outcome is Outcome.PASSED:
         return verdict
-    said = [hardware.explain(run.observation.conditions) for run in runs]
-    causes = "; ".join(dict.fromkeys(cause for cause in said if cause))
+    causes_by_run = [hardware.explain(run.observation.conditions) for run in runs]
+    causes = "; ".join(dict.fromkeys(cause for cause in causes_by_run if cause))
     return dataclasses.replace(verdict, reason=f"{verdict.reason}; {causes}") if causes else verdict
 
 

@@ -8,55 +8,55 @@ from typing import Protocol, TypeVar
 
 from pytest_accel.records import NeedMore, Run, Steps, Verdict
 
-Seen = TypeVar("Seen")
+SampleT = TypeVar("SampleT")
 """A Run, or a Pair of them."""
 
-Given = TypeVar("Given", covariant=True)
+SampleT_co = TypeVar("SampleT_co", covariant=True)
 """The same, as a sampler gives it."""
 
 
-class Sampler(Protocol[Given]):
+class Sampler(Protocol[SampleT_co]):
     """A source of runs of one benchmark, or of pairs of runs."""
 
     min_samples: int
     """The number that the test itself asks for, known after the first."""
 
-    def next(self) -> Given:
+    def next(self) -> SampleT_co:
         """One more. Raises InvalidRun, OtherWork, TestEnded or Unmeasured where there is none."""
         ...
 
 
-def collect(sampler: Sampler[Seen], count: int) -> list[Seen]:
+def collect(sampler: Sampler[SampleT], count: int) -> list[SampleT]:
     """Collect ``count`` samples, or more if the test asks for more. Propagates the sampler's exceptions."""
-    seen: list[Seen] = []
-    while len(seen) < max(count, sampler.min_samples):
-        seen.append(sampler.next())
-    return seen
+    samples: list[SampleT] = []
+    while len(samples) < max(count, sampler.min_samples):
+        samples.append(sampler.next())
+    return samples
 
 
 def decide(
-    seen: Sequence[Seen],
-    sampler: Sampler[Seen],
-    judge: Callable[[Sequence[Seen], bool], Verdict | NeedMore],
-    may_take_another_run: Callable[[Sequence[Seen]], bool],
+    samples: Sequence[SampleT],
+    sampler: Sampler[SampleT],
+    judge: Callable[[Sequence[SampleT], bool], Verdict | NeedMore],
+    may_take_another_run: Callable[[Sequence[SampleT]], bool],
     on_progress: Callable[[Verdict], None] = lambda _so_far: None,
-) -> tuple[Verdict, list[Seen]]:
-    """Judge ``seen``, and take more from ``sampler`` while that may decide.
+) -> tuple[Verdict, list[SampleT]]:
+    """Judge ``samples``, and take more from ``sampler`` while that may decide.
 
     ``may_take_another_run`` limits how many. ``judge`` receives whether another sample is allowed; if not, it
     returns a Verdict. ``on_progress`` is called with the provisional verdict after each sample. Returns the
     verdict and all samples behind it. Propagates the sampler's exceptions.
     """
-    seen = list(seen)
+    samples = list(samples)
     while True:
-        more = may_take_another_run(seen)
-        answer = judge(seen, more)
+        may_take_more = may_take_another_run(samples)
+        answer = judge(samples, may_take_more)
         if isinstance(answer, Verdict):
-            return answer, seen
-        so_far = judge(seen, False)
+            return answer, samples
+        so_far = judge(samples, False)
         assert isinstance(so_far, Verdict), "without more runs a rule must reach a verdict"
         on_progress(so_far)
-        seen.append(sampler.next())
+        samples.append(sampler.next())
 
 
 def truncate_to_same_blocks(reference: Sequence[Steps], now: Sequence[Steps]) -> list[Steps]:

@@ -39,10 +39,12 @@ class StepTiming(BenchmarkKind):
             and sampling_loop.steady_state_s(runs) < self._settings.budget
         )
 
-    def judge(self, baseline: Baseline, runs: Sequence[Run], *, more: bool) -> Verdict | NeedMore:
+    def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
         now = [run.steps for run in runs]
         reference = sampling_loop.truncate_to_same_blocks(_steps(baseline), now)
-        answer = step_time.judge(now, reference, self._policy(baseline, now, reference), more=more)
+        answer = step_time.judge(
+            now, reference, self._policy(baseline, now, reference), may_take_more=may_take_more
+        )
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)
         return answer
@@ -97,14 +99,14 @@ def most_runs(settings: Settings) -> int:
 
 def _unconfirmed(verdict: Verdict) -> Verdict:
     """What the one run of ``--accel-in-process`` saw: a change needs other processes that saw it too."""
-    (seen,) = verdict.comparisons
-    low, high = seen.interval
+    (comparison,) = verdict.comparisons
+    low, high = comparison.interval
     reason = (
-        f"step time changed by {100 * seen.change:+z.1f} % ({100 * seen.confidence:g} % interval "
+        f"step time changed by {100 * comparison.change:+z.1f} % ({100 * comparison.confidence:g} % interval "
         f"{100 * low:+z.1f} % to {100 * high:+z.1f} %), and one run in this process can neither confirm nor "
         "rule out a change: run without --accel-in-process"
     )
-    inconclusive = dataclasses.replace(seen, outcome=Outcome.INCONCLUSIVE)
+    inconclusive = dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE)
     return Verdict(Outcome.INCONCLUSIVE, reason, (inconclusive,))
 
 

@@ -26,7 +26,7 @@ class NoiseSource(NamedTuple):
     remedy: str
 
 
-def found() -> list[NoiseSource]:
+def noise_sources() -> list[NoiseSource]:
     """All that can be seen now. Never raises."""
     return [*_clock(), *_load(), *_swap(), *_stolen(), *_gpu()]
 

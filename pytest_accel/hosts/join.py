@@ -27,9 +27,9 @@ def launched_as(settings: Settings, kind: Kind) -> LaunchInfo | None:
         return None  # the compiler works alone, wherever that is
     if kind is Kind.TPU and settings.framework == "tensorflow":
         return None  # TensorFlow reaches all hosts of a slice from one of them
-    told = {**(tpu_metadata.worker() if kind is Kind.TPU else {}), **os.environ}
-    found = launched(told)
-    if found is None:
+    environment = {**(tpu_metadata.worker() if kind is Kind.TPU else {}), **os.environ}
+    launch = launched(environment)
+    if launch is None:
         if settings.coordinator is not None:
             raise BadLaunch(
                 f"--accel-coordinator={settings.coordinator} is for several hosts, and no launcher says "
@@ -40,20 +40,20 @@ def launched_as(settings: Settings, kind: Kind) -> LaunchInfo | None:
     alone = "--accel-against" if settings.against is not None else "--accel-in-process"
     if settings.against is not None or settings.in_process:
         raise BadLaunch(
-            f"{alone} works on one host, and {found.by} says that this is host {found.index} of "
-            f"{found.count}: drop {alone}, or unset {found.by}"
+            f"{alone} works on one host, and {launch.by} says that this is host {launch.index} of "
+            f"{launch.count}: drop {alone}, or unset {launch.by}"
         )
-    return found
+    return launch
 
 
-def over_hosts(here: Accelerator, launch: LaunchInfo | None, identity: str | None) -> Accelerator:
-    """The hardware of all hosts, each of which has what is ``here``; a TPU's is that of its slice already."""
-    if launch is None or here.hosts == launch.count:
-        return here
+def over_hosts(accelerator: Accelerator, launch: LaunchInfo | None, identity: str | None) -> Accelerator:
+    """The hardware of all hosts, each with an ``accelerator`` like this; a TPU's covers its slice already."""
+    if launch is None or accelerator.hosts == launch.count:
+        return accelerator
     return dataclasses.replace(
-        here,
-        identity=identity or slug(f"{here.identity} {launch.count} hosts"),
-        devices=here.devices * launch.count,
+        accelerator,
+        identity=identity or slug(f"{accelerator.identity} {launch.count} hosts"),
+        devices=accelerator.devices * launch.count,
         hosts=launch.count,
     )
 

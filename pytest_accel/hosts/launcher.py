@@ -53,14 +53,14 @@ def launched(environment: Mapping[str, str]) -> LaunchInfo | None:
     Raises BadLaunch.
     """
     for launcher in (_tf_config, _jax, _cloud_tpu, _slurm):
-        found = launcher(environment)
-        if found is not None:
-            if not 0 <= found.index < found.count:
+        launch = launcher(environment)
+        if launch is not None:
+            if not 0 <= launch.index < launch.count:
                 raise BadLaunch(
-                    f"{found.by} gives host index {found.index}, but there are {found.count} hosts (indices "
-                    "start at 0): fix the index or the host count"
+                    f"{launch.by} gives host index {launch.index}, but there are {launch.count} hosts "
+                    "(indices start at 0): fix the index or the host count"
                 )
-            return found if found.count > 1 else None
+            return launch if launch.count > 1 else None
     for name, missing in HALVES.items():
         if environment.get(name, "1") not in ("", "1"):
             raise BadLaunch(

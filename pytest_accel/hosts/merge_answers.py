@@ -105,8 +105,8 @@ def _provenance(
     replies: Sequence[messages.Described] | Sequence[messages.TrainingBegun],
 ) -> Mapping[str, str]:
     """Where hosts differ, all their values."""
-    found: dict[str, str] = {}
+    merged: dict[str, str] = {}
     for name in dict.fromkeys(name for reply in replies for name in reply.provenance):
         values = [reply.provenance.get(name, "(unset)") for reply in replies]
-        found[name] = " / ".join(dict.fromkeys(values))
-    return found
+        merged[name] = " / ".join(dict.fromkeys(values))
+    return merged

@@ -44,29 +44,29 @@ class RendezvousError(UserError):
     """The hosts cannot work together; the message says why, and the way out."""
 
 
-def join(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader | Follower:
+def join(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader | Follower:
     """The coordinator of this host, once all are there and agree. Raises RendezvousError.
 
     ``address`` is where the first host listens.
     """
-    if here.index == 0:
-        return _lead(here, facts, address, wait_s)
-    return _follow(here, facts, address, wait_s)
+    if launch.index == 0:
+        return _lead(launch, facts, address, wait_s)
+    return _follow(launch, facts, address, wait_s)
 
 
-def _lead(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader:
+def _lead(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader:
     callers: dict[int, _Caller] = {}
     try:
         with _listening(address) as listener:
             for caller in _callers(listener, time.monotonic() + wait_s):
-                _check_index(caller, callers, here)
+                _check_index(caller, callers, launch)
                 callers[caller.index] = caller
-                if len(callers) == here.count - 1:
+                if len(callers) == launch.count - 1:
                     break
             else:
-                missing = ", ".join(str(index) for index in range(1, here.count) if index not in callers)
+                missing = ", ".join(str(index) for index in range(1, launch.count) if index not in callers)
                 raise RendezvousError(
-                    f"host {missing} of {here.count} (indices start at 0) did not connect within "
+                    f"host {missing} of {launch.count} (indices start at 0) did not connect within "
                     f"{wait_s:g} s: start the same command on every host, and check that it did not exit "
                     f"there before connecting to host 0 at {_shown(address)}"
                 )
@@ -77,8 +77,10 @@ def _lead(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: floa
             caller.send(JoinRefused(str(problem)))
             caller.line.close()
         raise
-    seen = [here.first, *(callers[index].address for index in sorted(callers))]
-    addresses = here.addresses or tuple(_shown((host, here.port + index)) for index, host in enumerate(seen))
+    seen = [launch.first, *(callers[index].address for index in sorted(callers))]
+    addresses = launch.addresses or tuple(
+        _shown((host, launch.port + index)) for index, host in enumerate(seen)
+    )
     for caller in callers.values():
         caller.send(Welcome(addresses))
     followers = [HostConnection(callers[index].line, callers[index].name) for index in sorted(callers)]
@@ -121,22 +123,22 @@ def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
             line.close()
 
 
-def _check_index(caller: _Caller, callers: Mapping[int, _Caller], here: LaunchInfo) -> None:
-    if caller.index not in callers and 0 < caller.index < here.count:
+def _check_index(caller: _Caller, callers: Mapping[int, _Caller], launch: LaunchInfo) -> None:
+    if caller.index not in callers and 0 < caller.index < launch.count:
         return
     problem = (
-        f"{caller.name} uses a host index that is taken or out of range: give each of the {here.count} "
-        f"hosts a unique index, starting at 0 ({here.by})"
+        f"{caller.name} uses a host index that is taken or out of range: give each of the {launch.count} "
+        f"hosts a unique index, starting at 0 ({launch.by})"
     )
     caller.send(JoinRefused(problem))
     caller.line.close()
     raise RendezvousError(problem)
 
 
-def _follow(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Follower:
+def _follow(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Follower:
     line = _called(address, wait_s)
     try:
-        line.send(Join(here.index, socket.gethostname(), dict(facts)))
+        line.send(Join(launch.index, socket.gethostname(), dict(facts)))
         if not line.waiting(wait_s + EXTRA_REPLY_S):
             line.close()
             raise RendezvousError(
@@ -155,8 +157,8 @@ def _follow(here: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: fl
     if isinstance(answer, JoinRefused):
         line.close()
         raise RendezvousError(answer.reason)
-    leader = HostConnection(line, f"the first host ({here.first})")
-    return Follower(Hosts(here.index, answer.addresses), leader)
+    leader = HostConnection(line, f"the first host ({launch.first})")
+    return Follower(Hosts(launch.index, answer.addresses), leader)
 
 
 def _check_same(ours: Facts, caller: _Caller) -> None:

@@ -211,10 +211,10 @@ def _compared_fields(value: Any) -> Iterator[tuple[str, object]]:
     for field in dataclasses.fields(type(value)):
         if field.compare:
             try:
-                found = object.__getattribute__(value, field.name)
+                attribute = object.__getattribute__(value, field.name)
             except AttributeError:
                 continue
-            yield field.name, found
+            yield field.name, attribute
 
 
 def _cut(text: str) -> str:

@@ -72,8 +72,8 @@ class Result:
     """One benchmark of a session, as the reports show it.
 
     ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
-    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are those of
-    :func:`pytest_accel.analysis.metrics.steps.summary`. ``provenance`` is of the run, ``provenance_changes``
+    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are the ``summary``
+    of the kind of benchmark (``analysis/metrics``), with those of ``gate/derived_metrics``. ``provenance`` is of the run, ``provenance_changes``
     lists what differs from the baseline in force or from the other environment, such as
     "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift against the anchor, packages that
     only one environment has.

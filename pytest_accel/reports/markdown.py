@@ -22,14 +22,14 @@ def text(hardware: str, results: Sequence[Result]) -> str:
     What comes from tests and machines is escaped: it is shown as it is, never as markup, HTML or a mention.
     """
     worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
-    said = sentences(worst_first)
+    all_sentences = sentences(worst_first)
     blocks = [
         f"## {headline(worst_first)}",
         plain(hardware),
         "\n".join(_table(worst_first)),
-        "\n".join(map(_bullet, (sentence for sentence in said if sentence.outcome is not None))),
-        *_folded("Changed", [sentence for sentence in said if sentence.word == "changed"]),
-        *_folded("Notes", [sentence for sentence in said if sentence.word == "note"]),
+        "\n".join(map(_bullet, (sentence for sentence in all_sentences if sentence.outcome is not None))),
+        *_folded("Changed", [sentence for sentence in all_sentences if sentence.word == "changed"]),
+        *_folded("Notes", [sentence for sentence in all_sentences if sentence.word == "note"]),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -67,10 +67,10 @@ def _bullet(sentence: Sentence) -> str:
     return f"- **{plain(sentence.word)}** {names}{': ' if names else ''}{plain(sentence.text)}"
 
 
-def _folded(title: str, said: Sequence[Sentence]) -> Iterable[str]:
-    if said:
+def _folded(title: str, some: Sequence[Sentence]) -> Iterable[str]:
+    if some:
         yield f"<details><summary>{title}</summary>"
-        yield "\n".join(map(_bullet, said))
+        yield "\n".join(map(_bullet, some))
         yield "</details>"
 
 

@@ -87,8 +87,8 @@ def lines(results: Sequence[Result], width: int) -> list[Line]:
     """
     if not results:
         return []
-    said = [line for sentence in sentences(results) for line in _printed(sentence)]
-    return table(results, width) + ([Line(""), *said] if said else [])
+    below = [line for sentence in sentences(results) for line in _printed(sentence)]
+    return table(results, width) + ([Line(""), *below] if below else [])
 
 
 def _printed(sentence: Sentence) -> list[Line]:

@@ -27,10 +27,10 @@ from pytest_accel.worker.messages import Order
 
 
 class FollowerRuns:
-    """Follows the leader through all runs of ``task``. ``reports`` are those of the last run here."""
+    """Follows the leader through all runs of ``run_spec``. ``reports`` are those of the last run here."""
 
-    def __init__(self, task: RunSpec, follower: Follower) -> None:
-        self._task = task
+    def __init__(self, run_spec: RunSpec, follower: Follower) -> None:
+        self._run_spec = run_spec
         self._follower = follower
         self.reports: list[PhaseReport] = []
         self.subtests: list[pytest.TestReport] = []
@@ -52,10 +52,10 @@ class FollowerRuns:
     def _run(self, test: str) -> None:
         self.reports, self.subtests, self.output = [], [], ""
         try:
-            here = naming.shown(self._task.item)
+            here = naming.display_name(self._run_spec.item)
             if test != here:
                 raise InvalidRun(f"this host is at {here}, and the first at {test}")
-            with self._task.started() as remote:
+            with self._run_spec.start_worker() as remote:
                 try:
                     self._obey(remote)
                 finally:
@@ -74,8 +74,8 @@ class FollowerRuns:
         self._follower.send(RunClosed())
 
     def _obey(self, remote: RemoteTest) -> None:
-        remote.begin(self._task.accelerator, self._task.options)
-        self._follower.send(RunReply(messages.pack(remote.plan())))
+        remote.begin(self._run_spec.accelerator, self._run_spec.options)
+        self._follower.send(RunReply(messages.pack(remote.wait_for_request())))
         ordered: deque[Order] = deque()
         done = False
         while not done:
@@ -83,7 +83,7 @@ class FollowerRuns:
                 ordered.append(self._passed_on(remote))
                 continue
             kind = messages.REPLY_TO[type(ordered.popleft())]
-            reply = remote.until(kind)
+            reply = remote.wait_for(kind)
             done = kind is messages.Done
             if done:
                 remote.check_reports()

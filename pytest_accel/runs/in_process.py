@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pytest_accel.records import Conditions, Epoch, Run, TrainingPlan, Workload
 from pytest_accel.records.plans import RunSize
-from pytest_accel.runs.time_blocks import observe
+from pytest_accel.runs.time_blocks import measure_steps
 from pytest_accel.runs.train_epochs import train
-from pytest_accel.worker.step_timer import Measurement
+from pytest_accel.worker.step_timer import StepTimer
 from pytest_accel.worker.trainer import TrainingRun, TrainingStarted
 
 
@@ -24,7 +24,7 @@ class InProcess:
 
     def __init__(
         self,
-        measurement: Measurement,
+        measurement: StepTimer,
         size: Callable[[Workload], RunSize],
         sample_conditions: Callable[[], Conditions],
         provenance: Callable[[str], Mapping[str, str]],
@@ -34,7 +34,7 @@ class InProcess:
         self._measurement = measurement
         self._size = size
         self._as_stored = as_stored
-        self._watch = sample_conditions
+        self._sample_conditions = sample_conditions
         self._provenance = provenance
 
     def next(self) -> Run:
@@ -43,11 +43,11 @@ class InProcess:
         def workload() -> Workload:
             return self._as_stored(self._measurement.plan.workload, announced)
 
-        steps = observe(
+        steps = measure_steps(
             self._measurement,
             lambda: self._size(workload()),
             startup_time_s=0.0,
-            sample_conditions=self._watch,
+            sample_conditions=self._sample_conditions,
         )
         return Run(workload(), steps, self._provenance(workload().framework))
 
@@ -66,10 +66,10 @@ class TrainingInProcess:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._plan = plan
-        self._watch = sample_conditions
+        self._sample_conditions = sample_conditions
         self._provenance = provenance
         self._clock = clock
-        self._learning: TrainingRun | None = None
+        self._training: TrainingRun | None = None
 
     def next(self) -> Run:
         plan = self._plan
@@ -79,19 +79,19 @@ class TrainingInProcess:
             plan.seeds[0],
             checkpoints=None,
             startup_time_s=0.0,
-            sample_conditions=self._watch,
+            sample_conditions=self._sample_conditions,
             on_progress=lambda _number, _epoch: None,
         )
         return Run(plan.workload, curve, self._provenance(plan.workload.framework))
 
     def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted:
-        self._learning = TrainingRun(self._plan, seed, checkpoints, software={}, clock=self._clock)
-        return self._learning.begin()
+        self._training = TrainingRun(self._plan, seed, checkpoints, software={}, clock=self._clock)
+        return self._training.begin()
 
     def epoch(self, number: int) -> Epoch:
-        assert self._learning is not None
-        return self._learning.epoch()
+        assert self._training is not None
+        return self._training.epoch()
 
     @property
     def frozen_variables(self) -> tuple[str, ...]:
-        return () if self._learning is None else self._learning.frozen_variables()
+        return () if self._training is None else self._training.frozen_variables()

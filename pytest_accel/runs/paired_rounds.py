@@ -17,7 +17,7 @@ from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.records.progress import BlockSeen, OnBlock
 from pytest_accel.records.run_errors import OtherWork
 from pytest_accel.runs.error_attribution import attribute_errors_to
-from pytest_accel.runs.time_blocks import checked_block, long_enough, steps_of
+from pytest_accel.runs.time_blocks import checked_block, long_enough, steps_record
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.runs.worker_process.remote_steps import RemoteSteps
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
@@ -59,7 +59,7 @@ class Side:
 
 
 class InterleavedRounds:
-    """Measures pairs of processes of ``task``, for ``seconds`` of steps in rounds of a block on either side.
+    """Measures pairs of processes of ``run_spec``: rounds of one block per side, for ``seconds`` of steps.
 
     Rounds end sooner where ``is_precise_enough`` is true of the step times (s) of both sides. ``check`` is
     called with what both have imported, before anything is measured.
@@ -67,13 +67,13 @@ class InterleavedRounds:
 
     def __init__(
         self,
-        task: RunSpec,
+        run_spec: RunSpec,
         seconds: float,
         is_precise_enough: Callable[[Sequence[float], Sequence[float]], bool],
         rng: random.Random,
         check: Callable[[LoadedModules, LoadedModules], None],
     ) -> None:
-        self._task = task
+        self._run_spec = run_spec
         self._seconds = seconds
         self._is_precise_enough = is_precise_enough
         self._rng = rng
@@ -85,20 +85,20 @@ class InterleavedRounds:
         sides = (candidate, reference)
         self._pairs += 1
         planned = self._planned(sides)
-        conditions = [self._task.sample_conditions_beside(candidate.test, reference.test)]
+        conditions = [self._run_spec.sample_conditions_beside(candidate.test, reference.test)]
         prepared = self._prepared(sides)
         check_same_work(candidate.workload, reference.workload)
         self._check(candidate.steps.loaded, reference.steps.loaded)
         steps_per_block = self._steps_per_block(sides, prepared)
-        with self._task.progress.steps(f"pair {self._pairs}", None, self._seconds) as on_progress:
+        with self._run_spec.progress.steps(f"pair {self._pairs}", None, self._seconds) as on_progress:
             blocks = self._rounds(sides, steps_per_block, on_progress)
-        conditions.append(self._task.sample_conditions_beside(candidate.test, reference.test))
+        conditions.append(self._run_spec.sample_conditions_beside(candidate.test, reference.test))
         runs = []
         for side in sides:
             where = side.environment
             with attribute_errors_to(where):
                 plan = planned[where]
-                steps = steps_of(
+                steps = steps_record(
                     prepared[where], blocks[where], steps_per_block, plan.startup_time_s, conditions
                 )
                 side.test.describe()
@@ -110,11 +110,11 @@ class InterleavedRounds:
     def _planned(self, sides: tuple[Side, Side]) -> dict[Environment, BenchmarkRequest]:
         for side in self._shuffled(sides):
             with attribute_errors_to(side.environment):
-                side.test.begin(self._task.accelerator, self._task.options)
+                side.test.begin(self._run_spec.accelerator, self._run_spec.options)
         planned = {}
         for side in sides:
             with attribute_errors_to(side.environment):
-                planned[side.environment] = side.test.plan()
+                planned[side.environment] = side.test.wait_for_request()
         candidate, reference = (planned[side.environment] for side in sides)
         check_same_work(candidate.workload, reference.workload, but_framework=True)
         self._check(candidate.loaded, reference.loaded)
@@ -124,15 +124,15 @@ class InterleavedRounds:
 
     def _prepared(self, sides: tuple[Side, Side]) -> dict[Environment, PreparedStep]:
         """On a CPU both at once, where compiling times nothing; a GPU's kernels are chosen by timing them."""
-        together = self._task.accelerator.kind is Kind.CPU
-        if together:
+        on_cpu = self._run_spec.accelerator.kind is Kind.CPU
+        if on_cpu:
             for side in self._shuffled(sides):
                 with attribute_errors_to(side.environment):
                     side.steps.begin_to_prepare()
         prepared = {}
         for side in self._shuffled(sides):
             with attribute_errors_to(side.environment):
-                prepared[side.environment] = side.steps.prepared() if together else side.steps.prepare()
+                prepared[side.environment] = side.steps.prepared() if on_cpu else side.steps.prepare()
                 self._check_fits(side.steps)
         return prepared
 
@@ -166,7 +166,7 @@ class InterleavedRounds:
 
     def _check_fits(self, subject: RemoteSteps) -> None:
         """Raise NotInterleaved unless as much again fits on the GPU."""
-        accelerator = self._task.accelerator
+        accelerator = self._run_spec.accelerator
         if accelerator.kind is Kind.GPU:
             memory, peak = accelerator.memory_bytes, subject.block(1).peak_memory_bytes
             if memory is None or peak is None or peak > MAX_SHARED_MEMORY * memory:

@@ -24,7 +24,7 @@ from pytest_accel.worker.environment_facts import Files, LoadedModules
 
 
 class PairedRuns:
-    """Gives pairs of runs of ``task``, here and in ``reference``.
+    """Gives pairs of runs of ``run_spec``, here and in ``reference``.
 
     Their steps take ``seconds`` on both sides together; ``is_precise_enough``: see InterleavedRounds. A TPU
     belongs to one process at a time, a large workload fills a GPU, and training goes on to its end: there
@@ -34,7 +34,7 @@ class PairedRuns:
 
     def __init__(
         self,
-        task: RunSpec,
+        run_spec: RunSpec,
         reference: Environment,
         environments: TwoEnvironments,
         *,
@@ -42,13 +42,13 @@ class PairedRuns:
         is_precise_enough: Callable[[Sequence[float], Sequence[float]], bool],
         rng: random.Random,
     ) -> None:
-        self._task = task
+        self._run_spec = run_spec
         self._reference = reference
         self._environments = environments
         self._seconds = seconds
         self._rng = rng
-        self._turns = InterleavedRounds(task, seconds, is_precise_enough, rng, self._check)
-        self._side_by_side = task.accelerator.kind is not Kind.TPU
+        self._turns = InterleavedRounds(run_spec, seconds, is_precise_enough, rng, self._check)
+        self._side_by_side = run_spec.accelerator.kind is not Kind.TPU
         self._checked = False
         self._pairs = 0
         self.min_samples = 1
@@ -71,7 +71,7 @@ class PairedRuns:
                     return self._interleaved()
                 self._side_by_side = False
             if not self._checked:
-                self._look()
+                self._check_imports()
             return self._one_after_the_other()
         except InvalidRun as invalid:
             self.output = invalid.output
@@ -81,13 +81,13 @@ class PairedRuns:
         self.notes = self._environments.check(candidate, reference)
         self._checked = True
 
-    def _look(self) -> None:
+    def _check_imports(self) -> None:
         """Hear what both sides announce, and measure nothing."""
         announced = {}
         for environment in self._rng.sample((CURRENT_ENVIRONMENT, self._reference), 2):
-            with attribute_errors_to(environment), self._task.started(environment) as test:
-                test.begin(self._task.accelerator, self._task.options)
-                announced[environment] = test.plan()
+            with attribute_errors_to(environment), self._run_spec.start_worker(environment) as test:
+                test.begin(self._run_spec.accelerator, self._run_spec.options)
+                announced[environment] = test.wait_for_request()
                 test.stop("what both environments would measure is looked at first")
         self._check(announced[CURRENT_ENVIRONMENT].loaded, announced[self._reference].loaded)
 
@@ -106,7 +106,7 @@ class PairedRuns:
         runs: dict[Environment, Run] = {}
         for environment in self._rng.sample((CURRENT_ENVIRONMENT, self._reference), 2):
             sampler = FreshRuns(
-                self._task,
+                self._run_spec,
                 lambda _: RunSize(BLOCKS, self._seconds / 2),
                 environment=environment,
                 runs_before=self._pairs,
@@ -153,5 +153,5 @@ class PairedRuns:
     def _started(self, environment: Environment) -> Iterator[Side]:
         with contextlib.ExitStack() as stack:
             with attribute_errors_to(environment):
-                test = stack.enter_context(self._task.started(environment, shared=True))
+                test = stack.enter_context(self._run_spec.start_worker(environment, shared=True))
             yield Side.of(environment, test)

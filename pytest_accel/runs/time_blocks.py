@@ -31,7 +31,7 @@ class StepRunner(Protocol):
     def block(self, steps: int) -> TimedBlock: ...
 
 
-def observe(
+def measure_steps(
     subject: StepRunner,
     size: Callable[[], RunSize],
     *,
@@ -48,20 +48,20 @@ def observe(
     """
     conditions = [sample_conditions()]
     prepared = subject.prepare()
-    large = size()
-    steps_per_block = _steps_per_block(prepared.step_time_s, large)
+    run_size = size()
+    steps_per_block = _steps_per_block(prepared.step_time_s, run_size)
     blocks: list[TimedBlock] = []
     spent_s = 0.0
-    while len(blocks) < MIN_BLOCKS or (len(blocks) < large.blocks and spent_s < large.seconds):
+    while len(blocks) < MIN_BLOCKS or (len(blocks) < run_size.blocks and spent_s < run_size.seconds):
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
         spent_s += blocks[-1].time_s
         conditions.append(sample_conditions())
         fastest_s = min(block.time_s for block in blocks) / steps_per_block
         on_progress(BlockSeen(len(blocks), fastest_s, spent_s))
-    return steps_of(prepared, blocks, steps_per_block, startup_time_s, conditions)
+    return steps_record(prepared, blocks, steps_per_block, startup_time_s, conditions)
 
 
-def steps_of(
+def steps_record(
     prepared: PreparedStep,
     blocks: Sequence[TimedBlock],
     steps_per_block: int,
@@ -108,7 +108,7 @@ def long_enough(step_time_s: float, min_block_s: float = MIN_BLOCK_S) -> int:
 
 
 def checked_block(subject: StepRunner, steps: int, number: int) -> TimedBlock:
-    """Time block ``number``. Raises InvalidRun, see :func:`observe`."""
+    """Time block ``number``. Raises InvalidRun, see :func:`measure_steps`."""
     block = subject.block(steps)
     if not (math.isfinite(block.time_s) and block.time_s > 0):
         raise InvalidRun(f"block {number} took {block.time_s:g} s, which is not a valid duration")

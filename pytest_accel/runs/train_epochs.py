@@ -42,20 +42,20 @@ def train(
     """
     conditions = [sample_conditions()]
     begun = subject.begin(seed, checkpoints)
-    seen = list(begun.epochs)
-    for number, epoch in enumerate(seen, 1):
+    trained = list(begun.epochs)
+    for number, epoch in enumerate(trained, 1):
         _check(epoch, number, seed)
         on_progress(number, epoch)
-    while len(seen) < epochs:
-        number = len(seen) + 1
+    while len(trained) < epochs:
+        number = len(trained) + 1
         epoch = subject.epoch(number)
         _check(epoch, number, seed)
         on_progress(number, epoch)
-        seen.append(epoch)
+        trained.append(epoch)
         conditions.append(sample_conditions())
     return Curve(
         seed=seed,
-        epochs=tuple(seen),
+        epochs=tuple(trained),
         train_examples=begun.train_examples,
         evaluation_examples=begun.evaluation_examples,
         startup_time_s=startup_time_s,

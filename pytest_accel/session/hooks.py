@@ -28,7 +28,7 @@ ALL_SKIPPED = (
 )
 
 
-class Session:
+class BenchmarkSession:
     """A pytest plugin, registered once the tests are selected and a benchmark is among them."""
 
     def __init__(self, prepared: Preparation) -> None:
@@ -57,7 +57,7 @@ class Session:
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
-        asked = self._prepared.benchmarks[naming.shown(item)]
+        asked = self._prepared.benchmarks[naming.display_name(item)]
         if item.get_closest_marker("xfail"):
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
@@ -69,7 +69,7 @@ class Session:
         store = self._prepared.store
         return BaselineGate(
             naming.benchmark(item, store.folder),
-            naming.shown(item),
+            naming.display_name(item),
             self.accelerator,
             store,
             self.settings_of(item),
@@ -80,7 +80,11 @@ class Session:
         """``on_progress`` is as in :meth:`baseline_gate`."""
         assert self.reference is not None
         return EnvironmentGate(
-            naming.shown(item), self.accelerator, self.settings_of(item), self.reference.name, on_progress
+            naming.display_name(item),
+            self.accelerator,
+            self.settings_of(item),
+            self.reference.name,
+            on_progress,
         )
 
     def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
@@ -98,11 +102,11 @@ class Session:
         if prepared.price is not None:
             result = priced(result, prepared.price)
         self.coordinator.benchmark_finished(BenchmarkFinished(result, output=output))
-        return self.record(item, result)
+        return self.keep_result(item, result)
 
-    def record(self, item: pytest.Item, result: Result) -> Result:
+    def keep_result(self, item: pytest.Item, result: Result) -> Result:
         """Keep the result of a benchmark for the reports, under the name that it has here."""
-        result = dataclasses.replace(result, nodeid=naming.shown(item))
+        result = dataclasses.replace(result, nodeid=naming.display_name(item))
         self._results[result.nodeid] = result
         pytest_benchmark.export(item, result)
         item.user_properties += junit.properties(result)
@@ -123,8 +127,8 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if uses_accel(item):
-            self._results.pop(naming.shown(item), None)
-            missing = self._missing(self.settings_of(item))
+            self._results.pop(naming.display_name(item), None)
+            missing = self._unmet_requirement(self.settings_of(item))
             if missing:
                 pytest.skip(missing)
 
@@ -133,7 +137,7 @@ class Session:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        name = naming.shown(item)
+        name = naming.display_name(item)
         if name in self._prepared.benchmarks:
             vars(report)["accel_benchmark"] = name  # node ids of files outside rootdir are not unique
         result = self._results.get(name)
@@ -147,14 +151,15 @@ class Session:
         name = vars(report).get("accel_benchmark")
         if isinstance(name, str) and name in self._prepared.benchmarks and name not in self._results:
             if report.skipped:
-                self._keep(name, Outcome.SKIPPED, end_reason.skipped(report))
+                self._add_result(name, Outcome.SKIPPED, end_reason.skipped(report))
             elif report.failed:
-                self._keep(name, Outcome.INVALID, f"the test itself failed: {end_reason.failed(report)}")
+                reason = f"the test itself failed: {end_reason.failed(report)}"
+                self._add_result(name, Outcome.INVALID, reason)
         if report.when == "teardown" and name in self._results:
             # pytest's JUnit report takes properties from here; those of a verdict are among them already.
             known = dict(report.user_properties)
-            found = junit.properties(self._results[name])
-            report.user_properties += [pair for pair in found if pair[0] not in known]
+            properties = junit.properties(self._results[name])
+            report.user_properties += [pair for pair in properties if pair[0] not in known]
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
         return terminal.teststatus(report)
@@ -165,7 +170,7 @@ class Session:
         if outcomes == {Outcome.SKIPPED} and self._prepared.settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
         if self.coordinator.is_leader and not session.config.getoption("collectonly"):
-            for complaint in self._unwritten():
+            for complaint in self._write_reports():
                 self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -185,7 +190,7 @@ class Session:
             self.pytest_terminal_summary(reporter)  # pytest leaves it out where a signal ended the session
         self.coordinator.close()
 
-    def _keep(self, nodeid: str, outcome: Outcome, reason: str) -> None:
+    def _add_result(self, nodeid: str, outcome: Outcome, reason: str) -> None:
         self._results[nodeid] = Result(nodeid, Verdict(outcome, reason))
 
     def _complain(self, session: pytest.Session, message: str, status: pytest.ExitCode) -> None:
@@ -194,7 +199,7 @@ class Session:
         if session.exitstatus == pytest.ExitCode.OK and self._prepared.settings.strict:
             session.exitstatus = status
 
-    def _unwritten(self) -> Iterator[str]:
+    def _write_reports(self) -> Iterator[str]:
         """Write the reports; complaints about those that cannot be written."""
         prepared, results = self._prepared, list(self._results.values())
         return report_files.write(
@@ -207,7 +212,7 @@ class Session:
             strict=prepared.settings.strict,
         )
 
-    def _missing(self, asked: Settings) -> str | None:
+    def _unmet_requirement(self, asked: Settings) -> str | None:
         """What a benchmark asks of the hardware and this machine does not have."""
         here = self.accelerator
         if asked.kinds and here.kind not in asked.kinds:

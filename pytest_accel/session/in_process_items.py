@@ -12,9 +12,9 @@ from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.gate.explanations import unmeasured_result
 from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, Result, Steps, TrainingPlan
 from pytest_accel.runs.in_process import InProcess, TrainingInProcess
-from pytest_accel.session.hooks import Session
+from pytest_accel.session.hooks import BenchmarkSession
 from pytest_accel.worker import provenance
-from pytest_accel.worker.step_timer import CLOCK, Measurement
+from pytest_accel.worker.step_timer import CLOCK, StepTimer
 
 _RESULT = pytest.StashKey[Result]()
 
@@ -28,7 +28,7 @@ class InProcessItems:
 
     hosts: Hosts | None = None
 
-    def __init__(self, session: Session, config: pytest.Config) -> None:
+    def __init__(self, session: BenchmarkSession, config: pytest.Config) -> None:
         self._session = session
         config.stash[BACKEND] = self
 
@@ -39,22 +39,22 @@ class InProcessItems:
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.baseline_gate(item)
-        measurement = Measurement(plan, clock=_clock(item))
+        measurement = StepTimer(plan, clock=_clock(item))
         sampler = InProcess(
             measurement,
-            gate.size,
+            gate.run_size,
             self._session.sample_conditions,
-            provenance.of_framework,
+            provenance.collect,
             as_stored=gate.as_stored,
         )
         observation = self._judged(item, gate.result(sampler))
         assert isinstance(observation, Steps)
         return StepResult.of(plan.workload, observation)
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
+    def train(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Train here and judge at once, as ``measure`` does."""
         sampler = TrainingInProcess(
-            plan, self._session.sample_conditions, provenance.of_framework, clock=_clock(item)
+            plan, self._session.sample_conditions, provenance.collect, clock=_clock(item)
         )
         observation = self._judged(item, self._session.baseline_gate(item).result(sampler))
         assert isinstance(observation, Curve)

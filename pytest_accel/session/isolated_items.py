@@ -25,7 +25,7 @@ from pytest_accel.runs.worker_process.environments import CURRENT_ENVIRONMENT, E
 from pytest_accel.runs.worker_process.remote_test import PhaseReport, TestEnded
 from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.runs.worker_process.same_code import SameCode, TwoEnvironments
-from pytest_accel.session.hooks import Session
+from pytest_accel.session.hooks import BenchmarkSession
 from pytest_accel.session.orderly_end import orderly_end
 from pytest_accel.session.progress_bar import TerminalProgress
 from pytest_accel.session.project_hooks import BenchmarkHooks, end_as_in_run
@@ -39,7 +39,7 @@ CALLED_PASSED = (
 _PHASES = pytest.StashKey[dict[str, PhaseReport]]()
 
 
-def prepared(session: Session, config: pytest.Config, items: Sequence[pytest.Item]) -> IsolatedItems:
+def create(session: BenchmarkSession, config: pytest.Config, items: Sequence[pytest.Item]) -> IsolatedItems:
     """The plugin, once pytest starts in both environments, where two are compared.
 
     Raises pytest.UsageError where it does not.
@@ -54,7 +54,7 @@ def prepared(session: Session, config: pytest.Config, items: Sequence[pytest.Ite
 class IsolatedItems:
     """A pytest plugin beside ``session``."""
 
-    def __init__(self, session: Session, config: pytest.Config) -> None:
+    def __init__(self, session: BenchmarkSession, config: pytest.Config) -> None:
         self._session = session
         self._options = {"accel": session.accelerator.kind}
         self._hooks = BenchmarkHooks(config)
@@ -66,17 +66,17 @@ class IsolatedItems:
     def examine_environments(self, reference: Environment, item: pytest.Item) -> None:
         """Start pytest in both environments and see what they are. Raises pytest.UsageError."""
         spec = dataclasses.replace(self._run_spec(item, NoProgress()), timeout_s=preflight.START_S)
-        found = []
+        surroundings = []
         with orderly_end():
             for environment in (reference, CURRENT_ENVIRONMENT):
                 try:
-                    found.append(preflight.surroundings(environment, spec, self._options))
+                    surroundings.append(preflight.surroundings(environment, spec, self._options))
                 except InvalidRun as invalid:
                     output = f"\n{invalid.output.strip()}" if invalid.output.strip() else ""
                     raise pytest.UsageError(
                         f"--accel-against={environment.name}: {invalid}{output}"
                     ) from None
-        there, here = found
+        there, here = surroundings
         self._environments = TwoEnvironments(
             reference.name, here, there, by_command=len(reference.command) > 1
         )
@@ -107,9 +107,9 @@ class IsolatedItems:
         if isinstance(self._session.coordinator, Follower):
             self._follow(item, self._session.coordinator)
             return
-        sampler, judged = self._sampled(item)
+        sampler, judge = self._sampler_and_judge(item)
         try:
-            result = judged()
+            result = judge()
         except TestEnded as ended:
             self._end_early(item, ended)
             return
@@ -117,7 +117,7 @@ class IsolatedItems:
             self._same_code = same
             pytest.exit(str(same), pytest.ExitCode.USAGE_ERROR)
         finally:
-            _keep(item, sampler)
+            _attach_reports(item, sampler)
         if result.runs:
             result = dataclasses.replace(result, notes=(*result.notes, *pytest_command.notes(item)))
         self._session.fail_if_needed(item, self._session.conclude(item, result, sampler.output))
@@ -160,16 +160,16 @@ class IsolatedItems:
             result = finished.result
             following.output = following.output or finished.output
         finally:
-            _keep(item, following)
-        self._session.fail_if_needed(item, self._session.record(item, result))
+            _attach_reports(item, following)
+        self._session.fail_if_needed(item, self._session.keep_result(item, result))
 
-    def _sampled(self, item: pytest.Item) -> tuple[FreshRuns | PairedRuns, Callable[[], Result]]:
+    def _sampler_and_judge(self, item: pytest.Item) -> tuple[FreshRuns | PairedRuns, Callable[[], Result]]:
         """Return the source of runs of this test, and what takes runs from it and judges them."""
         progress = TerminalProgress(item.config, item.name)
         spec = self._run_spec(item, progress)
         if self._session.reference is None or self._environments is None:
             gate = self._session.baseline_gate(item, progress.compared)
-            runs = FreshRuns(spec, gate.size, as_stored=gate.as_stored)
+            runs = FreshRuns(spec, gate.run_size, as_stored=gate.as_stored)
             return runs, functools.partial(gate.result, runs)
         gate_of_pairs = self._session.environment_gate(item, progress.compared)
         pairs = PairedRuns(
@@ -216,13 +216,13 @@ class IsolatedItems:
         phases = item.stash.get(_PHASES, {})
         if call.when == "call":
             setup, body = phases.get("setup"), phases.get("call")
-            _show(setup if setup is not None and setup.raised else body, report)
+            _copy_into(setup if setup is not None and setup.raised else body, report)
         elif call.when == "teardown":
-            _show(phases.get("teardown"), report)
+            _copy_into(phases.get("teardown"), report)
         return report
 
 
-def _keep(item: pytest.Item, sampler: FreshRuns | PairedRuns | FollowerRuns) -> None:
+def _attach_reports(item: pytest.Item, sampler: FreshRuns | PairedRuns | FollowerRuns) -> None:
     """The reports and the output of the last run, for the report of the test."""
     item.stash[_PHASES] = {str(phase.report.when): phase for phase in sampler.reports}
     capture = item.config.pluginmanager.get_plugin("capturemanager")
@@ -249,12 +249,12 @@ def _nothing() -> None:
 
 
 def _raise(phase: PhaseReport) -> None:
-    """End this phase of the test as the child's ended; ``_show`` then puts the child's words in place."""
+    """End this phase of the test as the worker ended it; ``_copy_into`` then fills in the report."""
     ended = pytest.skip.Exception if phase.report.skipped else pytest.fail.Exception
     raise end_as_in_run(ended(phase.report.longreprtext))
 
 
-def _show(phase: PhaseReport | None, report: pytest.TestReport) -> None:
+def _copy_into(phase: PhaseReport | None, report: pytest.TestReport) -> None:
     """Give ``report`` what the child captured and, where it ended the test, its outcome and words."""
     if phase is None:
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_accel import hardware
-from pytest_accel.api import settings
+from pytest_accel.api import options, settings
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
@@ -52,7 +52,7 @@ def prepare(config: pytest.Config, items: Sequence[pytest.Item]) -> Preparation:
     Raises pytest.UsageError for anything that is known to be wrong.
     """
     benchmarks = [item for item in items if uses_accel(item)]
-    by_name = {naming.shown(item): settings.settings_for(item) for item in benchmarks}
+    by_name = {naming.display_name(item): settings.settings_for(item) for item in benchmarks}
     asked = settings.resolve(config, {})
     settings.check_combination(config, asked)
     try:
@@ -81,11 +81,11 @@ def _prepared(
     reference = _reference(config, asked)
     if launch is None or launch.index == 0:
         _check_store(store, asked)
-    files = {naming.shown(item): item.path for item in benchmarks}
+    files = {naming.display_name(item): item.path for item in benchmarks}
     return Preparation(
         settings=asked,
         benchmarks=by_name,
-        places={naming.shown(item): naming.place(item) for item in benchmarks},
+        places={naming.display_name(item): naming.source_location(item) for item in benchmarks},
         accelerator=accelerator,
         price=price,
         store=store,
@@ -131,6 +131,6 @@ def _price(asked: Settings) -> Price | None:
 
 def _report_files(config: pytest.Config, asked: Settings) -> dict[str, Path]:
     """Those asked for; a relative path counts from where pytest was called."""
-    given = {"--accel-json": asked.json, "--accel-html": asked.html, "--accel-markdown": asked.markdown}
+    given = {option.flag: getattr(asked, option.name) for option in options.OPTIONS if option.report}
     folder = config.invocation_params.dir
-    return {option: folder / Path(path).expanduser() for option, path in given.items() if path}
+    return {flag: folder / Path(path).expanduser() for flag, path in given.items() if path}

@@ -51,10 +51,10 @@ class TerminalProgress:
         """A bar of blocks, with the fastest step, the interval so far and what is left of the budget."""
         with self._bar(f"{self._name}, {what}", blocks) as update:
 
-            def on_progress(seen: BlockSeen) -> None:
-                step = f"{quantity('step_time_s', seen.fastest_step_time_s)} a step"
-                left = f"at most {max(0.0, seconds - seen.spent_s):.0f} s more"
-                update(seen.number, ", ".join(part for part in (step, self._interval, left) if part))
+            def on_progress(block: BlockSeen) -> None:
+                step = f"{quantity('step_time_s', block.fastest_step_time_s)} a step"
+                left = f"at most {max(0.0, seconds - block.spent_s):.0f} s more"
+                update(block.number, ", ".join(part for part in (step, self._interval, left) if part))
 
             yield on_progress
 

@@ -62,7 +62,7 @@ class BenchmarkHooks:
         """The conftests' hooks come first: where one fails, all others hear that the benchmark did."""
         conftests = self._conftests()
         name = "pytest_runtest_logreport"
-        heard = [one for one in conftests if _folder(one) in item.path.parents]
+        heard = [conftest for conftest in conftests if _folder(conftest) in item.path.parents]
         others = [plugin for plugin in self._manager.get_plugins() if plugin not in heard]
         try:
             self._without(name, others)(report=report)
@@ -75,7 +75,11 @@ class BenchmarkHooks:
 
     def _conftests(self) -> list[object]:
         plugins = self._manager.get_plugins()
-        return [one for one in plugins if Path(getattr(one, "__file__", None) or "").name == "conftest.py"]
+        return [
+            plugin
+            for plugin in plugins
+            if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"
+        ]
 
 
 def _folder(conftest: object) -> Path:
@@ -97,11 +101,11 @@ class _Hooks:
 def _fail(report: pytest.TestReport, problem: Exception, hook: str) -> None:
     """Let a report say that this hook failed; what it said before comes first."""
     where = pytest.ExceptionInfo.from_exception(problem).getrepr(style="short")
-    said = (
+    message = (
         f"the hook {hook} of a conftest.py failed for this benchmark, whose fixtures are in the process of "
         f"its run (docs/runs.md):\n{where}"
     )
     if report.failed:
-        report.sections.append(("hook that failed", said))
+        report.sections.append(("hook that failed", message))
     else:
-        report.outcome, report.longrepr = "failed", said
+        report.outcome, report.longrepr = "failed", message

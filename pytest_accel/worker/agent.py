@@ -25,7 +25,7 @@ from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
 from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
 from pytest_accel.worker.environment_facts import LoadedModules
 from pytest_accel.worker.run_reporter import Reporter
-from pytest_accel.worker.step_timer import CLOCK, Measurement
+from pytest_accel.worker.step_timer import CLOCK, StepTimer
 from pytest_accel.worker.trainer import TrainingRun
 
 __all__ = ["accel", "accelerator"]
@@ -81,7 +81,7 @@ class Agent:
     def __init__(self, line: channel.Channel, sys_path: tuple[str, ...], loaded: tuple[str, ...]) -> None:
         self.channel = line
         self._loaded_first = loaded
-        line.send(messages.Hello(channel.PROTOCOL, sys_path))
+        line.send(messages.Hello(sys_path))
         start = line.receive()
         if not isinstance(start, messages.StartTest):
             raise messages.unexpected(start)
@@ -98,12 +98,12 @@ class Agent:
         """
         self._request(item, plan)
         clock = item.config.stash.get(CLOCK, time.perf_counter)
-        measurement = Measurement(plan, clock=clock)
+        measurement = StepTimer(plan, clock=clock)
         while True:
             match self.channel.receive():
                 case messages.Compile(topology, cache):
-                    facts = compiler.facts(plan, topology, Path(cache) if cache else None, clock=clock)
-                    versions = provenance.of_framework(plan.workload.framework)
+                    facts = compiler.compile_plan(plan, topology, Path(cache) if cache else None, clock=clock)
+                    versions = provenance.collect(plan.workload.framework)
                     self.channel.send(messages.Compiled(facts, versions))
                 case messages.Prepare(settle):
                     prepared = measurement.prepare(settle=settle)
@@ -124,24 +124,24 @@ class Agent:
                 case other:
                     raise messages.unexpected(other)
 
-    def learn(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
+    def train(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Ask for the training, then follow orders to the end. Raises as ``measure`` does."""
         topology = item.config.getoption("accel_topology")
         if topology:
             pytest.skip(f"trains a model, but --accel-topology={topology} only compiles")
         self._request(item, plan, messages.TrainingRequest(plan.epochs, plan.target, plan.seeds))
-        learning: TrainingRun | None = None
+        training_run: TrainingRun | None = None
         while True:
             match self.channel.receive():
                 case messages.StartTraining(seed, checkpoints):
                     folder = Path(checkpoints) if checkpoints else None
                     clock = item.config.stash.get(CLOCK, time.perf_counter)
-                    versions = provenance.of_framework(plan.workload.framework)
-                    learning = TrainingRun(plan, seed, folder, software=versions, clock=clock)
-                    self.channel.send(messages.TrainingBegun(learning.begin(), versions))
-                case messages.TrainEpoch() if learning is not None:
-                    epoch = learning.epoch()
-                    self.channel.send(messages.EpochTrained(epoch, tuple(learning.frozen_variables())))
+                    versions = provenance.collect(plan.workload.framework)
+                    training_run = TrainingRun(plan, seed, folder, software=versions, clock=clock)
+                    self.channel.send(messages.TrainingBegun(training_run.begin(), versions))
+                case messages.TrainEpoch() if training_run is not None:
+                    epoch = training_run.epoch()
+                    self.channel.send(messages.EpochTrained(epoch, tuple(training_run.frozen_variables())))
                 case messages.Describe():
                     self._describe(item, plan)
                 case messages.Stop(reason):
@@ -170,7 +170,7 @@ class Agent:
 
     def _describe(self, item: pytest.Item, plan: Plan | TrainingPlan) -> None:
         code = environment_facts.project_code(item.path) if self.start.compared else {}
-        self.channel.send(messages.Described(provenance.of_framework(plan.workload.framework), code))
+        self.channel.send(messages.Described(provenance.collect(plan.workload.framework), code))
 
 
 class PassWhenCompiledOnly:

@@ -16,9 +16,6 @@ from collections.abc import Callable
 from pytest_accel.worker import messages
 from pytest_accel.worker.messages import Message, ProtocolError
 
-PROTOCOL = 5
-"""Checked first: both sides must speak the same version."""
-
 VARIABLE = "PYTEST_ACCEL_LINE"
 """The environment variable in which ``bootstrap`` leaves the file descriptors of the child's end."""
 

@@ -15,7 +15,7 @@ from pytest_accel.records import Plan, ProgramFacts, files, json_codec
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
 
-def facts(
+def compile_plan(
     plan: Plan, topology: str, cache: Path | None, *, clock: Callable[[], float] = time.perf_counter
 ) -> ProgramFacts:
     """What the compiler says of the plan's step for this accelerator type. ``clock`` counts seconds.
@@ -45,9 +45,9 @@ def _read(file: Path | None) -> ProgramFacts | None:
         return None
 
 
-def _write(file: Path | None, known: ProgramFacts) -> None:
+def _write(file: Path | None, facts: ProgramFacts) -> None:
     """A folder that cannot be written costs time later, and nothing else."""
     if file is None:
         return
     with contextlib.suppress(OSError):
-        files.replace(file, json.dumps(json_codec.encode(known)).encode(), f"{file.stem}.{os.getpid()}.tmp")
+        files.replace(file, json.dumps(json_codec.encode(facts)).encode(), f"{file.stem}.{os.getpid()}.tmp")

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from pytest_accel.worker.code_fingerprint import GENERATED
+
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of these names hold what is installed."""
 
@@ -30,9 +32,6 @@ TEST = re.compile(r"test_.*\.py|.*_test\.py")
 
 OF_A_PROCESS = re.compile(r"PYTEST_.*|COV_CORE_.*|_|PWD|OLDPWD|SHLVL|COLUMNS|LINES")
 """Variables that differ between any two processes, or say nothing about the program."""
-
-GENERATED = "__autograph_generated_file"
-"""TensorFlow writes what it makes of a function into a module of a random name."""
 
 Files = Mapping[str, Mapping[str, str]]
 """Files of code by package and relative path, each with a digest of its contents."""
@@ -123,19 +122,19 @@ def project_files(test: Path) -> dict[str, tuple[str, ...]]:
     Without tests, which are the same on both sides: the file ``test``, others that are called like one,
     packages that it lies in, and every ``conftest.py``.
     """
-    found: dict[str, set[str]] = {}
+    by_package: dict[str, set[str]] = {}
     for name, file in _of_project(test):
-        found.setdefault(_package(name), set()).add(str(file))
-    return {name: tuple(sorted(files)) for name, files in sorted(found.items())}
+        by_package.setdefault(_package(name), set()).add(str(file))
+    return {name: tuple(sorted(files)) for name, files in sorted(by_package.items())}
 
 
 def project_code(test: Path) -> dict[str, dict[str, str]]:
     """Digests of those files, by package and by the path from the folder that the package is in."""
-    found: dict[str, dict[str, str]] = {}
+    by_package: dict[str, dict[str, str]] = {}
     for name, file in _of_project(test):
         depth = name.count(".") + 1 + (file.stem == "__init__")
-        found.setdefault(_package(name), {})["/".join(file.parts[-depth:])] = _digest_of(file)
-    return found
+        by_package.setdefault(_package(name), {})["/".join(file.parts[-depth:])] = _digest_of(file)
+    return by_package
 
 
 def _package(module: str) -> str:
@@ -186,12 +185,12 @@ def _modules(distribution: metadata.Distribution) -> tuple[str, ...]:
     """What can be imported from it, as :func:`_package` has it."""
     files = [file for file in distribution.files or () if file.suffix in CODE]
     packages = {file.parts[0] for file in files if file.name == "__init__.py" and len(file.parts) == 2}
-    found = set((distribution.read_text("top_level.txt") or "").split())
+    names = set((distribution.read_text("top_level.txt") or "").split())
     for file in files:
         first = file.parts[0].partition(".")[0]
         is_namespace = len(file.parts) > 1 and first not in packages
-        found.add(f"{first}.{file.parts[1].partition('.')[0]}" if is_namespace else first)
-    return tuple(sorted(found))
+        names.add(f"{first}.{file.parts[1].partition('.')[0]}" if is_namespace else first)
+    return tuple(sorted(names))
 
 
 def _recorded(distribution: metadata.Distribution) -> Mapping[str, str]:

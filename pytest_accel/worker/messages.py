@@ -137,7 +137,6 @@ class Stop(Order):
 class Hello(Message):
     """The first message. ``sys_path`` is Python's, before the first conftest.py is loaded."""
 
-    protocol: int
     sys_path: tuple[str, ...]
 
 

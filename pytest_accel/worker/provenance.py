@@ -50,9 +50,9 @@ def provenance(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     return {name: value for name, value in sorted(facts.items()) if value}
 
 
-def of_framework(name: str) -> dict[str, str]:
+def collect(name: str) -> dict[str, str]:
     """:func:`provenance`, and what a framework that we know tells about itself beside it."""
-    known = frameworks.load(name).provenance() if name in frameworks.NAMES else {}
+    known = frameworks.load(name).provenance() if name in frameworks.SHIPPED else {}
     return dict(sorted({**provenance(), **known}.items()))
 
 

@@ -44,8 +44,7 @@ class Reporter:
     def pytest_collection(self) -> object:
         if self._start.test is not None:
             return None
-        found = environment_facts.surroundings(self._variables)
-        self._channel.send(messages.EnvironmentDescribed(found))
+        self._channel.send(messages.EnvironmentDescribed(environment_facts.surroundings(self._variables)))
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -57,8 +56,8 @@ class Reporter:
         before = list(items)
         marks = {item: list(item.own_markers) for item in before}
         result = yield
-        found = [*before, *(item for item in items if item not in marks)]
-        items[:] = [item for item in found if item.nodeid.partition("::")[2] == self._start.test][:1]
+        all_items = [*before, *(item for item in items if item not in marks)]
+        items[:] = [item for item in all_items if item.nodeid.partition("::")[2] == self._start.test][:1]
         for item in items:
             item.own_markers[:] = [
                 mark

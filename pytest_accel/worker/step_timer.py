@@ -73,7 +73,7 @@ class TimedBlock:
     hosts_time_s: tuple[float, ...] = ()
 
 
-class Measurement:
+class StepTimer:
     """One plan, measured in this process. ``clock`` counts seconds.
 
     Once it is prepared, the workload of ``plan`` has the framework that the step is made with.
@@ -89,7 +89,7 @@ class Measurement:
 
         Raises whatever building and stepping raise, and UnmeasurableStep for a step that takes no time.
         """
-        single_host_step_time_s = self._alone()
+        single_host_step_time_s = self._time_single_host_share()
         start = self._clock()
         self._program = self.plan.build()
         built = self._clock()
@@ -101,7 +101,7 @@ class Measurement:
         prepared = PreparedStep(
             built - start, compiled - built, single_host_step_time_s=single_host_step_time_s
         )
-        return settled(prepared, self.block, self._clock) if settle else prepared
+        return warm_up(prepared, self.block, self._clock) if settle else prepared
 
     def block(self, steps: int) -> TimedBlock:
         """Time ``steps`` steps, waiting for the device once, after the last."""
@@ -115,7 +115,7 @@ class Measurement:
         loss = program.wait(step())
         return TimedBlock(self._clock() - start, loss, program.peak_memory_bytes())
 
-    def _alone(self) -> float | None:
+    def _time_single_host_share(self) -> float | None:
         """What this host takes for its share of a step: the fastest of those that fit into a second or so."""
         if self.plan.build_single_host_share is None:
             return None
@@ -129,7 +129,7 @@ class Measurement:
         return min(times_s)
 
 
-def settled(
+def warm_up(
     prepared: PreparedStep, block: Callable[[int], TimedBlock], clock: Callable[[], float] = time.perf_counter
 ) -> PreparedStep:
     """Warm up by blocks of a growing number of steps until their times have settled.

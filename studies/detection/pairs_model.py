@@ -62,7 +62,7 @@ def _comparison(
         pairs.append(
             Pair(_run((STEP_TIME_S * ratios).tolist()), _run([STEP_TIME_S] * ROUNDS), interleaved=True)
         )
-        answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
+        answer = judge(pairs, POLICY, may_take_more=len(pairs) < POLICY.max_pairs)
         if isinstance(answer, Verdict):
             return answer.outcome, len(pairs)
 

@@ -83,12 +83,12 @@ def timed(line: multiprocessing.connection.Connection, batch: int, image_size: i
     from pytest_accel.api.workloads import workload
     from pytest_accel.records import Kind, Plan
     from pytest_accel.runs.time_blocks import long_enough
-    from pytest_accel.worker.step_timer import Measurement
+    from pytest_accel.worker.step_timer import StepTimer
 
     framework = frameworks.load("tensorflow")
     framework.start(Kind.CPU)
     spec = workload("resnet50", framework="tensorflow", global_batch=batch, image_size=image_size)
-    measurement = Measurement(Plan(spec, lambda: framework.build(spec)))
+    measurement = StepTimer(Plan(spec, lambda: framework.build(spec)))
     steps = long_enough(measurement.prepare().step_time_s)
     begin_s, machine_s, own_s = time.time(), machine_time_s(), time.process_time()
     times_s = [measurement.block(steps).time_s / steps for _ in range(blocks)]

@@ -17,13 +17,13 @@ from paired import MIN_ROUNDS, interleaved, median_ratio
 from pytest_accel import frameworks, hardware
 from pytest_accel.api.workloads import PRECISIONS, workload
 from pytest_accel.records import Kind, Plan
-from pytest_accel.worker.step_timer import Measurement
+from pytest_accel.worker.step_timer import StepTimer
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--accel", type=Kind, choices=list(Kind), default=Kind.CPU)
-    parser.add_argument("--framework", choices=frameworks.NAMES, default=frameworks.NAMES[0])
+    parser.add_argument("--framework", choices=frameworks.SHIPPED, default=frameworks.DEFAULT)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
@@ -43,7 +43,7 @@ def main() -> None:
         precision=options.precision,
     )
     program = framework.build(training)
-    measurement = Measurement(Plan(training, lambda: program))
+    measurement = StepTimer(Plan(training, lambda: program))
     measurement.prepare()
 
     def bare_s() -> float:

@@ -35,7 +35,7 @@ def run(times_s) -> Run:
 
 
 def decided(*changes: float, policy: PairPolicy = POLICY, **kinds) -> Verdict:
-    answer = judge([pair(change, **kinds) for change in changes], policy, more=False)
+    answer = judge([pair(change, **kinds) for change in changes], policy, may_take_more=False)
     assert isinstance(answer, Verdict)
     return answer
 
@@ -74,7 +74,7 @@ def test_a_neighbour_that_spoils_a_few_rounds_of_one_side_changes_little():
     times_s = list(spoilt.candidate.steps.step_times_s)
     times_s[3:6] = [1.0, 1.0, 1.0]
     spoilt = dataclasses.replace(spoilt, candidate=run(times_s))
-    verdict = judge([spoilt] * 4, POLICY, more=False)
+    verdict = judge([spoilt] * 4, POLICY, may_take_more=False)
     assert verdict.comparisons[0].change == pytest.approx(0.0)
 
 
@@ -103,7 +103,7 @@ def test_the_interval_holds_the_change_and_the_outcome_follows_from_it(changes):
 def test_the_two_environments_mirror_each_other(changes):
     there = [pair(change) for change in changes]
     back = [Pair(each.reference, each.candidate, interleaved=True) for each in there]
-    forward, backward = (judge(pairs, POLICY, more=False).comparisons[0] for pairs in (there, back))
+    forward, backward = (judge(pairs, POLICY, may_take_more=False).comparisons[0] for pairs in (there, back))
     assert math.log1p(backward.change) == pytest.approx(-math.log1p(forward.change), abs=1e-9)
     assert (forward.outcome is Outcome.REGRESSED) == (backward.outcome is Outcome.IMPROVED)
 
@@ -134,30 +134,30 @@ def test_whole_processes_of_few_blocks_are_taken_to_vary_more():
 
 def test_whole_processes_in_turn_compare_by_their_fastest_blocks():
     now, other = run([0.5, 0.11, 0.4]), run([0.1, 0.9, 0.9])
-    (comparison,) = judge([Pair(now, other, interleaved=False)] * 3, POLICY, more=False).comparisons
+    (comparison,) = judge([Pair(now, other, interleaved=False)] * 3, POLICY, may_take_more=False).comparisons
     assert comparison.change == pytest.approx(0.1)
 
 
 def test_fewer_pairs_than_the_least_decide_nothing_while_there_may_be_more():
     for count in (1, 2, 3):
-        assert judge([pair(0.2)] * count, POLICY, more=True) == NeedMore(
+        assert judge([pair(0.2)] * count, POLICY, may_take_more=True) == NeedMore(
             f"{count} of at least 4 pairs measured"
         )
-    assert judge([pair(0.2)] * 4, POLICY, more=True).outcome is Outcome.REGRESSED
+    assert judge([pair(0.2)] * 4, POLICY, may_take_more=True).outcome is Outcome.REGRESSED
 
 
 def test_a_change_before_the_last_look_needs_stronger_evidence():
     """At 4 pairs and 1.5 % between them, 99 % is 1.9 % to each side, and 3.7 standard errors are 2.8 %."""
     policy = dataclasses.replace(POLICY, tolerance=0.015)
     weak = [pair(0.022)] * 4
-    assert isinstance(judge(weak, policy, more=True), NeedMore)
-    assert judge(weak, policy, more=False).outcome is Outcome.REGRESSED
-    assert judge([pair(0.03)] * 4, policy, more=True).outcome is Outcome.REGRESSED
+    assert isinstance(judge(weak, policy, may_take_more=True), NeedMore)
+    assert judge(weak, policy, may_take_more=False).outcome is Outcome.REGRESSED
+    assert judge([pair(0.03)] * 4, policy, may_take_more=True).outcome is Outcome.REGRESSED
 
 
 def test_without_a_pair_there_is_nothing_to_judge():
     with pytest.raises(ValueError, match="at least one pair"):
-        judge([], POLICY, more=False)
+        judge([], POLICY, may_take_more=False)
 
 
 def times(one: Pair):
@@ -186,7 +186,7 @@ def test_the_promise_holds_for_simulated_pairs(between):
         while True:
             drawn = math.expm1(math.log1p(change) + between * rng.standard_normal())
             pairs.append(pair(drawn, noise=0.05, rounds=22, seed=int(rng.integers(2**32))))
-            answer = judge(pairs, POLICY, more=len(pairs) < POLICY.max_pairs)
+            answer = judge(pairs, POLICY, may_take_more=len(pairs) < POLICY.max_pairs)
             if isinstance(answer, Verdict):
                 return answer.outcome
 

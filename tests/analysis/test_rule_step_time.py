@@ -60,7 +60,7 @@ def runs(times: Iterable[float], blocks: int = FULL_BLOCKS) -> list[Steps]:
 
 
 def verdict(now: Iterable[float], reference: Iterable[float], policy: Policy = POLICY) -> Verdict:
-    answer = judge(runs(now), runs(reference), policy, more=False)
+    answer = judge(runs(now), runs(reference), policy, may_take_more=False)
     assert isinstance(answer, Verdict)
     return answer
 
@@ -145,7 +145,7 @@ class TestWhatItSays:
 
     @pytest.mark.parametrize("now", [0.103, 0.2])
     def test_runs_of_few_blocks_are_named_with_the_way_to_have_more(self, now):
-        found = judge(runs([now], blocks=20), runs([0.1]), policy(assumed=True), more=False)
+        found = judge(runs([now], blocks=20), runs([0.1]), policy(assumed=True), may_take_more=False)
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
         assert found.reason.endswith(
             " (a standard deviation of 2 % between runs is assumed, since the shortest has only 20 blocks of "
@@ -175,39 +175,41 @@ class TestAnotherRun:
     """It is asked for while it could decide, and only then."""
 
     def test_below_the_planned_number_of_runs(self):
-        answer = judge(runs([0.2]), runs([0.1]), policy(min_runs=3), more=True)
+        answer = judge(runs([0.2]), runs([0.1]), policy(min_runs=3), may_take_more=True)
         assert answer == NeedMore("1 of at least 3 runs measured")
 
     def test_not_once_a_slowdown_is_ruled_out(self):
-        assert isinstance(judge(runs([0.1]), runs([0.1] * 3), policy(tolerance=0.1), more=True), Verdict)
+        assert isinstance(
+            judge(runs([0.1]), runs([0.1] * 3), policy(tolerance=0.1), may_take_more=True), Verdict
+        )
 
     @pytest.mark.parametrize(("now", "outcome"), [(0.2, Outcome.REGRESSED), (0.05, Outcome.IMPROVED)])
     def test_a_change_is_confirmed_by_all_planned_runs(self, now, outcome):
         for count in (1, 2):
-            answer = judge(runs([now] * count), runs([0.1]), policy(max_runs=3), more=True)
+            answer = judge(runs([now] * count), runs([0.1]), policy(max_runs=3), may_take_more=True)
             assert isinstance(answer, NeedMore)
             assert answer.reason.endswith("the other planned runs have to confirm it")
-        answer = judge(runs([now] * 3), runs([0.1]), policy(max_runs=3), more=True)
+        answer = judge(runs([now] * 3), runs([0.1]), policy(max_runs=3), may_take_more=True)
         assert isinstance(answer, Verdict)
         assert answer.outcome is outcome
 
     def test_one_disturbed_run_fails_nothing(self):
-        answer = judge(runs([0.11, 0.1, 0.1]), runs([0.1] * 5), policy(tolerance=0.04), more=True)
+        answer = judge(runs([0.11, 0.1, 0.1]), runs([0.1] * 5), policy(tolerance=0.04), may_take_more=True)
         assert isinstance(answer, Verdict)
         assert answer.outcome is not Outcome.REGRESSED
 
     def test_while_it_could_decide(self):
-        answer = judge(runs([0.103]), runs([0.1]), policy(tolerance=0.1), more=True)
+        answer = judge(runs([0.103]), runs([0.1]), policy(tolerance=0.1), may_take_more=True)
         assert isinstance(answer, NeedMore)
         assert answer.reason.startswith("after 1 run step time changed by +3.0 %")
 
     def test_not_where_no_further_run_could_decide(self):
-        answer = judge(runs([0.1]), runs([0.1]), policy(tolerance=0.001), more=True)
+        answer = judge(runs([0.1]), runs([0.1]), policy(tolerance=0.001), may_take_more=True)
         assert isinstance(answer, Verdict)
         assert answer.outcome is Outcome.INCONCLUSIVE
 
     def test_not_after_the_last_planned_look(self):
-        answer = judge(runs([0.103] * 3), runs([0.1] * 3), POLICY, more=True)
+        answer = judge(runs([0.103] * 3), runs([0.1] * 3), POLICY, may_take_more=True)
         assert isinstance(answer, Verdict)
 
     @FEW
@@ -219,7 +221,7 @@ class TestAnotherRun:
     def test_giving_up_early_is_right(self, now, max_runs, tolerance):
         """Further runs, 2.5 standard deviations from these ones, would not have decided either."""
         reference, decide = [0.25] * 3, policy(max_runs=max_runs, tolerance=tolerance)
-        assume(isinstance(judge(runs(now), runs(reference), decide, more=True), Verdict))
+        assume(isinstance(judge(runs(now), runs(reference), decide, may_take_more=True), Verdict))
         missing = max_runs - len(now)
         scatter = decide.between_run_sd * math.sqrt(1 / missing + 1 / len(now))
         for shift in (-2.5, 0, 2.5):
@@ -288,17 +290,17 @@ class TestProperties:
     @FEW
     @given(now=TIMES, reference=TIMES, policy=POLICIES)
     def test_asking_for_more_only_delays_what_is_undecided(self, now, reference, policy):
-        asked = judge(runs(now), runs(reference), policy, more=True)
+        asked = judge(runs(now), runs(reference), policy, may_take_more=True)
         final = verdict(now, reference, policy)
         assert asked == final or isinstance(asked, NeedMore)
         if isinstance(asked, NeedMore) and len(now) >= policy.min_runs:
             assert final.outcome is not Outcome.PASSED
 
     @pytest.mark.parametrize(("now", "reference"), [([], [0.1]), ([0.1], []), ([], [])])
-    @pytest.mark.parametrize("more", [True, False])
-    def test_no_run_on_either_side_is_an_error(self, now, reference, more):
+    @pytest.mark.parametrize("may_take_more", [True, False])
+    def test_no_run_on_either_side_is_an_error(self, now, reference, may_take_more):
         with pytest.raises(ValueError, match="at least one run now and one in the baseline"):
-            judge(runs(now), runs(reference), POLICY, more=more)
+            judge(runs(now), runs(reference), POLICY, may_take_more=may_take_more)
 
 
 Draw = Callable[[np.random.Generator, int], Sequence[float]]

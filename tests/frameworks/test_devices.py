@@ -10,10 +10,13 @@ import subprocess
 import sys
 
 import pytest
+from support.shallow_resnet import SHALLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
 
-WORK = """
+WORK = (
+    SHALLOW
+    + """
 import numpy as np
 
 from pytest_accel import frameworks
@@ -29,6 +32,7 @@ spec = workload("resnet50", framework=FRAMEWORK, **small)
 images = np.random.default_rng(0).standard_normal((16, 32, 32, 3), np.float32)
 labels = np.arange(16) % 10
 """
+)
 
 TENSORFLOW = """
 import tensorflow as tf

@@ -365,10 +365,11 @@ ONLY_IMPORTED = """
     import jax, sys
     import tensorflow as tf
     from pytest_accel.frameworks import introspection
+    from pytest_accel.frameworks.recognized import RECOGNIZED
     from pytest_accel.records import Kind
 
     def running():
-        return introspection._tensorflow_is_running(), introspection._jax_is_running()
+        return RECOGNIZED["tensorflow"].is_running(tf), RECOGNIZED["jax"].is_running(jax)
 
     def ask():
         introspection.wait_for(None)
@@ -405,7 +406,7 @@ TENSORFLOW_IN_USE = """
     ],
 )
 def test_a_framework_that_is_only_imported_is_not_started(used, seen):
-    """Where this sees None, a private name that tells whether one is running has moved: see values.py."""
+    """Where this sees None, a private name that tells whether one is running has moved: see recognized.py."""
     pytest.importorskip("jax")
     script = textwrap.dedent(ONLY_IMPORTED) + textwrap.dedent(used)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.shallow_resnet import SHALLOW, shallow
 
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import training
@@ -20,6 +21,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.jax, pytest.mark.tensorflow]
 pytest.importorskip("jax")
 
 EPOCHS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shallow_network():
+    yield from shallow("pytest_accel.frameworks.jax.resnet")
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +192,9 @@ def test_the_gpus_are_hidden_from_tensorflow(jax_framework, monkeypatch):
     assert noted == [([], "GPU")]
 
 
-WITHOUT_TENSORFLOW = """
+WITHOUT_TENSORFLOW = (
+    SHALLOW
+    + """
 import sys
 sys.modules["tensorflow"] = None  # How Python notes that an import is forbidden.
 
@@ -210,6 +218,7 @@ try:
 except RuntimeError as error:
     print(error)
 """
+)
 
 
 def test_digits_need_no_tensorflow_and_other_data_says_that_it_does():

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from support.shallow_resnet import SHALLOW
 
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import PRECISIONS, workload
@@ -204,7 +205,9 @@ def test_the_loss_scale_doubles_after_2000_good_steps_and_stays_at_least_1(frame
     assert float(adjusted(LossScale(np.float32(1), np.int32(0)), np.bool_(False)).value) == 1.0
 
 
-TWO_DEVICES = """
+TWO_DEVICES = (
+    SHALLOW
+    + """
 import json
 
 import jax
@@ -277,6 +280,7 @@ try:
 except ValueError as error:
     print(error)
 """
+)
 
 
 def test_devices_share_the_global_batch():

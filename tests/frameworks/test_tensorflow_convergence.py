@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from support.shallow_resnet import SHALLOW, shallow
 
 from pytest_accel import frameworks
 from pytest_accel.api.workloads import training
@@ -18,6 +19,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 EPOCHS = 3
 SOFTWARE = {"tensorflow": "as it is here"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shallow_network():
+    yield from shallow("pytest_accel.frameworks.tensorflow.resnet")
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +150,12 @@ def test_a_layer_that_is_not_updated_is_named(learning, monkeypatch):
     for _ in range(EPOCHS):
         one.epoch()
     (name,) = one.frozen_variables()
-    assert name == "variable 1 of 161 (kernel 7x7x3x64)"
+    assert name == "variable 1 of 53 (kernel 7x7x3x64)"
 
 
-TWO_REPLICAS = """
+TWO_REPLICAS = (
+    SHALLOW
+    + """
 import numpy as np
 import tensorflow as tf
 
@@ -177,6 +185,7 @@ print(trained(8))
 devices.strategy = lambda: spread
 print(trained(8))
 """
+)
 
 
 def test_replicas_share_training_and_evaluation():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.shallow_resnet import SHALLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -60,6 +61,7 @@ def test_stripes(accel, monkeypatch):
 def session(pytester, monkeypatch):
     """Trains; ``session(ended)`` is killed at that place. Gives the benchmark of the JSON report."""
     monkeypatch.delenv("CI", raising=False)
+    pytester.makeconftest(SHALLOW)
     pytester.makepyfile(test_stripes=BENCHMARK)
 
     def run(ended="", *arguments):

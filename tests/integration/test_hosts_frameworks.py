@@ -6,6 +6,7 @@ import json
 
 import pytest
 from support.several_hosts import SeveralHosts
+from support.shallow_resnet import SHALLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.hosts, pytest.mark.jax, pytest.mark.tensorflow]
 
@@ -41,6 +42,7 @@ ARGUMENTS = ("--accel-json=report.json", "--accel-budget=0.5", "--no-accel-stric
 
 @pytest.fixture
 def hosts(pytester):
+    pytester.makeconftest(SHALLOW)
     pytester.makepyfile(test_it=TRAINING)
     several = SeveralHosts(pytester.path)
     yield several

@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+from support.shallow_resnet import SHALLOW
 
 from pytest_accel.baselines import file_format
 
@@ -54,6 +55,7 @@ def test_own_step(accel):
 def session(pytester, monkeypatch):
     """``session(*arguments)`` runs the one benchmark there is; gives what the JSON report says of it."""
     monkeypatch.delenv("CI", raising=False)
+    pytester.makeconftest(SHALLOW)
 
     def run(*arguments):
         pytester.runpytest_subprocess(

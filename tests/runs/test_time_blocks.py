@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_accel.records import Conditions
 from pytest_accel.records.plans import BLOCKS, MIN_BLOCK_S, RunSize
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.runs.time_blocks import MIN_BLOCKS, observe
+from pytest_accel.runs.time_blocks import MIN_BLOCKS, measure_steps
 from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 
@@ -33,7 +33,7 @@ class Subject:
 
 
 def observed(subject, size=None, sample_conditions=Conditions):
-    return observe(
+    return measure_steps(
         subject, lambda: size or RunSize(BLOCKS, 1e9), startup_time_s=1.0, sample_conditions=sample_conditions
     )
 

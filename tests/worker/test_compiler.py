@@ -37,7 +37,7 @@ def compiled(tmp_path):
             return FACTS
 
         plan = Plan(Workload("measure", "jax", 8), lambda: pytest.fail("it is not to be built"), lower)
-        return compiler.facts(plan, "v2-8", kept, clock=clock)
+        return compiler.compile_plan(plan, "v2-8", kept, clock=clock)
 
     facts.compilations = 0
     return facts

@@ -1,4 +1,4 @@
-"""Measurement on a clock that only the program turns."""
+"""StepTimer on a clock that only the program turns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_accel.records import Plan, Program, Workload
 from pytest_accel.worker import step_timer
-from pytest_accel.worker.step_timer import Measurement, UnmeasurableStep
+from pytest_accel.worker.step_timer import StepTimer, UnmeasurableStep
 
 
 class Fake:
@@ -30,7 +30,7 @@ class Fake:
 
     def measurement(self):
         plan = Plan(Workload("measure", "python", 1), self._build)
-        return Measurement(plan, clock=lambda: self.now_s)
+        return StepTimer(plan, clock=lambda: self.now_s)
 
     def _build(self):
         self.now_s += self._build_time_s

@@ -18,14 +18,14 @@ def change_points(values: Sequence[float], sd: float) -> tuple[int, ...]:
     ``sd`` is the standard deviation of the logarithm of a value. One begins a level if it is further from the
     geometric mean of the level before than 99 % of the values there would be.
     """
-    found: list[int] = []
+    indices: list[int] = []
     level: list[float] = []
     deviations = statistics.NormalDist().inv_cdf((1 + CHANGE_CONFIDENCE) / 2)
     for index, value in enumerate(map(math.log, values)):
         if level:
             noise = deviations * sd * math.sqrt(1 + 1 / len(level))
             if abs(value - statistics.fmean(level)) > max(noise, math.log1p(LEAST)):
-                found.append(index)
+                indices.append(index)
                 level = []
         level.append(value)
-    return tuple(found)
+    return tuple(indices)

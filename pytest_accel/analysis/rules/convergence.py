@@ -21,7 +21,7 @@ from pytest_accel.analysis.metrics.convergence import (
     final_top1,
     time_to_target_s,
 )
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
 from pytest_accel.analysis.stats import one_sided_quantile, two_sided_quantile
 from pytest_accel.records import Comparison, Curve, Outcome, Verdict
 
@@ -156,7 +156,7 @@ def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve
     sd = max(statistics.stdev(theirs), aspect.resolution(before, examples))
     standard_error = sd * math.sqrt(1 / len(ours) + 1 / len(theirs))
     dof = len(theirs) - 1
-    shown = two_sided_quantile(CONFIDENCE, dof) * standard_error
+    shown = two_sided_quantile(PASS_CONFIDENCE, dof) * standard_error
     sure = one_sided_quantile(CHANGE_CONFIDENCE, dof) * standard_error
     worse = (mean - before) * (1 if aspect.lower_is_better else -1)
     comparison = Comparison(
@@ -165,7 +165,7 @@ def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve
         now=mean,
         change=mean / before - 1,
         interval=((mean - shown) / before - 1, (mean + shown) / before - 1),
-        confidence=CONFIDENCE,
+        confidence=PASS_CONFIDENCE,
         tolerance=floor / before,
         direction="lower_is_better" if aspect.lower_is_better else "higher_is_better",
         outcome=_outcome(worse, shown, max(sure, floor), margin, seeds=len(ours)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_accel.analysis.stats import LogRatio
 from pytest_accel.records import Comparison, Outcome
 
-CONFIDENCE = 0.95
+PASS_CONFIDENCE = 0.95
 """Of the interval that is shown. A slowdown beyond its upper end is ruled out, which makes a pass.
 
 A slowdown of just the tolerance then passes at most one time in 40. Of twice the tolerance, which is what
@@ -25,7 +25,7 @@ def outcome_of(ratio: LogRatio, tolerance: float) -> Outcome:
         return Outcome.REGRESSED
     if high < 0 and ratio.change < 1 / (1 + tolerance) - 1:
         return Outcome.IMPROVED
-    if ratio.interval(CONFIDENCE)[1] <= tolerance:
+    if ratio.interval(PASS_CONFIDENCE)[1] <= tolerance:
         return Outcome.PASSED
     return Outcome.INCONCLUSIVE
 
@@ -37,8 +37,8 @@ def comparison_of(ratio: LogRatio, tolerance: float, *, now_s: float, baseline_s
         baseline=baseline_s,
         now=now_s,
         change=ratio.change,
-        interval=ratio.interval(CONFIDENCE),
-        confidence=CONFIDENCE,
+        interval=ratio.interval(PASS_CONFIDENCE),
+        confidence=PASS_CONFIDENCE,
         tolerance=tolerance,
         direction="lower_is_better",
         outcome=outcome_of(ratio, tolerance),

@@ -53,22 +53,22 @@ class _Change:
     variance: float
 
 
-def judge(pairs: Sequence[Pair], policy: PairPolicy, *, more: bool) -> Verdict | NeedMore:
+def judge(pairs: Sequence[Pair], policy: PairPolicy, *, may_take_more: bool) -> Verdict | NeedMore:
     """Judge these pairs.
 
-    ``more`` says that a further pair may be asked for; without it the answer is always a verdict. Raises
-    ValueError without a pair, or if a step time is not positive.
+    ``may_take_more`` says that a further pair may be asked for; without it the answer is always a verdict.
+    Raises ValueError without a pair, or if a step time is not positive.
     """
     if not pairs:
         raise ValueError("a comparison needs at least one pair")
-    if more and len(pairs) < policy.min_pairs:
+    if may_take_more and len(pairs) < policy.min_pairs:
         return NeedMore(f"{len(pairs)} of at least {policy.min_pairs} pairs measured")
     ratio = _combined([_change(pair, policy) for pair in pairs])
     now_s = step_time_s([pair.candidate.steps for pair in pairs])
     comparison = comparison_of(ratio, policy.tolerance, now_s=now_s, baseline_s=now_s / (1 + ratio.change))
     outcome = comparison.outcome
     confirmed = abs(ratio.estimate) > CONFIRMED * ratio.standard_error
-    if more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
+    if may_take_more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
         return NeedMore(f"after {_count(pairs)} {wording.size(ratio)} is undecided")
     return Verdict(outcome, _reason(outcome, ratio, pairs, policy), (comparison,))
 

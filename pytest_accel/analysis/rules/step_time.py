@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, CONFIDENCE, comparison_of
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, PASS_CONFIDENCE, comparison_of
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
@@ -20,16 +20,16 @@ from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 
 
 def judge(
-    now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, more: bool
+    now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, may_take_more: bool
 ) -> Verdict | NeedMore:
     """Compare the runs of now with those of the baseline.
 
-    ``more`` says that a further run may be asked for; without it the answer is always a verdict. Raises
-    ValueError if a side has no runs, or if a step time is not positive.
+    ``may_take_more`` says that a further run may be asked for; without it the answer is always a verdict.
+    Raises ValueError if a side has no runs, or if a step time is not positive.
     """
     if not now or not reference:
         raise ValueError("a comparison needs at least one run now and one in the baseline")
-    if more and len(now) < policy.min_runs:
+    if may_take_more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
     spread = Spread(policy.between_run_sd, SESSION_SD_RATIO * policy.between_run_sd, policy.between_run_dof)
     ratio = log_ratio(
@@ -40,11 +40,15 @@ def judge(
     )
     outcome = comparison.outcome
     size = wording.size(ratio)
-    if more and outcome is Outcome.INCONCLUSIVE and _could_decide(ratio, now, reference, policy, spread):
+    if (
+        may_take_more
+        and outcome is Outcome.INCONCLUSIVE
+        and _could_decide(ratio, now, reference, policy, spread)
+    ):
         return NeedMore(f"after {_runs(now)} {size} is undecided")
     # Only the last planned look may say so: looking again gives chance no second opportunity, and one run
     # that a neighbour disturbed fails nothing.
-    if more and outcome in CHANGED and len(now) < policy.max_runs:
+    if may_take_more and outcome in CHANGED and len(now) < policy.max_runs:
         return NeedMore(f"after {_runs(now)} {size}: the other planned runs have to confirm it")
     blocks = fewest_blocks(now, reference)
     return Verdict(outcome, _reason(outcome, ratio, now, policy, spread, blocks), (comparison,))
@@ -70,7 +74,7 @@ def _could_decide(
     reach = two_sided_quantile(CHANGE_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
     at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof)
     tolerance = math.log1p(policy.tolerance)
-    could_pass = ratio.estimate - reach + at_last.half_width(CONFIDENCE) <= tolerance
+    could_pass = ratio.estimate - reach + at_last.half_width(PASS_CONFIDENCE) <= tolerance
     could_regress = ratio.estimate + reach > max(tolerance, at_last.half_width(CHANGE_CONFIDENCE))
     return could_pass or could_regress
 
@@ -106,7 +110,7 @@ def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int) 
     if blocks < FULL_BLOCKS:
         return f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
     limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), spread.dof)
-    if limit.half_width(CONFIDENCE) < math.log1p(policy.tolerance):
+    if limit.half_width(PASS_CONFIDENCE) < math.log1p(policy.tolerance):
         return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
     return (
         "sessions on this machine differ too much for that, however many runs they have: compare side by "

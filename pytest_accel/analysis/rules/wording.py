@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CONFIDENCE
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
 from pytest_accel.analysis.stats import LogRatio
 
 
@@ -14,8 +14,8 @@ def size(ratio: LogRatio) -> str:
 
 
 def interval(ratio: LogRatio) -> str:
-    low, high = ratio.interval(CONFIDENCE)
-    return f"({100 * CONFIDENCE:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
+    low, high = ratio.interval(PASS_CONFIDENCE)
+    return f"({100 * PASS_CONFIDENCE:g} % interval {100 * low:+z.1f} % to {100 * high:+z.1f} %)"
 
 
 def smallest_visible(ratio: LogRatio, tolerance: float) -> str:

@@ -17,7 +17,15 @@ from pytest_accel.frameworks.jax.devices import start
 from pytest_accel.frameworks.jax.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "build_alone", "lower", "lower_step", "provenance", "start", "train"]
+__all__ = [
+    "build",
+    "build_single_host_share",
+    "lower",
+    "lower_step",
+    "provenance",
+    "start",
+    "train",
+]
 
 WORKLOADS = ("resnet50",)
 

@@ -28,16 +28,16 @@ def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
     if hosts is not None:
         _join(hosts)
     try:
-        found = jax.devices(kind.value)
+        seen = jax.devices(kind.value)
     except RuntimeError as error:
         raise RuntimeError(
             f"JAX {jax.__version__} sees no {kind.upper()}, only {_seen()}. Install a build for it (pip "
             f"install 'pytest-accel[{_BUILDS[kind]}]'), look at JAX_PLATFORMS, end other processes that hold "
             f"it, or run with --accel=cpu. It says: {str(error).partition(chr(10))[0]}"
         ) from error
-    if len(found) != devices:
+    if len(seen) != devices:
         raise RuntimeError(
-            f"JAX {jax.__version__} sees {len(found)} {kind.upper()} devices, but {devices} were requested: "
+            f"JAX {jax.__version__} sees {len(seen)} {kind.upper()} devices, but {devices} were requested: "
             "check CUDA_VISIBLE_DEVICES, XLA_FLAGS and JAX_NUM_CPU_DEVICES, or use JAX only inside the test."
         )
     jax.config.update("jax_default_device", jax.local_devices(backend=kind.value)[0])

@@ -15,7 +15,15 @@ from pytest_accel.frameworks.tensorflow.devices import kind_in_use, start, strat
 from pytest_accel.frameworks.tensorflow.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
 
-__all__ = ["build", "build_alone", "lower", "lower_step", "provenance", "start", "train"]
+__all__ = [
+    "build",
+    "build_single_host_share",
+    "lower",
+    "lower_step",
+    "provenance",
+    "start",
+    "train",
+]
 
 WORKLOADS = ("resnet50",)
 

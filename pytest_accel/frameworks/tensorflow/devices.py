@@ -28,10 +28,10 @@ def start(kind: Kind, devices: int = 1, hosts: Hosts | None = None) -> None:
             _divide_cpu(devices)
     if hosts is not None:
         _over_hosts.join(hosts)
-    found = strategy().num_replicas_in_sync
-    if found != devices:
+    seen = strategy().num_replicas_in_sync
+    if seen != devices:
         raise RuntimeError(
-            f"TensorFlow {tf.__version__} sees {found} {kind.upper()} devices, but {devices} were requested: "
+            f"TensorFlow {tf.__version__} sees {seen} {kind.upper()} devices, but {devices} were requested: "
             "check CUDA_VISIBLE_DEVICES, or use TensorFlow only inside the test."
         )
 

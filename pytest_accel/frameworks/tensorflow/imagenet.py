@@ -94,8 +94,8 @@ def _shards(folder: str, split: str) -> list[str]:
             f"--accel-data={folder}: no folder that can be read ({error.message}); name one that is local or "
             "in gs://"
         ) from None
-    found = [file for file in files if re.fullmatch(rf"{split}-\d{{5}}-of-\d{{5}}", file, re.ASCII)]
-    totals = {file[-5:] for file in found} - {"00000"}
+    shards = [file for file in files if re.fullmatch(rf"{split}-\d{{5}}-of-\d{{5}}", file, re.ASCII)]
+    totals = {file[-5:] for file in shards} - {"00000"}
     if not totals:
         raise ValueError(
             f"{folder}: no file there is called {split}-?????-of-?????; --accel-data takes the folder with "
@@ -107,7 +107,7 @@ def _shards(folder: str, split: str) -> list[str]:
         )
     (total,) = totals
     names = [f"{split}-{number:05}-of-{total}" for number in range(int(total))]
-    missing = sorted(set(names).difference(found))
+    missing = sorted(set(names).difference(shards))
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise ValueError(f"{folder}: {missing[0]} is missing{others}")

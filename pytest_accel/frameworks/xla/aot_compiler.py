@@ -115,10 +115,10 @@ def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> 
 
 
 def _refused(error: Exception, target: Slice) -> str:
-    found = _TOO_LARGE.search(str(error))
-    if found is None:
+    too_large = _TOO_LARGE.search(str(error))
+    if too_large is None:
         return f"the compiler for {target.name} refuses the program: {first_line(error)}"
-    used, used_unit, there, there_unit = (part for part in found.groups() if part is not None)
+    used, used_unit, there, there_unit = (part for part in too_large.groups() if part is not None)
     needed, available = float(used) * _UNITS[used_unit], float(there) * _UNITS[there_unit]
     return (
         f"the step does not fit into the memory of a device of {target.name}: it needs "

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from pytest_accel.records import Accelerator, Observation, Price, Scalar, schema_1
 from pytest_accel.records.json_codec import CodecError, decode
 from pytest_accel.records.user_error import UserError
-from pytest_accel.reports.common.json_writer import SCHEMA
+from pytest_accel.reports.common.json_writer import REPORT_SCHEMA
 
 T = TypeVar("T")
 
@@ -76,8 +76,8 @@ def load(path: Path, what: str) -> dict[str, Any]:
 def report(data: Mapping[str, Any]) -> Report:
     """The report in parsed JSON. Raises CodecError that names the field."""
     schema = data.get("schema")
-    if type(schema) is not int or not schema_1.SCHEMA <= schema <= SCHEMA:
-        raise CodecError("schema", f"{schema!r} is none that this pytest-accel reads: 1 to {SCHEMA}")
+    if type(schema) is not int or not schema_1.SCHEMA <= schema <= REPORT_SCHEMA:
+        raise CodecError("schema", f"{schema!r} is none that this pytest-accel reads: 1 to {REPORT_SCHEMA}")
     session = _picked(_Session, data)
     benchmarks = data.get("benchmarks")
     if not isinstance(benchmarks, list) or not all(isinstance(each, dict) for each in benchmarks):

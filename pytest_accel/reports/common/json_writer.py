@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
 from pytest_accel.records.json_codec import Json, encode
 
-SCHEMA = 2
+REPORT_SCHEMA = 2
+"""Raise this for any change that a reader of the previous schema would misunderstand."""
 
 
 def text(
@@ -30,7 +31,7 @@ def document(
     return finite(
         encode(
             {
-                "schema": SCHEMA,
+                "schema": REPORT_SCHEMA,
                 "accelerator": accelerator,
                 **({} if price is None else {"price": price}),
                 "provenance": provenance,

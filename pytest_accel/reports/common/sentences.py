@@ -32,12 +32,12 @@ def _reasons(results: Sequence[Result]) -> list[Sentence]:
     Curves and programs that passed have them: what a few seeds could have shown is in no table, nor is which
     operations changed without weight.
     """
-    found = []
+    gathered = []
     for outcome in reversed(Outcome):
         worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
-        said = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
-        found += [sentence._replace(outcome=outcome) for sentence in _once(outcome, said)]
-    return found
+        reasons = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
+        gathered += [sentence._replace(outcome=outcome) for sentence in _once(outcome, reasons)]
+    return gathered
 
 
 def _with_words(result: Result) -> bool:
@@ -56,26 +56,26 @@ def _old_to_new(comparison: Comparison) -> str:
 
 
 def _changes(results: Sequence[Result]) -> list[Sentence]:
-    said = [
+    changes = [
         (result.nodeid, ", ".join(result.provenance_changes))
         for result in results
         if result.verdict.comparisons or result.provenance_changes
     ]
-    different = {text for _, text in said}
+    different = {text for _, text in changes}
     if len(different) == 1:
         return [Sentence("changed", text, ()) for text in different if text]
-    return _once("changed", [pair for pair in said if pair[1]])
+    return _once("changed", [pair for pair in changes if pair[1]])
 
 
 def _notes(results: Sequence[Result]) -> list[Sentence]:
     """What is true of all benchmarks is said of none by name."""
-    said = _once("note", [(result.nodeid, note) for result in results for note in result.notes])
-    return [note._replace(nodeids=()) if len(note.nodeids) == len(results) > 1 else note for note in said]
+    notes = _once("note", [(result.nodeid, note) for result in results for note in result.notes])
+    return [note._replace(nodeids=()) if len(note.nodeids) == len(results) > 1 else note for note in notes]
 
 
-def _once(word: str, said: Iterable[tuple[str, str]]) -> list[Sentence]:
+def _once(word: str, texts: Iterable[tuple[str, str]]) -> list[Sentence]:
     """Pairs of benchmark and sentence, gathered by sentence."""
     nodeids_by_text: dict[str, list[str]] = {}
-    for nodeid, text in said:
+    for nodeid, text in texts:
         nodeids_by_text.setdefault(text, []).append(nodeid)
     return [Sentence(word, text, tuple(nodeids)) for text, nodeids in nodeids_by_text.items()]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pytest_accel.analysis.formatting import label, one_line, percent, quantity
 from pytest_accel.records import Comparison, Outcome, Result
 
-SHOWN_ALONE = (
+METRICS_WITHOUT_COMPARISON = (
     "step_time_s",
     "flops",
     "bytes_accessed",
@@ -110,7 +110,7 @@ def _rows(result: Result) -> list[_Row]:
     if not verdict.comparisons:
         seen = [
             _Row(verdict.outcome, label(metric), quantity(metric, result.metrics[metric]))
-            for metric in SHOWN_ALONE
+            for metric in METRICS_WITHOUT_COMPARISON
             if result.metrics.get(metric) is not None
         ]
         return seen or [_Row(verdict.outcome, "-", "-")]

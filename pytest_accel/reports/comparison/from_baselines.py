@@ -17,13 +17,13 @@ def results(hardware: str, baselines: Iterable[Baseline]) -> Results:
             from_metrics.setting(
                 hardware=hardware,
                 identity=hardware,
-                benchmark=one.benchmark,
-                workload=one.workload.fields,
-                provenance=one.current.provenance,
+                benchmark=baseline.benchmark,
+                workload=baseline.workload.fields,
+                provenance=baseline.current.provenance,
             ),
-            one.current.summary,
-            one.workload.parameters.get("target"),
+            baseline.current.summary,
+            baseline.workload.parameters.get("target"),
             None,
         )
-        for one in baselines
+        for baseline in baselines
     )

@@ -24,13 +24,18 @@ def results(benchmarks: Iterable[BenchmarkMetrics]) -> Results:
     speeds: list[ThroughputRow] = []
     accuracies: list[Accuracy] = []
     bounds: list[RooflineRow] = []
-    for one in benchmarks:
-        roofline, throughput = one.metrics.get("roofline_throughput"), one.metrics.get("throughput")
+    for benchmark in benchmarks:
+        roofline, throughput = (
+            benchmark.metrics.get("roofline_throughput"),
+            benchmark.metrics.get("throughput"),
+        )
         if roofline is not None:
-            bounds.append(RooflineRow(one.setting, roofline, one.metrics.get("estimated_throughput")))
+            bounds.append(
+                RooflineRow(benchmark.setting, roofline, benchmark.metrics.get("estimated_throughput"))
+            )
         if throughput is not None:
-            speeds.append(ThroughputRow(one.setting, throughput, one.price))
-            accuracies += _accuracies(one)
+            speeds.append(ThroughputRow(benchmark.setting, throughput, benchmark.price))
+            accuracies += _accuracies(benchmark)
     return Results(tuple(speeds), tuple(accuracies), tuple(bounds))
 
 

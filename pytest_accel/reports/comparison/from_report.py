@@ -24,14 +24,14 @@ def results(data: Mapping[str, Any]) -> Results:
             from_metrics.setting(
                 hardware=hardware,
                 identity=here.identity,
-                benchmark=one.nodeid,
-                workload=one.workload,
-                provenance=one.provenance,
+                benchmark=benchmark.nodeid,
+                workload=benchmark.workload,
+                provenance=benchmark.provenance,
             ),
-            one.metrics,
-            one.workload.get("target"),
+            benchmark.metrics,
+            benchmark.workload.get("target"),
             session.price,
         )
-        for one in session.benchmarks
-        if one.workload is not None
+        for benchmark in session.benchmarks
+        if benchmark.workload is not None
     )

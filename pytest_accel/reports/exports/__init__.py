@@ -1,1 +1,4 @@
-"""A session's report in the formats of other tools, a file each: ``text`` or ``write``."""
+"""A JSON report in the formats of other tools, one file per format; ``cli/export.py`` lists them.
+
+A format is ``text(report)``, or ``write(report, folder)`` where it is several files.
+"""

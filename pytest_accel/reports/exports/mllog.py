@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_accel.records import Curve
+from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_reader import Report, ReportedBenchmark
 from pytest_accel.reports.common.json_writer import finite
 
 
 def text(report: Report) -> str:
-    """A run of lines for each seed. Their clock counts milliseconds from the start of that run's process."""
+    """A run of lines for each seed. Their clock counts milliseconds from the start of that run's process.
+
+    Raises UserError for a report without convergence benchmarks.
+    """
     lines = [
         f":::MLLOG {json.dumps(finite(event), allow_nan=False)}\n"
         for benchmark in report.benchmarks
@@ -20,6 +24,8 @@ def text(report: Report) -> str:
         if isinstance(run, Curve)
         for event in _events(benchmark, run)
     ]
+    if not lines:
+        raise UserError("the report has no convergence benchmark, and MLPerf logs are about training")
     return "".join(lines)
 
 

@@ -11,8 +11,8 @@ from pytest_accel.records import Observation
 from pytest_accel.reports.common.json_reader import Report
 
 
-def write(report: Report, folder: Path) -> None:
-    """A folder for each run, named by test and seed or number.
+def write(report: Report, folder: Path) -> str:
+    """Write a folder for each run, named by test and seed or number; return the command that shows them.
 
     Raises OSError, also for a run whose folder has event files: TensorBoard would draw both as one.
     """
@@ -33,6 +33,7 @@ def write(report: Report, folder: Path) -> None:
             scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
             writer.add_event(Event(wall_time=time_s, step=step, summary=Summary(value=scalars)))
         writer.close()
+    return f"tensorboard --logdir {folder}"
 
 
 def _runs(report: Report, folder: Path) -> Iterator[tuple[Path, Observation]]:

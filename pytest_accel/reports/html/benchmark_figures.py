@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pytest_accel.analysis.formatting import label, percent, quantity
 from pytest_accel.records import AcceptedEntry, Curve, Observation, Result, Steps
-from pytest_accel.reports.common.table import SHOWN_ALONE
+from pytest_accel.reports.common.table import METRICS_WITHOUT_COMPARISON
 from pytest_accel.reports.html.figure import Figure, Trace, short
 
 
@@ -21,7 +21,7 @@ def of_benchmark(result: Result) -> list[Figure]:
 
 def changes(result: Result) -> Figure | None:
     """How far each metric is from its baseline, with its interval and its tolerance."""
-    compared = [one for one in result.verdict.comparisons if math.isfinite(one.change)]
+    compared = [comparison for comparison in result.verdict.comparisons if math.isfinite(comparison.change)]
     if not compared:
         return None
     names = [label(one.metric) for one in compared]
@@ -123,7 +123,7 @@ def curves(result: Result, reference: Sequence[Observation]) -> list[Figure]:
 
 def drift(result: Result) -> Figure | None:
     """The main metric over all that was accepted, and now."""
-    metric = next((name for name in SHOWN_ALONE if result.metrics.get(name) is not None), None)
+    metric = next((name for name in METRICS_WITHOUT_COMPARISON if result.metrics.get(name) is not None), None)
     if metric is None or not result.history:
         return None
     accepted = [(_day(entry), entry.summary[metric]) for entry in result.history if metric in entry.summary]

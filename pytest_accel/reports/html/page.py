@@ -54,21 +54,21 @@ def text(
         drawn.extend(some)
         return list(enumerate(some, first))
 
-    said = sentences(worst_first)
+    all_sentences = sentences(worst_first)
     page: str = environment.get_template("page.html").render(
         title=_title(worst_first),
         failed=any(result.verdict.outcome.fails(strict=strict) for result in results),
         hardware=hardware,
         header=header(worst_first),
         rows=rows(worst_first),
-        said=[
+        sentences=[
             sentence._replace(text=one_line(sentence.text), nodeids=tuple(map(one_line, sentence.nodeids)))
-            for sentence in said
+            for sentence in all_sentences
             if sentence.outcome is None
         ],
         session=numbered(session_figures.of_session(sources)),
         benchmarks=[
-            _benchmark(result, said, numbered(benchmark_figures.of_benchmark(result)))
+            _benchmark(result, all_sentences, numbered(benchmark_figures.of_benchmark(result)))
             for result in worst_first
         ],
         figures=_for_script([{"data": figure.traces, "layout": figure.layout} for figure in drawn]),
@@ -80,7 +80,7 @@ def text(
 
 
 def _benchmark(
-    result: Result, said: Sequence[Sentence], numbered: Sequence[tuple[int, Figure]]
+    result: Result, all_sentences: Sequence[Sentence], numbered: Sequence[tuple[int, Figure]]
 ) -> dict[str, Any]:
     return {
         "name": one_line(result.nodeid),

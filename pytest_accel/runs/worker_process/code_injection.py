@@ -17,7 +17,7 @@ _NOT_FOR_CHILDREN = ("baselines", "cli", "gate", "hosts", "reports", "runs", "se
 
 
 @functools.cache
-def first_lines() -> str:
+def bootstrap_source() -> str:
     """The program for ``PYTHON -c``."""
     return (_PACKAGE / "worker" / "bootstrap.py").read_text(encoding="utf-8")
 

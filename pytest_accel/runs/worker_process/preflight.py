@@ -22,15 +22,15 @@ WAY_OUT = (
 )
 
 
-def surroundings(environment: Environment, task: RunSpec, options: Mapping[str, Any]) -> Surroundings:
-    """What this environment is. Raises InvalidRun if the pytest session of ``task`` does not start there."""
+def surroundings(environment: Environment, run_spec: RunSpec, options: Mapping[str, Any]) -> Surroundings:
+    """What this environment is. Raises InvalidRun if the session of ``run_spec`` does not start there."""
     try:
-        with task.started(environment) as test:
-            test.begin(task.accelerator, options, only_start=True)
-            found = test.surroundings()
-            test.until(Done)
-            return found
+        with run_spec.start_worker(environment) as test:
+            test.begin(run_spec.accelerator, options, only_start=True)
+            described = test.surroundings()
+            test.wait_for(Done)
+            return described
     except RunTimeout as hung:
-        raise InvalidRun(f"it did not respond within {task.timeout_s:g} s", hung.output) from None
+        raise InvalidRun(f"it did not respond within {run_spec.timeout_s:g} s", hung.output) from None
     except (PytestRefused, PytestFailed) as refused:
         raise InvalidRun(f"{refused}. {WAY_OUT}") from None

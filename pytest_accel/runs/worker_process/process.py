@@ -47,7 +47,7 @@ def _nothing_else() -> None:
 
 
 @contextlib.contextmanager
-def started(
+def start_worker(
     environment: Environment,
     arguments: Callable[[str], Sequence[str]],
     variables: Mapping[str, str],
@@ -64,7 +64,7 @@ def started(
     """
     run = uuid.uuid4().hex
     mark = {channel.RUN_VARIABLE: run}
-    program = [*python_flags.flags(), "-c", code_injection.first_lines(), *arguments(run)]
+    program = [*python_flags.flags(), "-c", code_injection.bootstrap_source(), *arguments(run)]
     line, their_incoming, their_outgoing = channel.pair()
     with contextlib.closing(line), tempfile.TemporaryFile() as output:
         try:
@@ -140,21 +140,24 @@ class Child:
 
     def greeting(self) -> dict[str, Any]:
         """What Python it is: ``python`` and ``pytest`` are versions. Raises InvalidRun if it is none."""
-        said = b""
+        received = b""
         greets = bootstrap.GREETING.encode()
-        while not (greets in said and said.endswith(b"\n")):
+        while not (greets in received and received.endswith(b"\n")):
             self._await()
             try:
-                said += self._line.receive_byte()
+                received += self._line.receive_byte()
             except channel.ChannelClosed:
-                died = self._died(said)
-                output = died.output.replace(code_injection.first_lines(), "")  # as ``echo`` would have it
+                died = self._died(received)
+                output = died.output.replace(
+                    code_injection.bootstrap_source(), ""
+                )  # as ``echo`` would have it
                 raise InvalidRun(f"not a Python interpreter: {died}", output) from None
-            if len(said) > _MAX_GREETING_BYTES:
+            if len(received) > _MAX_GREETING_BYTES:
                 raise InvalidRun(
-                    "not a Python interpreter: the process writes without end", said.decode(errors="replace")
+                    "not a Python interpreter: the process writes without end",
+                    received.decode(errors="replace"),
                 )
-        greeting: dict[str, Any] = json.loads(said.partition(greets)[2])
+        greeting: dict[str, Any] = json.loads(received.partition(greets)[2])
         return greeting
 
     def load(self) -> None:
@@ -217,22 +220,22 @@ class Child:
     def _await(self) -> None:
         """Wait for something to read or the end of the line. Raises InvalidRun as ``receive`` does."""
         while not self._line.waiting(_POLL_INTERVAL_S):
-            self._look()
+            self._check_deadline()
             if not self.alive and not self._line.waiting(0):
                 raise self._died()
 
     def _await_room(self) -> None:
         """Wait for room to write a piece of a line. Raises InvalidRun."""
         while not self._line.writable(_POLL_INTERVAL_S):
-            self._look()
+            self._check_deadline()
 
-    def _look(self) -> None:
+    def _check_deadline(self) -> None:
         self._check()
         if time.monotonic() > self._deadline:
             raise self._hung()
 
-    def _died(self, said: bytes = b"") -> InvalidRun:
-        """``said`` is what it wrote where a message was due."""
+    def _died(self, received: bytes = b"") -> InvalidRun:
+        """``received`` is what it wrote where a message was due."""
         self.wait()
         status = self._process.poll()
         fault = _usage_error(self.output) if status == _USAGE_ERROR else None
@@ -245,7 +248,7 @@ class Child:
         else:
             how = f"ended with exit status {status}"
         return InvalidRun(
-            f"the process {how} while {self.doing}", said.decode(errors="replace") + self.output
+            f"the process {how} while {self.doing}", received.decode(errors="replace") + self.output
         )
 
     def _hung(self) -> RunTimeout:
@@ -272,10 +275,10 @@ def _usage_error(output: str) -> str | None:
     if conftest:
         errors = re.findall(r"^E +(.*)$", output[conftest.end() :], re.MULTILINE)
         return f"{errors[-1] if errors else conftest[1]}, while loading {conftest[2]}"
-    _, found, fault = output.rpartition("ERROR: ")
+    _, error_prefix, fault = output.rpartition("ERROR: ")
     lines = [line.strip() for line in fault.splitlines() if line.strip()]
     reasons = [line for line in lines if not line.startswith(("inifile:", "rootdir:"))]
-    return " ".join(reasons).rpartition(" error: ")[2] if found else None
+    return " ".join(reasons).rpartition(" error: ")[2] if error_prefix else None
 
 
 def _signal_name(number: int) -> str:

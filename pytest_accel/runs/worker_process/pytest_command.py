@@ -138,20 +138,20 @@ def notes(item: pytest.Item) -> tuple[str, ...]:
     """In what the runs of a test differ from the session that the user started."""
     config = item.config
     handed = handed_over(config)
-    found = []
+    notes = []
     if handed.withheld:
-        found.append(f"not given to the processes of runs: {', '.join(handed.withheld)}")
+        notes.append(f"not given to the processes of runs: {', '.join(handed.withheld)}")
     not_handed_over = "not handed over to the processes of runs: "
-    found += [f"{not_handed_over}a plugin object ({name})" for name in handed.objects]
+    notes += [f"{not_handed_over}a plugin object ({name})" for name in handed.objects]
     of_runs = config.stash.get(_PATH_OF_RUNS, None)
     if of_runs is not None:
         missing = [entry for entry in command_line(config).sys_path if entry and entry not in of_runs]
         if missing:
             added = ", ".join(missing)
-            found.append(f"{not_handed_over}sys.path entries that the caller of pytest added: {added}")
+            notes.append(f"{not_handed_over}sys.path entries that the caller of pytest added: {added}")
     for name in parameters.of_item(item)[1]:
-        found.append(f"of the parameter {name} only the type is compared: let its id say what it is")
-    return tuple(found)
+        notes.append(f"of the parameter {name} only the type is compared: let its id say what it is")
+    return tuple(notes)
 
 
 def _file(item: pytest.Item) -> str:

@@ -14,8 +14,8 @@ def flags() -> list[str]:
 
     The function of the standard library is what multiprocessing uses for the same purpose.
     """
-    found: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return found
+    own: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return own
 
 
 def first_on_path() -> str | None:

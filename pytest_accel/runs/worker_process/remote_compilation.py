@@ -20,5 +20,5 @@ def compiled(
     """
     folder = None if cache is None else str(cache)
     test.send(messages.Compile(topology, folder), doing=f"compiling for {topology}")
-    answer = test.until(messages.Compiled)
+    answer = test.wait_for(messages.Compiled)
     return dataclasses.replace(answer.program, startup_time_s=startup_time_s), answer.provenance

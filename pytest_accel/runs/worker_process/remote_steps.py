@@ -6,7 +6,7 @@ from pytest_accel.records import Workload
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
 from pytest_accel.worker import messages
 from pytest_accel.worker.environment_facts import LoadedModules
-from pytest_accel.worker.step_timer import PreparedStep, TimedBlock, settled
+from pytest_accel.worker.step_timer import PreparedStep, TimedBlock, warm_up
 
 
 class RemoteSteps:
@@ -33,10 +33,10 @@ class RemoteSteps:
 
     def prepared(self) -> PreparedStep:
         """Return the result of the preparation."""
-        prepared = self._test.until(messages.Prepared)
+        prepared = self._test.wait_for(messages.Prepared)
         self.workload, self.loaded = prepared.workload, prepared.loaded
         # Hosts that each went by their own clock would take different numbers of steps, and wait for ever.
-        return settled(prepared.step, self._block) if self._test.on_several_hosts else prepared.step
+        return warm_up(prepared.step, self._block) if self._test.on_several_hosts else prepared.step
 
     def block(self, steps: int) -> TimedBlock:
         """One block. On several hosts another of the same size is ordered before this one ends.
@@ -55,7 +55,7 @@ class RemoteSteps:
             self._test.send(messages.Pause(), doing="training steps")
             while self._ordered:
                 self._answered()
-            self._test.until(messages.Paused)
+            self._test.wait_for(messages.Paused)
 
     def _block(self, steps: int) -> TimedBlock:
         self._order(steps, ahead=False)
@@ -66,6 +66,6 @@ class RemoteSteps:
         self._ordered += 1
 
     def _answered(self) -> TimedBlock:
-        block = self._test.until(messages.BlockTimed).block
+        block = self._test.wait_for(messages.BlockTimed).block
         self._ordered -= 1
         return block

@@ -25,7 +25,7 @@ from pytest_accel.runs.worker_process import (
 )
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.runs.worker_process.process import Child
-from pytest_accel.worker import channel, messages
+from pytest_accel.worker import messages
 from pytest_accel.worker.environment_facts import Files, Surroundings
 from pytest_accel.worker.messages import BenchmarkRequest, Order, Reply
 
@@ -114,11 +114,8 @@ class RemoteTest:
         requirements.check(self._child.greeting(), self._item.config.inipath)
         self._child.load()
         hello = self._child.receive()
-        if not isinstance(hello, messages.Hello) or hello.protocol != channel.PROTOCOL:
-            raise InvalidRun(
-                "the process speaks another protocol than this session: install the same pytest-accel on "
-                "both sides"
-            )
+        if not isinstance(hello, messages.Hello):
+            raise InvalidRun(str(messages.unexpected(hello)), self._child.output)
         if not self._environment.foreign:
             pytest_command.keep_path(self._item.config, hello.sys_path)
         start = messages.StartTest(
@@ -135,13 +132,13 @@ class RemoteTest:
         )
         self._child.send(start, doing="collecting and setting up the test")
 
-    def plan(self) -> BenchmarkRequest:
+    def wait_for_request(self) -> BenchmarkRequest:
         """What the measuring call asks for."""
-        return self.until(BenchmarkRequest)
+        return self.wait_for(BenchmarkRequest)
 
     def surroundings(self) -> Surroundings:
         """What the environment is, of a session that only starts."""
-        return self.until(messages.EnvironmentDescribed).surroundings
+        return self.wait_for(messages.EnvironmentDescribed).surroundings
 
     def send(self, order: Order, *, doing: str) -> None:
         """Give an order, to the processes of all hosts."""
@@ -151,13 +148,13 @@ class RemoteTest:
     def describe(self) -> None:
         """Ask what was measured with: ``provenance``, and ``code`` where environments are compared."""
         self.send(messages.Describe(), doing="naming what it was measured with")
-        described = self.until(messages.Described)
+        described = self.wait_for(messages.Described)
         self.provenance, self.code = described.provenance, described.code
 
     def finish(self, observation: Observation) -> None:
         """Hand the observation to the test and let it go on to its end."""
         self.send(messages.Finish(observation), doing="running the rest of the test")
-        self.until(messages.Done)
+        self.wait_for(messages.Done)
         self._done = True
         self._count_failed_subtests()
 
@@ -178,7 +175,7 @@ class RemoteTest:
             if phase.raised:
                 raise TestEnded(phase)
 
-    def until(self, kind: type[AReply]) -> AReply:
+    def wait_for(self, kind: type[AReply]) -> AReply:
         """The next message of this kind, from the processes of all hosts; reports before it are kept."""
         return merged([self._next(kind), *self._coordinator.replies(kind)])
 

@@ -25,12 +25,12 @@ class RemoteTraining:
     def begin(self, seed: int, checkpoints: Path | None) -> TrainingStarted:
         folder = None if checkpoints is None else str(checkpoints)
         self._test.send(messages.StartTraining(seed, folder), doing="building or compiling")
-        begun = self._test.until(messages.TrainingBegun)
+        begun = self._test.wait_for(messages.TrainingBegun)
         self.provenance = begun.provenance
         return begun.start
 
     def epoch(self, number: int) -> Epoch:
         self._test.send(messages.TrainEpoch(), doing=f"training epoch {number}")
-        trained = self._test.until(messages.EpochTrained)
+        trained = self._test.wait_for(messages.EpochTrained)
         self.frozen_variables = trained.frozen_variables
         return trained.epoch

@@ -22,7 +22,7 @@ from pytest_accel.runs.worker_process.environments import (
     Environment,
     compile_only_variables,
 )
-from pytest_accel.runs.worker_process.process import started
+from pytest_accel.runs.worker_process.process import start_worker
 from pytest_accel.runs.worker_process.remote_test import RemoteTest
 
 
@@ -61,7 +61,7 @@ class RunSpec:
         return self.sample_conditions(frozenset({os.getpid(), *(test.pid for test in tests)}))
 
     @contextlib.contextmanager
-    def started(
+    def start_worker(
         self, environment: Environment = CURRENT_ENVIRONMENT, *, shared: bool = False
     ) -> Iterator[RemoteTest]:
         """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
@@ -72,14 +72,14 @@ class RunSpec:
             else compile_only_variables(self.topology)
         )
         folder = self.item.config.invocation_params.dir
-        together = self.coordinator
+        coordinator = self.coordinator
 
         def check() -> None:
-            together.check()
+            coordinator.check()
             self.check()
 
         with (
-            together.running(naming.shown(self.item)),
-            started(environment, arguments, variables, folder, self.timeout_s, check) as child,
+            coordinator.running(naming.display_name(self.item)),
+            start_worker(environment, arguments, variables, folder, self.timeout_s, check) as child,
         ):
-            yield RemoteTest(self.item, child, environment, together, compared=self.compared)
+            yield RemoteTest(self.item, child, environment, coordinator, compared=self.compared)

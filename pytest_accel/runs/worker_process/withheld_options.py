@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from pytest_accel.api import options
+
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "the session decides where tests run": (
         "--numprocesses", "--maxprocesses", "--max-worker-restart", "--maxschedchunk", "--dist", "--tx",
@@ -26,7 +28,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         "--tap-stream", "--tap-files", "--log-file", "--log-file-mode", "--pastebin", "--debug",
         "--benchmark-json", "--benchmark-save", "--benchmark-autosave", "--benchmark-save-data",
         "--benchmark-storage", "--benchmark-compare", "--benchmark-compare-fail", "--benchmark-histogram",
-        "--benchmark-cprofile-dump", "--accel-json", "--accel-html", "--accel-markdown",
+        "--benchmark-cprofile-dump", *(option.flag for option in options.OPTIONS if option.report),
     ),
     "coverage would trace every line that is timed": (
         "--cov", "--cov-report", "--cov-config", "--cov-fail-under", "--cov-append", "--cov-branch",

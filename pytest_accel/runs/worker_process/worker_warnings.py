@@ -38,7 +38,7 @@ def forward(item: pytest.Item, recorded: WarningRecorded) -> None:
 
 def _category(module: str, name: str) -> type[Warning]:
     """The class itself where this process has it: a framework is not imported for its warnings."""
-    found = getattr(sys.modules.get(module), name, None)
-    if isinstance(found, type) and issubclass(found, Warning):
-        return found
+    known = getattr(sys.modules.get(module), name, None)
+    if isinstance(known, type) and issubclass(known, Warning):
+        return known
     return type(name, (Warning,), {"__module__": module})

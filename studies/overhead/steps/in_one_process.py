@@ -16,12 +16,12 @@ from kinds import KINDS
 
 from pytest_accel.api.user_step import closed_program
 from pytest_accel.records import Kind, Plan, Workload
-from pytest_accel.worker.step_timer import Measurement
+from pytest_accel.worker.step_timer import StepTimer
 
 
 def main(kind: str, steps_per_block: int, rounds: int) -> None:
     step, wait = KINDS[kind].make()
-    measurement = Measurement(Plan(Workload("measure", "any", 1), lambda: closed_program(step, Kind.CPU)))
+    measurement = StepTimer(Plan(Workload("measure", "any", 1), lambda: closed_program(step, Kind.CPU)))
     measurement.prepare()
 
     def bare_s() -> float:
