@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from pytest_accel.analysis import scaling
 from pytest_accel.analysis.formatting import quantity
-from pytest_accel.analysis.metrics import steps
+from pytest_accel.analysis.metrics import cost, scaling
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.records import Benchmark, Price, Result
@@ -38,7 +37,7 @@ def scaled(result: Result, benchmark: Benchmark, devices: int, single_device: Ba
 def priced(result: Result, price: Price) -> Result:
     """The result with what it costs at this price."""
     compared = result.verdict.comparisons
-    costs = [steps.compared_by_cost(comparison, price) for comparison in compared]
+    costs = [cost.compared_by_cost(comparison, price) for comparison in compared]
     comparisons = (*compared, *(comparison for comparison in costs if comparison is not None))
     verdict = dataclasses.replace(result.verdict, comparisons=comparisons)
-    return dataclasses.replace(result, verdict=verdict, metrics=steps.with_cost(result.metrics, price))
+    return dataclasses.replace(result, verdict=verdict, metrics=cost.with_cost(result.metrics, price))

@@ -72,11 +72,11 @@ class Result:
     """One benchmark of a session, as the reports show it.
 
     ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
-    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are the ``summary``
-    of the kind of benchmark (``analysis/metrics``), with those of ``gate/derived_metrics``. ``provenance`` is of the run, ``provenance_changes``
-    lists what differs from the baseline in force or from the other environment, such as
-    "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift against the anchor, packages that
-    only one environment has.
+    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are the
+    ``summary`` of the kind of benchmark (``analysis/metrics``), and what ``gate/derived_metrics`` adds.
+    ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
+    the other environment, such as "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift
+    against the anchor, packages that only one environment has.
     """
 
     nodeid: str

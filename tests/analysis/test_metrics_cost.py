@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.analysis import cost
+from pytest_accel.analysis.metrics import cost
 from pytest_accel.hardware import price_book
 
 PUBLISHED = json.loads(

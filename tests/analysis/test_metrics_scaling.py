@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.analysis.scaling import metrics, scaling
+from pytest_accel.analysis.metrics.scaling import metrics, scaling
 from pytest_accel.records import AcceptedEntry, Baseline, Workload
 
 ONE = Workload("resnet50", "jax", 64, {"precision": "float32"})

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pytest_accel.analysis import cost
-from pytest_accel.records import Comparison, Price, Steps, Workload
+from pytest_accel.records import Steps, Workload
 
 
 def run_step_time_s(run: Steps) -> float:
@@ -59,32 +57,3 @@ def of_hosts(runs: Sequence[Steps]) -> dict[str, float]:
         statistics.geometric_mean(extreme(run.hosts_step_time_s) for run in runs) for extreme in (max, min)
     )
     return {"slowest_host_step_time_s": slowest_s, "host_step_time_spread": slowest_s / fastest_s - 1}
-
-
-def with_cost(numbers: Mapping[str, float | None], price: Price) -> dict[str, float | None]:
-    """These metrics and what they cost: throughput for each USD / h, USD for an epoch and to the target."""
-    costs: dict[str, float | None] = {}
-    throughput = numbers.get("throughput")
-    if throughput is not None:
-        costs["throughput_per_usd_per_hour"] = cost.throughput_per_usd_per_hour(
-            throughput, price.usd_per_hour
-        )
-    for of, time_s in (
-        ("per_epoch", numbers.get("epoch_time_s")),
-        ("to_target", numbers.get("time_to_target_s")),
-    ):
-        if time_s is not None:
-            costs[f"cost_{of}_usd"] = cost.cost_usd(time_s, price.usd_per_hour)
-    return {**numbers, **costs}
-
-
-def compared_by_cost(comparison: Comparison, price: Price) -> Comparison | None:
-    """The comparison of a time to target as one of what it costs at this price; None for any other."""
-    if comparison.metric != "time_to_target_s":
-        return None
-    return dataclasses.replace(
-        comparison,
-        metric="cost_to_target_usd",
-        baseline=cost.cost_usd(comparison.baseline, price.usd_per_hour),
-        now=cost.cost_usd(comparison.now, price.usd_per_hour),
-    )

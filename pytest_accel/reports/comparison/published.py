@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_accel.analysis import cost
+from pytest_accel.analysis.metrics import cost
 from pytest_accel.hardware import price_book
 from pytest_accel.records.json_codec import CodecError, decode
 from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, ThroughputRow

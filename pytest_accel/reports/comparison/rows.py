@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_accel.analysis import cost
+from pytest_accel.analysis.metrics import cost
 from pytest_accel.records import Price
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pytest_accel.analysis.cost import SECONDS_AN_HOUR
 from pytest_accel.analysis.formatting import one_line
+from pytest_accel.analysis.metrics.cost import SECONDS_AN_HOUR
 from pytest_accel.records import Price
 from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, RooflineRow, ThroughputRow
 
