@@ -46,8 +46,8 @@ def options() -> str:
     table = "\n".join(["| option | ini key | marker | meaning |", "|---|---|---|---|", *rows])
     conditions = ", ".join(f"`{name}`" for name in CONDITIONS)
     return (
-        "# Options\n\nA marker comes before the command line, that before the ini file, that before the "
-        f"default.\n\n{table.replace('USD_PER_HOUR|NAME', 'USD_PER_HOUR&#124;NAME')}\n\n"
+        "# Options\n\nPrecedence: marker, command line, ini file, default.\n\n"
+        f"{table.replace('USD_PER_HOUR|NAME', 'USD_PER_HOUR&#124;NAME')}\n\n"
         f"The marker `accel` also takes {conditions}: what the hardware must offer for a benchmark to run.\n"
     )
 

@@ -69,14 +69,14 @@ class Accel:
         dataset: str | Callable[[], object] | None = None,
         **parameters: Any,
     ) -> StepResult:
-        """Train steps of a shipped workload, ``global_batch`` examples a step.
+        """Train steps of a built-in workload, ``global_batch`` examples a step.
 
         On synthetic data, or from end to end on a ``dataset``. ``parameters`` are those of the workload
         (docs/writing-a-benchmark.md), such as ``precision`` and ``image_size``. Raises ValueError for what
         does not exist.
         """
         self._require_single_call(parameters)
-        return self._measure_shipped(
+        return self._measure_built_in(
             workloads.workload(
                 workload,
                 framework=self._settings.framework,
@@ -100,7 +100,7 @@ class Accel:
         not exist.
         """
         self._require_single_call(parameters)
-        return self._measure_shipped(
+        return self._measure_built_in(
             workloads.input_pipeline(
                 framework=self._settings.framework,
                 dataset=dataset,
@@ -121,7 +121,7 @@ class Accel:
         global_batch: int | None = None,
         **parameters: Any,
     ) -> ConvergenceResult:
-        """Train a shipped workload on real data for ``epochs`` epochs, and evaluate it after each.
+        """Train a built-in workload on real data for ``epochs`` epochs, and evaluate it after each.
 
         ``target`` is the top-1 to be reached, as a share. Every run is one seed: ``seeds`` says how many at
         least, or which. ``parameters`` are those of the workload and ``warmup_epochs``. Raises ValueError for
@@ -197,7 +197,7 @@ class Accel:
     def _settings(self) -> Settings:
         return settings.settings_for(self._item)
 
-    def _measure_shipped(self, spec: Workload, dataset: str | Callable[[], object] | None) -> StepResult:
+    def _measure_built_in(self, spec: Workload, dataset: str | Callable[[], object] | None) -> StepResult:
         framework, data = self._start_framework(spec.framework), self._data(dataset)
 
         def lower(topology: str) -> Lowered:

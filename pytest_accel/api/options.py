@@ -110,50 +110,55 @@ class Option:
 
 # fmt: off
 OPTIONS = (
-    Option("accel", "accelerator to run on: auto (default), cpu, gpu or tpu",
+    Option("accel", "device type to benchmark: auto, cpu, gpu or tpu (default: auto, which takes a TPU if "
+           "there is one, then a GPU, then the CPU)",
            _one_of("auto", "cpu", "gpu", "tpu"), "auto", "KIND", ini="string"),
-    Option("framework", f"framework under test for shipped workloads: {', '.join(frameworks.SHIPPED)}",
-           _one_of(*frameworks.SHIPPED), frameworks.DEFAULT, "NAME", ini="string", marker=True),
-    Option("devices", "number of devices to train on: the first N GPUs, or N logical devices of a CPU "
-           "(default: every GPU or TPU device; 1 on a CPU)",
+    Option("framework", f"framework of the built-in workloads: {' or '.join(frameworks.BUILT_IN)} "
+           f"(default: {frameworks.DEFAULT})",
+           _one_of(*frameworks.BUILT_IN), frameworks.DEFAULT, "NAME", ini="string", marker=True),
+    Option("devices", "number of devices to train on: the first N GPUs, or N virtual CPU devices "
+           "(default: all GPUs or TPU cores; 1 on a CPU)",
            positive_int, None, "N", ini="int"),
-    Option("identity", "hardware identity to file baselines under (default: detected)",
+    Option("identity", "hardware name, used as the directory of its baselines, such as ci-pool "
+           "(default: detected)",
            _text, None, "NAME", ini="string"),
-    Option("baselines", "folder of the baselines, relative to rootdir (default: baselines)",
+    Option("baselines", "directory of the baselines, relative to rootdir (default: baselines)",
            _text, "baselines", "DIR", ini="string"),
-    Option("tolerance", "a slowdown up to this does not matter (default: 2%% on gpu and tpu; on cpu 10%%, "
-           "with --accel-against 2.5%%)",
+    Option("tolerance", "largest slowdown to accept (default: 2%% on a GPU or TPU; 10%% on a CPU, or 2.5%% "
+           "with --accel-against)",
            percentage, None, "PERCENT", ini="string", marker=True),
-    Option("strict", "fail every outcome that is not a proven pass (default: on when CI is set)",
+    Option("strict", "also fail inconclusive benchmarks and missing baselines (default: on if CI is set)",
            bool, None, ini="bool", switch=True),
-    Option("runs", "fresh processes per benchmark (default: 1; use at least 3 when recording)",
+    Option("runs", "number of processes to run per benchmark (default: 1; use 3 or more to record "
+           "baselines); with --accel-against the minimum number of pairs",
            positive_int, 1, "N", ini="int"),
-    Option("budget", "maximum seconds of timed steps per benchmark and environment (default: 60)",
+    Option("budget", "time limit for measured steps, in seconds, per benchmark and environment; excludes "
+           "start-up, compilation and warm-up (default: 60)",
            seconds, 60.0, "SECONDS", ini="float", marker=True),
-    Option("timeout", "wall-clock limit for one run, in seconds (default: 1800)",
+    Option("timeout", "end a run after SECONDS (default: 1800)",
            seconds, 1800.0, "SECONDS", ini="float"),
-    Option("price", "price of the machine in USD per hour, or its name in the price book, for cost metrics",
+    Option("price", "machine price for cost metrics: USD per hour, or a name from the built-in price list",
            price, None, "USD_PER_HOUR|NAME", ini="string"),
-    Option("data", "folder with real training data, such as the TFRecord shards of ImageNet (local or gs://)",
+    Option("data", "directory of training data, such as the TFRecords of ImageNet (local or gs://)",
            _folder, None, "DIR", ini="string"),
-    Option("update_baselines", "accept this session's observations as the new baselines",
+    Option("update_baselines", "save this session's results as the new baselines",
            bool, False, switch=True),
-    Option("record_missing", "record only benchmarks that have no baseline yet",
+    Option("record_missing", "save baselines for benchmarks that have none; compare the rest",
            bool, False, switch=True),
-    Option("against", "compare with another environment, in interleaved blocks: an interpreter, the folder "
-           "of a virtual environment, or a command that starts a Python", _text, None, "PYTHON"),
-    Option("topology", "compile only, for a TPU type that this machine need not have: v2-8, v3-8, v4-8, "
-           "v5litepod-4, v5p-8, v6e-4 or a larger slice; with --accel=tpu",
+    Option("against", "compare side by side with another Python environment, given as an interpreter, the "
+           "directory of a virtual environment, or a command that starts Python", _text, None, "PYTHON"),
+    Option("topology", "compile only, for a TPU that need not be present: v2-8, v3-8, v4-8, v5litepod-4, "
+           "v5p-8, v6e-4 or larger (requires --accel=tpu)",
            _text, None, "NAME"),
-    Option("coordinator", "several hosts: address on which host 0 listens for the others (default: one port "
-           "below the framework's coordinator port)",
+    Option("coordinator", "multi-host: address where host 0 accepts the other hosts (default: one port below "
+           "the framework's coordinator port)",
            _text, None, "HOST:PORT"),
-    Option("in_process", "debugging: run benchmarks in this process (--pdb works); writes no baselines",
+    Option("in_process", "run benchmarks in the pytest process, for debugging with --pdb; saves no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE", report=True),
-    Option("html", "write an HTML page with plots to FILE (needs the extra report)",
+    Option("html", 'write an HTML page with plots to FILE (needs pip install "pytest-accel[report]")',
            _text, None, "FILE", report=True),
-    Option("markdown", "write a Markdown report to FILE, for a pull request",
+    Option("markdown", "write a Markdown report to FILE, for example for a comment on a pull request",
            _text, None, "FILE", report=True),
 )
 # fmt: on
@@ -163,14 +168,14 @@ CONDITIONS = ("kinds", "min_devices", "min_memory")
 
 MARKER_ARGUMENTS = (*(option.name for option in OPTIONS if option.marker), *CONDITIONS)
 MARKER_HELP = (
-    f"accel({', '.join(f'{name}=...' for name in MARKER_ARGUMENTS)}): settings of one benchmark, "
-    "and what the hardware must offer for it to run"
+    f"accel({', '.join(f'{name}=...' for name in MARKER_ARGUMENTS)}): settings and hardware "
+    "requirements of one benchmark"
 )
 
 
 def register(parser: pytest.Parser) -> None:
     """Add every option and ini key of the table to pytest's parser."""
-    group = parser.getgroup("accel", "performance regression tests on accelerators")
+    group = parser.getgroup("accel", "pytest-accel: performance regression tests of training")
     for option in OPTIONS:
         if option.switch:
             group.addoption(
@@ -184,11 +189,11 @@ def register(parser: pytest.Parser) -> None:
         if option.ini:
             parser.addini(option.dest, option.help.replace("%%", "%"), type=option.ini, default=None)
     parser.addini(
-        "accel_withhold", "options of other plugins to leave out of the processes of runs", type="args"
+        "accel_withhold", "other plugins' options that worker processes should not receive", type="args"
     )
     group.addoption(
         "--no-accel-strict", action="store_false", default=None, dest="accel_strict",
-        help="report inconclusive benchmarks and missing baselines without failing them",
+        help="do not fail on inconclusive benchmarks or missing baselines, even in CI",
     )  # fmt: skip
 
 

@@ -67,9 +67,9 @@ def lowered(
     Raises TypeError for a step of a framework that cannot be compiled for hardware that is not here, and for
     one that does not return the state as it came. Raises ValueError for a batch that cannot be split.
     """
-    if workload.framework not in frameworks.SHIPPED:
+    if workload.framework not in frameworks.BUILT_IN:
         raise TypeError(
-            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.SHIPPED)}, and this one "
+            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.BUILT_IN)}, and this one "
             f"is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
     _check_can_be_split(batch, workload.examples_per_step, topology)

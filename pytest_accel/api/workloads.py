@@ -1,4 +1,4 @@
-"""The shipped workloads by name: which parameters each has and what they may be. No framework in here.
+"""The built-in workloads by name: which parameters each has and what they may be. No framework in here.
 
 Another workload is another entry of ``WORKLOADS`` here, with a model for it in at least one framework.
 """
@@ -112,7 +112,7 @@ def workload(
     dataset: str | Callable[[], object] | None = None,
     **parameters: Any,
 ) -> Workload:
-    """A shipped workload with all its parameters, defaults filled in; on synthetic data without ``dataset``.
+    """A built-in workload with all its parameters, defaults filled in; on synthetic data without ``dataset``.
 
     ``global_batch`` is the number of examples a step, over all devices. Raises ValueError that names what is
     wrong and what is allowed.
@@ -139,7 +139,7 @@ def training(
     global_batch: int | None = None,
     **parameters: Any,
 ) -> Workload:
-    """A shipped workload to be trained on a dataset, for ``epochs`` epochs, to a top-1 of ``target``.
+    """A built-in workload to be trained on a dataset, for ``epochs`` epochs, to a top-1 of ``target``.
 
     What is not given is as the dataset has it, and else as the workload has it. Raises ValueError as
     ``workload`` does, also for a warm-up that is longer than the training.

@@ -14,8 +14,12 @@ from pytest_accel.reports.common.table import METRICS_WITHOUT_COMPARISON
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("benchmark", help="its node id, or a part of that")
-    parser.add_argument("--hardware", metavar="NAME", help="of this hardware only: the name of its folder")
+    parser.add_argument("benchmark", help="test node id, or any part of it; every match is shown")
+    parser.add_argument(
+        "--hardware",
+        metavar="NAME",
+        help="only this hardware (the name of its directory under the baselines)",
+    )
 
 
 def chosen(options: argparse.Namespace) -> tuple[list[Stored], list[str]]:

@@ -24,13 +24,14 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         "compare",
         parents=[shared],
         help="show results side by side: throughput, accuracy, time and cost",
-        description="Show results side by side: throughput by batch, accuracy, time and cost to a target.",
+        description="Show results side by side: throughput by batch size, accuracy, "
+        "and time and cost to the target accuracy.",
     )
     parser.add_argument(
         "sources",
         nargs="+",
         metavar="RESULTS",
-        help="a report (--accel-json), the folder of a hardware's baselines, or published results, "
+        help="a JSON report (--accel-json), a hardware directory under the baselines, or published results "
         "such as published/riseml-2018-04",
     )
     parser.set_defaults(answer=answer)

@@ -18,8 +18,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "doctor",
         parents=[shared],
-        help="what is installed, which accelerators are seen, what would make measurements noisy",
-        description="Examine this machine. Exit code 1 if something would make measurements noisy.",
+        help="check installed packages, detected devices and sources of measurement noise",
+        description="Check this machine for sources of measurement noise. Exits with 1 if it finds any.",
     )
     parser.set_defaults(answer=answer)
 

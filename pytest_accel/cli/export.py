@@ -31,16 +31,16 @@ REPORT = "a report of --accel-json"
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "export",
-        help=f"a report in the format of another tool: {', '.join(FORMATS)}",
-        description="Give a report of --accel-json in the format of another tool.",
+        help=f"convert a JSON report to another tool's format: {', '.join(FORMATS)}",
+        description="Convert a JSON report written by --accel-json to another tool's format.",
     )
     parser.add_argument("format", choices=FORMATS)
-    parser.add_argument("report", type=Path, metavar="REPORT", help="a report of --accel-json")
+    parser.add_argument("report", type=Path, metavar="REPORT", help="JSON report written by --accel-json")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="PATH",
-        help="the file to write, else it is printed; for tensorboard the folder",
+        help="write to PATH instead of standard output; a directory for tensorboard",
     )
     parser.set_defaults(answer=answer, json=False)
 

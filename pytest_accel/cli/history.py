@@ -37,8 +37,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "history",
         parents=[shared],
-        help="all accepted values of a benchmark, with what changed between them",
-        description="Show all that was accepted of a benchmark, oldest first, and the drift since then.",
+        help="show every baseline a benchmark has had, and what changed between them",
+        description="Show every baseline that a benchmark has had, oldest first, with the total drift.",
     )
     add_choice(parser)
     parser.set_defaults(answer=answer)

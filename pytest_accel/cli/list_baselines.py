@@ -17,8 +17,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "list",
         parents=[shared],
-        help="which baselines there are: benchmark, hardware, accepted when, with what",
-        description="List the baselines. Exit code 1 if one of them cannot be read.",
+        help="list baselines with their hardware, date and versions",
+        description="List the baselines. Exits with 1 if one of them cannot be read.",
     )
     parser.set_defaults(answer=answer)
 

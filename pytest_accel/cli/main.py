@@ -55,18 +55,18 @@ def _printed(text: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pytest-accel", description="Work with baselines and results of pytest-accel."
+        prog="pytest-accel", description="Inspect and manage pytest-accel baselines and results."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-accel')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="answer in JSON, for programs")
+    shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument(
         "--baselines",
         type=Path,
         default=Path("baselines"),
         metavar="DIR",
-        help="where baselines and published results lie (default: baselines)",
+        help="directory of baselines and published results (default: baselines)",
     )
     for command in COMMANDS:
         command.add(commands, shared)

@@ -25,10 +25,10 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         "prune",
         parents=[shared],
         help="remove baselines of tests that no longer exist",
-        description="Remove baselines of tests that no longer exist; asks first. To be called in pytest's "
-        "rootdir. Exit code 1 if there are such and they stay, or files that cannot be read.",
+        description="Remove baselines whose tests no longer exist, after confirmation. Run it in pytest's "
+        "rootdir. Exits with 1 if any such baseline is kept, or if a file cannot be read.",
     )
-    parser.add_argument("--yes", action="store_true", help="remove them without asking")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(answer=answer)
 
 

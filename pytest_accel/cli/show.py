@@ -18,8 +18,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "show",
         parents=[shared],
-        help="what is accepted of a benchmark now: its work, its numbers, with which versions",
-        description="Show what is in force of a benchmark: its work, its numbers, with which versions.",
+        help="show the current baseline of a benchmark: workload, metrics and versions",
+        description="Show the current baseline of a benchmark: its workload, metrics and versions.",
     )
     add_choice(parser)
     parser.set_defaults(answer=answer)

@@ -1,7 +1,7 @@
-"""The frameworks that have shipped workloads, by name. Knowing them imports none of them.
+"""The frameworks that have built-in workloads, by name. Knowing them imports none of them.
 
 Another one is a package beside this file with the functions of ``Framework``, called like the module that it
-wraps, and an entry in ``SHIPPED``. Steps of the user's own need no such package: ``recognized`` has what is
+wraps, and an entry in ``BUILT_IN``. Steps of the user's own need no such package: ``recognized`` has what is
 known of the arrays that they return.
 """
 
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from pytest_accel.records import DataSource, Hosts, Kind, Lowered, Program, Training, Workload
 
-SHIPPED = {
+BUILT_IN = {
     "tensorflow": ("[cpu]", "[gpu] or [tpu]"),
     "jax": ("[jax]", "[jax-gpu] or [jax-tpu]"),
 }
 """By name, the extras that install it: for a CPU, and for other accelerators."""
 
 DEFAULT = "tensorflow"
-"""The framework of shipped workloads unless ``--accel-framework`` says otherwise."""
+"""The framework of built-in workloads unless ``--accel-framework`` says otherwise."""
 
 
 class Framework(Protocol):
@@ -82,14 +82,14 @@ def load(name: str) -> Framework:
     Raises ValueError for a name that is not registered, and RuntimeError, which says what to install, if the
     framework is not there.
     """
-    if name not in SHIPPED:
-        raise ValueError(f"Unknown framework {name!r}; allowed: {', '.join(SHIPPED)}.")
+    if name not in BUILT_IN:
+        raise ValueError(f"Unknown framework {name!r}; allowed: {', '.join(BUILT_IN)}.")
     try:
         module = importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        extra, with_accelerator = SHIPPED[name]
+        extra, with_accelerator = BUILT_IN[name]
         raise RuntimeError(
             f'The framework {name} is not installed here; pip install "pytest-accel{extra}" brings it '
             f"({with_accelerator} on such a machine)."

@@ -52,7 +52,7 @@ def provenance(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 def collect(name: str) -> dict[str, str]:
     """:func:`provenance`, and what a framework that we know tells about itself beside it."""
-    known = frameworks.load(name).provenance() if name in frameworks.SHIPPED else {}
+    known = frameworks.load(name).provenance() if name in frameworks.BUILT_IN else {}
     return dict(sorted({**provenance(), **known}.items()))
 
 

@@ -5,7 +5,7 @@
     python studies/detection/detection_study.py --write docs/error-rates.md
 
 ``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this project's
-rule and by those of other tools. ``model`` draws sessions from normal noise instead, as many as are asked
+rule and by those of other tools. ``model`` draws sessions from Gaussian noise instead, as many as are asked
 for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a name,
 all run, in about three minutes. Rates are in percent, with 95 % intervals.
 """
@@ -95,11 +95,11 @@ def replay(options: argparse.Namespace) -> Tables:
         shows = f"{recording.about}; {len(recording.sittings)} sessions, {len(made)} trials"
         yield f"replay/{recording.name}", shows, rules_table(made, options.tolerance)
         promised += contract_rows(recording.name, made, options.tolerance)
-    yield "replay/contract", "what is promised, and whether it holds", contract_table(promised)
+    yield "replay/contract", "targets, and whether they are met", contract_table(promised)
 
 
 def model(options: argparse.Namespace) -> Tables:
-    """sessions drawn from normal noise."""
+    """sessions drawn from Gaussian noise."""
     promised = []
     for name, one in noises(recordings.load()).items():
         made = drawn(one, options.baseline_runs, options.benchmarks, count=options.drawn, seed=options.seed)

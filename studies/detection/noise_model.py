@@ -1,4 +1,4 @@
-"""Sessions of normal noise: what a dozen recorded sessions can not tell, thousands of drawn ones can."""
+"""Sessions of Gaussian noise: what a dozen recorded sessions can not tell, thousands of drawn ones can."""
 
 from __future__ import annotations
 

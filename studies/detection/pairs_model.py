@@ -1,4 +1,4 @@
-"""Comparisons of two environments, drawn from normal noise and judged as --accel-against judges them."""
+"""Comparisons of two environments, drawn from Gaussian noise and judged as --accel-against judges them."""
 
 from __future__ import annotations
 

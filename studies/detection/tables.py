@@ -19,8 +19,8 @@ def rules_table(trials: Sequence[Trial], tolerances: Sequence[float]) -> str:
     """Every rule: how often it calls an unchanged program changed, and finds a slowdown."""
     ours = [_our_row(trials, tolerance) for tolerance in tolerances]
     theirs = [_their_row(trials, name, rule) for name, rule in OTHER_RULES.items()]
-    found = [f"{100 * slowdown:g} % slower: found" for slowdown in SLOWDOWNS]
-    headers = ["rule", "unchanged: called changed", "unchanged: inconclusive", *found]
+    slowed = [f"{100 * slowdown:g} % slower: detected" for slowdown in SLOWDOWNS]
+    headers = ["rule", "unchanged: false positive", "unchanged: inconclusive", *slowed]
     return tabulate(ours + theirs, headers, tablefmt="github")
 
 
@@ -52,11 +52,11 @@ def _their_row(trials: Sequence[Trial], name: str, rule: Rule) -> list[str]:
 CONTRACT = (
     "noise",
     "tolerance",
-    "unchanged: called changed",
+    "unchanged: false positive",
     "unchanged: inconclusive",
-    "twice the tolerance: found",
+    "twice the tolerance: detected",
     "twice the tolerance: passed",
-    "holds",
+    "targets",
 )
 
 
@@ -77,22 +77,22 @@ def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list
     twice = [our_outcome(trial, tolerance, 2 * tolerance, kind) for trial in trials]
     wrong = [one in CHANGED for one in unchanged]
     undecided = [one is Outcome.INCONCLUSIVE for one in unchanged]
-    found = [one is Outcome.REGRESSED for one in twice]
+    detected = [outcome is Outcome.REGRESSED for outcome in twice]
     missed = [one is Outcome.PASSED for one in twice]
     broken = [
         what
         for what, breaks in (
             ("false verdicts", _share(wrong) > 0.01),
             ("inconclusive", _share(undecided) > 0.10),
-            ("detection", _share(found) < 0.95),
+            ("detection", _share(detected) < 0.95),
             ("wrong passes", _share(missed) > 0.01),
         )
         if breaks
     ]
     return [
         f"{100 * tolerance:g} %",
-        *map(rate, (wrong, undecided, found, missed)),
-        f"not: {', '.join(broken)}" if broken else "yes",
+        *map(rate, (wrong, undecided, detected, missed)),
+        f"missed: {', '.join(broken)}" if broken else "met",
     ]
 
 

@@ -23,7 +23,7 @@ from pytest_accel.worker.step_timer import StepTimer
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--accel", type=Kind, choices=list(Kind), default=Kind.CPU)
-    parser.add_argument("--framework", choices=frameworks.SHIPPED, default=frameworks.DEFAULT)
+    parser.add_argument("--framework", choices=frameworks.BUILT_IN, default=frameworks.DEFAULT)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")

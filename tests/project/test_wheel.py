@@ -1,4 +1,4 @@
-"""The wheel is complete: installed elsewhere, it measures a shipped workload in a project of its own."""
+"""The wheel is complete: installed elsewhere, it measures a built-in workload in a project of its own."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""JAX: the shipped workloads as programs, on a TPU, a GPU or a CPU."""
+"""JAX: the built-in workloads as programs, on a TPU, a GPU or a CPU."""
 
 from __future__ import annotations
 

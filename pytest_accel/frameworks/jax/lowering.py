@@ -20,7 +20,7 @@ from pytest_accel.records import Lowered, Workload
 
 
 def lower(workload: Workload, topology: str) -> Lowered:
-    """The step of a shipped workload over all devices: each with its share of the batch.
+    """The step of a built-in workload over all devices: each with its share of the batch.
 
     Raises ValueError for a batch that does not divide by the devices, RuntimeError where libtpu is missing.
     """

@@ -1,4 +1,4 @@
-"""TensorFlow: the shipped workloads as programs, on a TPU, a GPU or a CPU."""
+"""TensorFlow: the built-in workloads as programs, on a TPU, a GPU or a CPU."""
 
 from __future__ import annotations
 

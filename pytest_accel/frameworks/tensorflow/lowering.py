@@ -14,7 +14,7 @@ from pytest_accel.records import Lowered, Workload
 
 
 def lower(workload: Workload, topology: str) -> Lowered:
-    """The step of a shipped workload as ``tf.distribute.TPUStrategy`` runs it: a replica on each device.
+    """The step of a built-in workload as ``tf.distribute.TPUStrategy`` runs it: a replica on each device.
 
     Gradients are summed over the devices between two programs of TensorFlow's own, one that computes them on
     a share of the batch and one that updates the weights. Batch statistics stay those of the replica. Raises
