@@ -27,7 +27,7 @@ def quantity(metric: str, value: float | None) -> str:
     if metric.endswith("_usd"):
         return f"{_three_digits(value)} USD"
     if metric.endswith(("top1", "top5")):
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}%"
     return _three_digits(value) + RATES.get(metric, "")
 
 

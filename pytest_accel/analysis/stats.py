@@ -18,7 +18,7 @@ class LogRatio:
 
     @property
     def change(self) -> float:
-        """Relative change: 0.05 says that the first time is 5 % longer than the second."""
+        """Relative change: 0.05 says that the first time is 5% longer than the second."""
         return math.expm1(self.estimate)
 
     def half_width(self, confidence: float) -> float:

@@ -19,7 +19,7 @@ from pytest_accel import frameworks
 
 
 def percentage(value: object) -> float:
-    """A tolerance such as "2%" or "2.5 %" as a fraction. Raises pytest.UsageError for all else."""
+    """A tolerance such as "2%" or "2.5%" as a fraction. Raises pytest.UsageError for all else."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", str(value), re.ASCII)
     fraction = float(match[1]) / 100 if match else math.nan
     if not 0 < fraction < 1:

@@ -69,8 +69,8 @@ def lowered(
     """
     if workload.framework not in frameworks.BUILT_IN:
         raise TypeError(
-            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.BUILT_IN)}, and this one "
-            f"is of {workload.framework}: import its framework in the test file, or deselect the test"
+            f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.BUILT_IN)}, and this "
+            f"one is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
     _check_can_be_split(batch, workload.examples_per_step, topology)
     framework = frameworks.load(workload.framework)

@@ -82,7 +82,7 @@ def _data(stored: Stored) -> dict[str, Any]:
 
 
 def _entries(stored: Stored) -> Iterator[dict[str, Any]]:
-    """Each accepted entry, oldest first, with its main metrics; changes are relative, 0.05 is 5 % more."""
+    """Each accepted entry, oldest first, with its main metrics; changes are relative, 0.05 is 5% more."""
     first = last = None
     new_levels = _new_levels(stored.baseline, _kind(stored.hardware))
     for index, entry in enumerate(stored.baseline.accepted):
@@ -128,4 +128,4 @@ def _change(before: float | None, now: float) -> float | None:
 
 
 def _percent(change: float | None) -> str:
-    return "-" if change is None else f"{percent(change)} %"
+    return "-" if change is None else f"{percent(change)}%"

@@ -54,7 +54,7 @@ class CompiledProgram(BenchmarkKind):
         now = self.summary(runs[-1].workload, runs)
         changes = {name: now[name] / baseline.anchor.summary[name] - 1 for name in GATED_FOR_DRIFT}
         drifted = [
-            f"{name.replace('_', ' ')} {100 * change:+.1f} %"
+            f"{name.replace('_', ' ')} {100 * change:+.1f}%"
             for name, change in changes.items()
             if abs(change) > rules_program.TOLERANCE
         ]

@@ -63,7 +63,7 @@ def truncate_to_same_blocks(reference: Sequence[Steps], now: Sequence[Steps]) ->
     """The runs of ``reference``, cut to the blocks of the shortest run of ``now``.
 
     The fastest of many blocks is faster than that of few: 40 blocks of one session on two shared cores had a
-    fastest 2.6 % below that of their first 5. Where the budget ended a run early, fewer blocks compare.
+    fastest 2.6% below that of their first 5. Where the budget ended a run early, fewer blocks compare.
     """
     blocks = min(len(steps.step_times_s) for steps in now)
     return [dataclasses.replace(steps, step_times_s=steps.step_times_s[:blocks]) for steps in reference]

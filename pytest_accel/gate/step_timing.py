@@ -59,7 +59,7 @@ class StepTiming(BenchmarkKind):
         slowest_s, fastest_s = (steps.hosts_step_time_s[index] for index in (slowest, fastest))
         return (
             f"host {slowest} of {len(by_time)} is the slowest: {slowest_s:.4g} s for its share of a step, "
-            f"{100 * (slowest_s / fastest_s - 1):+.1f} % against host {fastest}",
+            f"{100 * (slowest_s / fastest_s - 1):+.1f}% against host {fastest}",
         )
 
     def drift(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
@@ -71,8 +71,8 @@ class StepTiming(BenchmarkKind):
             now / entry.summary["step_time_s"] - 1 for entry in (baseline.current, baseline.anchor)
         )
         return (
-            f"step time {100 * last:+z.1f} % against the last of {len(baseline.accepted)} accepted "
-            f"baselines, {100 * first:+z.1f} % against the first",
+            f"step time {100 * last:+z.1f}% against the last of {len(baseline.accepted)} accepted "
+            f"baselines, {100 * first:+z.1f}% against the first",
         )
 
     def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
@@ -102,8 +102,8 @@ def _unconfirmed(verdict: Verdict) -> Verdict:
     (comparison,) = verdict.comparisons
     low, high = comparison.interval
     reason = (
-        f"step time changed by {100 * comparison.change:+z.1f} % ({100 * comparison.confidence:g} % interval "
-        f"{100 * low:+z.1f} % to {100 * high:+z.1f} %), and one run in this process can neither confirm nor "
+        f"step time changed by {100 * comparison.change:+z.1f}% ({100 * comparison.confidence:g}% interval "
+        f"{100 * low:+z.1f}% to {100 * high:+z.1f}%), and one run in this process can neither confirm nor "
         "rule out a change: run without --accel-in-process"
     )
     inconclusive = dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE)

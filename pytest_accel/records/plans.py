@@ -10,8 +10,8 @@ from pytest_accel.records.observations import ProgramFacts
 from pytest_accel.records.workload import Workload
 
 BLOCKS = 120
-"""Blocks in a run: the fastest of 120 varied by 1.3 to 1.9 % between processes on two cores, and the fastest
-of 40 by 1.6 to 2.3 %."""
+"""Blocks in a run: the fastest of 120 varied by 1.3 to 1.9% between processes on two cores, and the fastest
+of 40 by 1.6 to 2.3%."""
 
 MIN_BLOCK_S = 0.1
 """A block is at least this long, so that waiting for the device once weighs nothing."""

@@ -38,7 +38,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric against its baseline. ``change`` and ``interval`` are relative: 0.05 is 5 % more."""
+    """One metric against its baseline. ``change`` and ``interval`` are relative: 0.05 is 5% more."""
 
     metric: str
     baseline: float

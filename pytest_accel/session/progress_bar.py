@@ -34,7 +34,7 @@ class TerminalProgress:
         """Take note of the provisional verdict."""
         if verdict.comparisons:
             low, high = verdict.comparisons[0].interval
-            self._interval = f"{percent(low)} % to {percent(high)} %"
+            self._interval = f"{percent(low)}% to {percent(high)}%"
 
     @contextlib.contextmanager
     def training(self, seed: int, epochs: int) -> Iterator[OnEpoch]:
@@ -42,7 +42,7 @@ class TerminalProgress:
         with self._bar(f"{self._name}, seed {seed}", epochs) as update:
 
             def on_progress(number: int, epoch: Epoch) -> None:
-                update(number, f"top-1 {100 * epoch.top1:.1f} %, loss {epoch.loss:.3g}")
+                update(number, f"top-1 {100 * epoch.top1:.1f}%, loss {epoch.loss:.3g}")
 
             yield on_progress
 

@@ -7,7 +7,7 @@
 ``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this project's
 rule and by those of other tools. ``model`` draws sessions from Gaussian noise instead, as many as are asked
 for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a name,
-all run, in about three minutes. Rates are in percent, with 95 % intervals.
+all run, in about three minutes. Rates are in percent, with 95% intervals.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def model(options: argparse.Namespace) -> Tables:
     promised = []
     for name, one in noises(recordings.load()).items():
         made = drawn(one, options.baseline_runs, options.benchmarks, count=options.drawn, seed=options.seed)
-        noise = f"{name} ({100 * one.shared:.2g} % shared, {100 * one.own:.2g} % own)"
+        noise = f"{name} ({100 * one.shared:.2g}% shared, {100 * one.own:.2g}% own)"
         promised += contract_rows(noise, made, options.tolerance, one.kind)
     yield "model/contract", f"{options.drawn} trials per line", contract_table(promised)
 
@@ -121,7 +121,7 @@ def blocks(options: argparse.Namespace) -> Tables:
                 )
             ]
             promised += contract_rows(f"{recording.name}, {count} blocks", made, (0.10,))
-    yield "blocks/contract", "cut in all places, at a tolerance of 10 %", contract_table(promised)
+    yield "blocks/contract", "cut in all places, at a tolerance of 10%", contract_table(promised)
 
 
 def pairs(options: argparse.Namespace) -> Tables:

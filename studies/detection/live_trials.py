@@ -113,7 +113,7 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 def table(trials: Sequence[dict[str, Any]]) -> str:
-    """Rates of each outcome in percent with 95 % intervals, and what a verdict took, by slowdown."""
+    """Rates of each outcome in percent with 95% intervals, and what a verdict took, by slowdown."""
     rows = []
     for planted in sorted({trial["slowdown"] for trial in trials}):
         alike = [trial for trial in trials if trial["slowdown"] == planted]
@@ -130,7 +130,7 @@ def table(trials: Sequence[dict[str, Any]]) -> str:
 
 def rate(count: int, trials: int) -> str:
     low, high = stats.binomtest(count, trials).proportion_ci(0.95)
-    return f"{100 * count / trials:.0f} %, {100 * low:.0f} to {100 * high:.0f}"
+    return f"{100 * count / trials:.0f}%, {100 * low:.0f} to {100 * high:.0f}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def _quantile(percent: float) -> Callable[[Times], Times]:
 STATISTICS: dict[str, Callable[[Times], Times]] = {
     "minimum": lambda times: times.min(1),
     "mean of the 3 fastest": lambda times: np.sort(times, 1)[:, :3].mean(1),
-    **{f"{percent} % quantile": _quantile(percent) for percent in (5, 10, 25)},
+    **{f"{percent}% quantile": _quantile(percent) for percent in (5, 10, 25)},
     "median": lambda times: np.median(times, 1),
 }
 
@@ -78,4 +78,4 @@ def yardsticks_table(recordings: Sequence[Recording]) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"

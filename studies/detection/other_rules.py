@@ -35,15 +35,15 @@ def asv(now: Times, before: Times) -> int:
 
 
 def pyperf(now: Times, before: Times) -> int:
-    """``pyperf compare_to``: ``is_significant`` in pyperf/_utils.py, Student's two-sample t-test at 95 %."""
+    """``pyperf compare_to``: ``is_significant`` in pyperf/_utils.py, Student's two-sample t-test at 95%."""
     if stats.ttest_ind(now, before).pvalue > 0.05:
         return 0
     return _beyond(float(now.mean() / before.mean()), 1.0)
 
 
 def criterion(now: Times, before: Times) -> int:
-    """Criterion.rs, src/analysis/compare.rs: a bootstrapped t-test at 0.05, then a bootstrapped 95 % interval
-    of the ratio of means, all of it beyond the noise threshold of 1 %."""
+    """Criterion.rs, src/analysis/compare.rs: a bootstrapped t-test at 0.05, then a bootstrapped 95% interval
+    of the ratio of means, all of it beyond the noise threshold of 1%."""
     rng = np.random.default_rng(0)
     both = np.concatenate([now, before])
     drawn = rng.choice(both, (RESAMPLES, both.size))
@@ -57,7 +57,7 @@ def criterion(now: Times, before: Times) -> int:
 
 
 def torchbench(now: Times, before: Times) -> int:
-    """TorchBench's nightly CI: a latency that differs by more than 7 % is a performance signal
+    """TorchBench's nightly CI: a latency that differs by more than 7% is a performance signal
     (github.com/pytorch/benchmark/pull/488); the latency of a test is the median of its steps."""
     return _beyond(float(np.median(now) / np.median(before)), 1.07)
 
@@ -77,7 +77,7 @@ OTHER_RULES: dict[str, Rule] = {
     "pytest-benchmark median:5%": pytest_benchmark(np.median, 5),
     "pytest-benchmark min:5%": pytest_benchmark(np.min, 5),
     "asv, factor 1.1": asv,
-    "pyperf, t-test 95 %": pyperf,
-    "criterion, noise 1 %": criterion,
-    "TorchBench, 7 %": torchbench,
+    "pyperf, t-test 95%": pyperf,
+    "criterion, noise 1%": criterion,
+    "TorchBench, 7%": torchbench,
 }

@@ -40,9 +40,9 @@ def table(count: int, seed: int) -> str:
             drawn = [_comparison(slowdown, between, rounds, rng) for _ in range(count)]
             outcomes = [outcome for outcome, _ in drawn]
             rows.append([
-                f"{100 * between:g} %",
-                f"{100 * rounds:g} %",
-                f"{100 * slowdown:g} %",
+                f"{100 * between:g}%",
+                f"{100 * rounds:g}%",
+                f"{100 * slowdown:g}%",
                 *(rate(one is outcome for one in outcomes) for outcome in
                   (Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.REGRESSED, Outcome.IMPROVED)),
                 statistics.median(pairs for _, pairs in drawn),

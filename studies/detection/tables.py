@@ -1,4 +1,4 @@
-"""The tables of the detection study: shares of trials in percent, with 95 % Clopper-Pearson intervals."""
+"""The tables of the detection study: shares of trials in percent, with 95% Clopper-Pearson intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rules_table(trials: Sequence[Trial], tolerances: Sequence[float]) -> str:
     """Every rule: how often it calls an unchanged program changed, and finds a slowdown."""
     ours = [_our_row(trials, tolerance) for tolerance in tolerances]
     theirs = [_their_row(trials, name, rule) for name, rule in OTHER_RULES.items()]
-    slowed = [f"{100 * slowdown:g} % slower: detected" for slowdown in SLOWDOWNS]
+    slowed = [f"{100 * slowdown:g}% slower: detected" for slowdown in SLOWDOWNS]
     headers = ["rule", "unchanged: false positive", "unchanged: inconclusive", *slowed]
     return tabulate(ours + theirs, headers, tablefmt="github")
 
@@ -27,7 +27,7 @@ def rules_table(trials: Sequence[Trial], tolerances: Sequence[float]) -> str:
 def _our_row(trials: Sequence[Trial], tolerance: float) -> list[str]:
     unchanged = [our_outcome(trial, tolerance, 0.0) for trial in trials]
     return [
-        f"pytest-accel, {100 * tolerance:g} %",
+        f"pytest-accel, {100 * tolerance:g}%",
         rate(one in CHANGED for one in unchanged),
         rate(one is Outcome.INCONCLUSIVE for one in unchanged),
         *(
@@ -61,7 +61,7 @@ CONTRACT = (
 
 
 def contract_table(rows: Sequence[Sequence[str]]) -> str:
-    """What this project promises, at most 1 % false verdicts and so on, of several ``contract_rows``."""
+    """What this project promises, at most 1% false verdicts and so on, of several ``contract_rows``."""
     return tabulate(rows, CONTRACT, tablefmt="github")
 
 
@@ -90,7 +90,7 @@ def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list
         if breaks
     ]
     return [
-        f"{100 * tolerance:g} %",
+        f"{100 * tolerance:g}%",
         *map(rate, (wrong, undecided, detected, missed)),
         f"missed: {', '.join(broken)}" if broken else "met",
     ]

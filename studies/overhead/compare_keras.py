@@ -3,7 +3,7 @@
     python studies/overhead/compare_keras.py --precision=mixed_bfloat16
 
 Both train on one batch of synthetic images by SGD with momentum 0.9 and cross entropy, without weight decay
-and label smoothing, under ``tf.function``. Keras' network is version 1, whose step is 6 % fewer operations.
+and label smoothing, under ``tf.function``. Keras' network is version 1, whose step is 6% fewer operations.
 The ratio printed is Keras' step time over ours. Needs SciPy and a framework extra of pytest-accel.
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
     print(f"ResNet-50, {options.precision}, batch {options.batch}, {options.image_size}x{options.image_size}")
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {options.rounds} rounds")
     print(f"fastest step: keras {min(a for a, _ in pairs):.3f} s, ours {min(b for _, b in pairs):.3f} s")
-    print(f"keras / ours: {ratio.estimate:.3f}, 99 % interval [{ratio.low:.3f}, {ratio.high:.3f}]")
+    print(f"keras / ours: {ratio.estimate:.3f}, 99% interval [{ratio.low:.3f}, {ratio.high:.3f}]")
 
 
 def our_step(batch: int, image_size: int, precision: str) -> Callable[[], object]:

@@ -41,7 +41,7 @@ def main() -> None:
     low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
     print(
         f"{options.cores} cores, {len(ratios)} rounds: {statistics.median(ratios):.2f} times as many "
-        f"images/s, 80 % of the rounds {low:.2f} to {high:.2f}"
+        f"images/s, 80% of the rounds {low:.2f} to {high:.2f}"
     )
 
 

@@ -3,7 +3,7 @@
     python studies/overhead/harness_cost.py
 
 Both run the same ResNet-50 step in one process, block by block in turns. The ratio printed is the time of the
-bare loop over the time reported: 0.995 says that measuring adds 0.5 %. Needs SciPy and a framework extra of
+bare loop over the time reported: 0.995 says that measuring adds 0.5%. Needs SciPy and a framework extra of
 pytest-accel.
 """
 
@@ -60,7 +60,7 @@ def main() -> None:
     ratio = median_ratio(pairs)
     print(f"ResNet-50, {options.precision}, batch {options.batch}, {options.image_size}x{options.image_size}")
     print(f"{options.rounds} rounds, {options.steps} steps a block, the fastest {min(map(min, pairs)):.3f} s")
-    print(f"bare / reported: {ratio.estimate:.4f}, 99 % lower bound {ratio.lower_bound:.4f}")
+    print(f"bare / reported: {ratio.estimate:.4f}, 99% lower bound {ratio.lower_bound:.4f}")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from scipy import stats
 
-MIN_ROUNDS = 10  # Fewer give no 99 % interval of a median.
+MIN_ROUNDS = 10  # Fewer give no 99% interval of a median.
 
 
 class Ratio(NamedTuple):
-    """A median ratio, the ends of its two-sided interval and its one-sided lower bound, both of 99 %."""
+    """A median ratio, the ends of its two-sided interval and its one-sided lower bound, both of 99%."""
 
     estimate: float
     low: float

@@ -41,7 +41,7 @@ sys.path.insert(0, str(STEPS))
 from kinds import KINDS  # noqa: E402, the steps are beside this file and in no package
 
 HALF_WIDTH = {"short": 0.03}
-"""How well the mean is to be known, as half of its 95 % interval, where that is not USUAL_HALF_WIDTH."""
+"""How well the mean is to be known, as half of its 95% interval, where that is not USUAL_HALF_WIDTH."""
 
 USUAL_HALF_WIDTH = 0.01
 
@@ -330,7 +330,7 @@ class Mean:
 
 
 def percent(log: float) -> str:
-    return f"{100 * math.expm1(log):+.2f} %" if math.isfinite(log) else "-"
+    return f"{100 * math.expm1(log):+.2f}%" if math.isfinite(log) else "-"
 
 
 def report(trials: Sequence[Trial]) -> str:
@@ -355,8 +355,8 @@ def table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
             percent(mean.mean),
             f"{percent(low)} to {percent(high)}" if known else "-",
             ("yes" if low <= 0 <= high else "no") if known else "-",
-            f"{100 * mean.half_width:.2f} %" if known else "-",
-            f"{100 * asked_half_width(kind):g} %",
+            f"{100 * mean.half_width:.2f}%" if known else "-",
+            f"{100 * asked_half_width(kind):g}%",
             ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()),
             f"{statistics.median(trial['time_s'] for trial in alike):.0f} s",
         ])  # fmt: skip
@@ -364,7 +364,7 @@ def table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
         "step",
         "trials",
         "mean change",
-        "95 % interval",
+        "95% interval",
         "0 inside",
         "half width",
         "asked",
@@ -374,7 +374,7 @@ def table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
 
 
 def cost_table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
-    """Of costs: the time of the bare loop over the time reported, 0.99 where measuring adds 1 %."""
+    """Of costs: the time of the bare loop over the time reported, 0.99 where measuring adds 1%."""
     rows = []
     for kind, alike in by_kind.items():
         values = logs(alike)
@@ -392,7 +392,7 @@ def cost_table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
             ratio(together.lower_limit),
             sum(trial["outcome"] != "measured" for trial in alike),
         ])  # fmt: skip
-    headers = ["step", "pairs", "bare step", "bare / ours", "95 % lower limit", "95 % interval", "median"]
+    headers = ["step", "pairs", "bare step", "bare / ours", "95% lower limit", "95% interval", "median"]
     return tabulate.tabulate(
         rows, [*headers, "in one process", "its lower limit", "failed or odd"], disable_numparse=True
     )

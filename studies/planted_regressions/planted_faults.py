@@ -110,7 +110,7 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "loss scaled by the wrong batch": _loss_of_wrong_batch,
     "one layer not updated": _layer_not_updated,
     "gradients of one replica dropped": _replica_dropped,
-    "labels of 10 % shuffled": _labels_shuffled,
+    "labels of 10% shuffled": _labels_shuffled,
     "no augmentation": _not_augmented,
 }
 PARAMETERS: dict[str, dict[str, float]] = {

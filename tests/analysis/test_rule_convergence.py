@@ -74,20 +74,20 @@ def test_faster_training_is_an_improvement():
 def test_training_that_falls_apart_after_the_target_is_a_regression():
     verdict = judge([curve(6, final=0.6)], BASELINE, TARGET)
     assert verdict.outcome is Outcome.REGRESSED
-    assert verdict.reason.startswith("final top-1 is 60.0 %, worse than the baseline's 76.5 %")
+    assert verdict.reason.startswith("final top-1 is 60.0%, worse than the baseline's 76.5%")
 
 
 def test_a_seed_that_never_gets_there_is_a_reason_of_its_own():
     verdict = judge([curve(6), never(seed=3)], BASELINE, TARGET)
     assert verdict.outcome is Outcome.REGRESSED
     assert verdict.reason == (
-        "seed 3 does not reach 75.9 % top-1 within 2 epochs (its best is 50.0 % after epoch 1) (1 of 2 seeds "
+        "seed 3 does not reach 75.9% top-1 within 2 epochs (its best is 50.0% after epoch 1) (1 of 2 seeds "
         "do not)"
     )
 
 
 def test_a_difference_that_the_evaluation_set_cannot_resolve_is_none():
-    """360 images: one more or less is 0.3 points, and the binomial error is 1.1 points at 95 %."""
+    """360 images: one more or less is 0.3 points, and the binomial error is 1.1 points at 95%."""
     small = [dataclasses.replace(one, evaluation_examples=360) for one in BASELINE]
     slightly = dataclasses.replace(curve(6, best=0.759), evaluation_examples=360)
     assert judge([slightly], small, TARGET).outcome is Outcome.PASSED

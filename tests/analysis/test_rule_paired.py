@@ -43,11 +43,11 @@ def decided(*changes: float, policy: PairPolicy = POLICY, **kinds) -> Verdict:
 @pytest.mark.parametrize(
     ("changes", "outcome", "reason"),
     [
-        ([0.0] * 4, "passed", "a slowdown above 2.5 % is ruled out by 4 pairs of runs: step time changed"),
-        ([0.2] * 4, "regressed", "step time is 20.0 % longer than in the other environment (95 %"),
-        ([-0.2] * 4, "improved", "step time is 20.0 % shorter than in the other environment (95 %"),
+        ([0.0] * 4, "passed", "a slowdown above 2.5% is ruled out by 4 pairs of runs: step time changed"),
+        ([0.2] * 4, "regressed", "step time is 20.0% longer than in the other environment (95%"),
+        ([-0.2] * 4, "improved", "step time is 20.0% shorter than in the other environment (95%"),
         ([0.02] * 4, "inconclusive", "4 pairs of runs can neither show nor rule out a slowdown above 2"),
-        ([0.02], "inconclusive", "1 pair of runs can neither show nor rule out a slowdown above 2.5 %"),
+        ([0.02], "inconclusive", "1 pair of runs can neither show nor rule out a slowdown above 2.5%"),
     ],
 )  # fmt: skip
 def test_each_outcome_has_its_reason(changes, outcome, reason):
@@ -58,7 +58,7 @@ def test_each_outcome_has_its_reason(changes, outcome, reason):
 
 def test_what_is_undecided_says_what_it_could_have_seen_and_the_way_out():
     reason = decided(0.02, 0.02, 0.02).reason
-    assert "the smallest slowdown this could have seen is 2.5 %" in reason
+    assert "the smallest slowdown this could have seen is 2.5%" in reason
     assert reason.endswith("a larger --accel-budget or a quieter machine narrows it")
 
 
@@ -147,7 +147,7 @@ def test_fewer_pairs_than_the_least_decide_nothing_while_there_may_be_more():
 
 
 def test_a_change_before_the_last_look_needs_stronger_evidence():
-    """At 4 pairs and 1.5 % between them, 99 % is 1.9 % to each side, and 3.7 standard errors are 2.8 %."""
+    """At 4 pairs and 1.5% between them, 99% is 1.9% to each side, and 3.7 standard errors are 2.8%."""
     policy = dataclasses.replace(POLICY, tolerance=0.015)
     weak = [pair(0.022)] * 4
     assert isinstance(judge(weak, policy, may_take_more=True), NeedMore)
@@ -178,7 +178,7 @@ def test_rounds_end_when_they_agree_or_when_the_change_is_clear_and_not_before()
     "between", [0.01, 0.02], ids=["less between pairs than declared", "more between pairs than declared"]
 )
 def test_the_promise_holds_for_simulated_pairs(between):
-    """500 comparisons each, of rounds that scatter by 7 %: at most 1 % wrong, and 5 % slower found."""
+    """500 comparisons each, of rounds that scatter by 7%: at most 1% wrong, and 5% slower found."""
     rng = np.random.default_rng(7)
 
     def outcome(change: float) -> Outcome:

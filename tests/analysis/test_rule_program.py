@@ -36,10 +36,10 @@ def test_the_same_program_passes():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"flops": 3.2e12}, "for each device: FLOPs +4.2 %"),
-        ({"bytes_accessed": 5.1e10}, "bytes accessed +50.0 %"),
-        ({"peak_memory_bytes": 5_100_000_000}, "peak memory +2.0 %"),
-        ({"generated_code_bytes": 60_000_000}, "program size +20.0 %"),
+        ({"flops": 3.2e12}, "for each device: FLOPs +4.2%"),
+        ({"bytes_accessed": 5.1e10}, "bytes accessed +50.0%"),
+        ({"peak_memory_bytes": 5_100_000_000}, "peak memory +2.0%"),
+        ({"generated_code_bytes": 60_000_000}, "program size +20.0%"),
         ({"loops": (24, None)}, "loop iterations 0 -> 25"),
     ],
 )
@@ -54,7 +54,7 @@ def test_an_exchange_that_was_not_there_regresses_and_is_named():
     verdict = judge(changed(operations=gathered), BEFORE)
     assert verdict.outcome is Outcome.REGRESSED
     assert verdict.reason == (
-        "for each device: collectives +200.0 %, bytes of collectives +5000.0 %; in the program: "
+        "for each device: collectives +200.0%, bytes of collectives +5000.0%; in the program: "
         "all-gather 0 -> 2 (+5,000,000 bytes)"
     )
 

@@ -76,31 +76,31 @@ class TestWhatItSays:
         found = verdict([0.11, 0.1105, 0.1103], [0.1, 0.1, 0.1])
         assert found.outcome is Outcome.REGRESSED
         assert found.reason == (
-            "step time is 10.3 % longer than the baseline (95 % interval +4.6 % to +16.3 %), "
-            "above the tolerance of 4 %"
+            "step time is 10.3% longer than the baseline (95% interval +4.6% to +16.3%), "
+            "above the tolerance of 4%"
         )
 
     def test_passed(self):
         found = verdict([0.1, 0.1, 0.1], [0.1, 0.1, 0.1], policy(tolerance=0.1))
         assert found.outcome is Outcome.PASSED
         assert found.reason == (
-            "a slowdown above 10 % is ruled out: step time changed by +0.0 % (95 % interval -5.2 % to +5.5 %)"
+            "a slowdown above 10% is ruled out: step time changed by +0.0% (95% interval -5.2% to +5.5%)"
         )
 
     def test_improved_says_how_to_update_the_baseline(self):
         found = verdict([0.09] * 3, [0.1] * 3)
         assert found.outcome is Outcome.IMPROVED
         assert found.reason == (
-            "step time is 10.0 % shorter than the baseline (95 % interval -14.7 % to -5.1 %), "
-            "beyond the tolerance of 4 %: update the baseline with --accel-update-baselines"
+            "step time is 10.0% shorter than the baseline (95% interval -14.7% to -5.1%), "
+            "beyond the tolerance of 4%: update the baseline with --accel-update-baselines"
         )
 
     def test_inconclusive_says_the_smallest_change_it_could_have_seen(self):
         found = verdict([0.103] * 3, [0.1] * 3, policy(tolerance=0.06))
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.reason == (
-            "3 runs can neither show nor rule out a slowdown above 6 %: step time changed by +3.0 % "
-            "(95 % interval -2.3 % to +8.6 %), and the smallest slowdown this could have seen is 7.5 %; "
+            "3 runs can neither show nor rule out a slowdown above 6%: step time changed by +3.0% "
+            "(95% interval -2.3% to +8.6%), and the smallest slowdown this could have seen is 7.5%; "
             "more runs, here and in the baseline, narrow it (--accel-runs=6)"
         )
 
@@ -128,7 +128,7 @@ class TestWhatItSays:
         found = verdict([0.107] * 3, [0.1] * 3)
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.comparisons[0].interval[0] > 0
-        assert "the smallest slowdown this could have seen is 7.5 %" in found.reason
+        assert "the smallest slowdown this could have seen is 7.5%" in found.reason
 
     def test_what_it_could_have_seen_is_what_it_would_have_called_a_regression(self):
         assert verdict([0.1 * 1.0755] * 3, [0.1] * 3).outcome is Outcome.REGRESSED
@@ -139,7 +139,7 @@ class TestWhatItSays:
         found = verdict([now], [0.1], policy(assumed=True))
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
         assert found.reason.endswith(
-            " (a standard deviation of 2 % between runs is assumed: "
+            " (a standard deviation of 2% between runs is assumed: "
             "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
         )
 
@@ -148,7 +148,7 @@ class TestWhatItSays:
         found = judge(runs([now], blocks=20), runs([0.1]), policy(assumed=True), may_take_more=False)
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
         assert found.reason.endswith(
-            " (a standard deviation of 2 % between runs is assumed, since the shortest has only 20 blocks of "
+            " (a standard deviation of 2% between runs is assumed, since the shortest has only 20 blocks of "
             "steps: a larger --accel-budget gives it more)"
         )
         if found.outcome is Outcome.INCONCLUSIVE:
@@ -201,7 +201,7 @@ class TestAnotherRun:
     def test_while_it_could_decide(self):
         answer = judge(runs([0.103]), runs([0.1]), policy(tolerance=0.1), may_take_more=True)
         assert isinstance(answer, NeedMore)
-        assert answer.reason.startswith("after 1 run step time changed by +3.0 %")
+        assert answer.reason.startswith("after 1 run step time changed by +3.0%")
 
     def test_not_where_no_further_run_could_decide(self):
         answer = judge(runs([0.1]), runs([0.1]), policy(tolerance=0.001), may_take_more=True)
@@ -399,7 +399,7 @@ BOOTED = {
 
 @pytest.mark.parametrize(("name", "now", "runs_now"), [("batch 16", 0.127, 1), ("dense", 0.00261, 5)])
 def test_a_machine_that_settles_after_boot_is_no_improvement(name, now, runs_now):
-    """The same program minutes later: faster by a tenth, with a baseline whose runs differ by 4 %."""
+    """The same program minutes later: faster by a tenth, with a baseline whose runs differ by 4%."""
     between = between_run(Kind.CPU, list(BOOTED.values()))
     decide = policy(tolerance=0.1, between_run_sd=between.sd, between_run_dof=between.dof)
     assert verdict([now] * runs_now, BOOTED[name], decide).outcome is Outcome.PASSED

@@ -26,7 +26,7 @@ def test_a_percentage_is_read_as_a_fraction(hundredths):
     assert percentage(f"{hundredths / 100}%") == pytest.approx(hundredths / 10_000)
 
 
-@pytest.mark.parametrize("text", ["2%", " 2 % ", "2.0%", "2.%", "02%"])
+@pytest.mark.parametrize("text", ["2%", " 2% ", "2.0%", "2.%", "02%"])
 def test_a_percentage_may_be_written_in_several_ways(text):
     assert percentage(text) == 0.02
 

@@ -80,7 +80,7 @@ def test_accuracy_of_a_measurement(run, report):
     }
     _, printed, _ = run(report(metrics, Price(6.7), dataset="imagenet", target=0.757))
 
-    cells = row(printed, "76.4 %")
+    cells = row(printed, "76.4%")
     assert {"64", "10", "67", "75.7"} <= set(cells)
 
 
@@ -88,7 +88,7 @@ def test_without_a_price_and_without_the_target_reached_nothing_is_made_up(run, 
     metrics = {"throughput": 2796.0, "best_top1": 0.4}
     _, printed, _ = run(report(metrics, dataset="imagenet", target=0.757))
 
-    assert row(printed, "40.0 %")[-4:] == ["-", "-", "-", "-"]
+    assert row(printed, "40.0%")[-4:] == ["-", "-", "-", "-"]
 
 
 COMPILED = {"flops": 3e12, "roofline_throughput": 7511.0, "estimated_throughput": 5738.0}

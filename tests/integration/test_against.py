@@ -69,7 +69,7 @@ def test_the_same_step_passes_and_nothing_is_stored(project, both):
     assert result.parseoutcomes() == {"passed": 1}
     result.stdout.fnmatch_lines([
         "accel: cpu, * [[]against: env STEP_TIME_S=0.25 *only pytest/bin/python'[]]",
-        "passed * step time * 250 ms * 250 ms * +0.0 % [[]-1.5, +1.5[]]",
+        "passed * step time * 250 ms * 250 ms * +0.0% [[]-1.5, +1.5[]]",
     ])  # fmt: skip
     assert not (project.path / "baselines").exists()
 
@@ -78,8 +78,8 @@ def test_a_slower_step_fails_its_test(both):
     result = both(here=0.3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
-        "regressed: step time is 20.0 % longer than in the other environment (95 % interval *), "
-        "above the tolerance of 2.5 %*",
+        "regressed: step time is 20.0% longer than in the other environment (95% interval *), "
+        "above the tolerance of 2.5%*",
     ])  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_a_slower_step_fails_its_test(both):
 def test_a_faster_step_is_improved(both):
     result = both(here=0.2)
     assert result.parseoutcomes() == {"improved": 1}
-    result.stdout.fnmatch_lines(["improved  *step time is 20.0 % shorter than in the other environment*"])
+    result.stdout.fnmatch_lines(["improved  *step time is 20.0% shorter than in the other environment*"])
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_what_lies_on_the_border_takes_the_budget_of_both_sides_and_is_inconclus
     assert result.parseoutcomes() == {"inconclusive": 1}
     (benchmark,) = json.loads(file.read_text())["benchmarks"]
     assert len(benchmark["runs"]) == len(benchmark["reference_runs"]) == 5
-    assert "5 pairs of runs can neither show nor rule out a slowdown above 2.5 %" in benchmark["reason"]
+    assert "5 pairs of runs can neither show nor rule out a slowdown above 2.5%" in benchmark["reason"]
 
 
 def test_the_tolerance_may_be_given(both):

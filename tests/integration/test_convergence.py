@@ -136,7 +136,7 @@ def test_one_unchanged_seed_passes(training):
     assert metrics == {"time_to_target_s", "epochs_to_target", "best_top1", "final_top1"}
     assert result.benchmark["metrics"]["time_to_target_s"] == 60
     result.stdout.fnmatch_lines([
-        "passed * best top-1 * 99.0 % * 99.0 % *",
+        "passed * best top-1 * 99.0% * 99.0% *",
         "passed  test_it.py::test_top1: one seed lies where the baseline's seeds do: *; the smallest losses "
         "that 1 seed against 5 could have shown: *epochs to target *, best top-1 *, final top-1 *",
     ])  # fmt: skip
@@ -147,14 +147,14 @@ def test_training_that_never_gets_there_regresses(training):
     result = training(FASTER=0.5)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
-        "regressed: seed 0 does not reach 90.0 % top-1 within 8 epochs (its best is 66.7 % after epoch 8)*"
+        "regressed: seed 0 does not reach 90.0% top-1 within 8 epochs (its best is 66.7% after epoch 8)*"
     ])  # fmt: skip
 
 
 def test_training_that_falls_apart_regresses(training):
     record(training)
     result = training(FALLS_TO=0.5)
-    result.stdout.fnmatch_lines(["regressed: final top-1 is 50.0 %, worse than the baseline's 99.0 %*"])
+    result.stdout.fnmatch_lines(["regressed: final top-1 is 50.0%, worse than the baseline's 99.0%*"])
 
 
 def test_a_loss_that_is_nan_is_invalid(training):
@@ -166,7 +166,7 @@ def test_a_loss_that_is_nan_is_invalid(training):
 def test_what_does_not_reach_its_target_is_not_recorded(training, project):
     result = training("--accel-update-baselines", "--accel-runs=2", FASTER=0.5)
     assert result.benchmark["outcome"] == "invalid"
-    assert "does not reach 90.0 % top-1 within 8 epochs" in result.benchmark["reason"]
+    assert "does not reach 90.0% top-1 within 8 epochs" in result.benchmark["reason"]
     assert result.benchmark["reason"].endswith(
         "not recorded as a baseline; fix the training, or relax the target"
     )
@@ -355,4 +355,4 @@ def test_an_environment_that_does_not_get_there_is_named(training):
     result = training(f"--accel-against=env FASTER=0.5 {sys.executable}")
     assert result.benchmark["outcome"] == "invalid"
     assert "FASTER=0.5" in result.benchmark["reason"]
-    assert "seed 0 does not reach 90.0 % top-1" in result.benchmark["reason"]
+    assert "seed 0 does not reach 90.0% top-1" in result.benchmark["reason"]

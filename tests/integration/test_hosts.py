@@ -36,9 +36,7 @@ def test_a_step_is_as_slow_as_the_slowest_host_and_the_report_says_which_that_is
     first, second = hosts.run("--accel-json=report.json", "--no-accel-strict", step_times_s=[0.25, 0.40])
 
     for host in (first, second):
-        assert (
-            "host 1 of 2 is the slowest: 0.4 s for its share of a step, +60.0 % against host 0" in host.text
-        )
+        assert "host 1 of 2 is the slowest: 0.4 s for its share of a step, +60.0% against host 0" in host.text
     (benchmark,) = json.loads((hosts.folder / "report.json").read_text())["benchmarks"]
     assert benchmark["metrics"]["step_time_s"] == pytest.approx(0.40)
     assert benchmark["metrics"]["slowest_host_step_time_s"] == pytest.approx(0.40)

@@ -14,7 +14,7 @@ def test_an_unchanged_step_passes(project):
     assert result.parseoutcomes() == {"passed": 1}
     result.stdout.fnmatch_lines([
         "test_it.py::test_step PASSED*",
-        "passed * step time * 250 ms * 250 ms * +0.0 % *",
+        "passed * step time * 250 ms * 250 ms * +0.0% *",
     ])  # fmt: skip
     assert len(project.pids) == 1
 
@@ -28,15 +28,15 @@ def regressed(project):
 def test_a_slower_step_fails_its_test_and_says_by_how_much(project, regressed):
     assert regressed.ret == pytest.ExitCode.TESTS_FAILED
     assert regressed.parseoutcomes() == {"failed": 1}
-    interval = "(95 % interval +13.7 % to +26.6 %)"
-    reason = f"step time is 20.0 % longer than the baseline {interval}, above the tolerance"
+    interval = "(95% interval +13.7% to +26.6%)"
+    reason = f"step time is 20.0% longer than the baseline {interval}, above the tolerance"
     regressed.stdout.fnmatch_lines([
         "test_it.py::test_step FAILED*",
         "*= FAILURES =*",
-        f"regressed: {reason} of 10 %*",
-        f"regressed  test_it.py::test_step: {reason} of 10 %*",
+        f"regressed: {reason} of 10%*",
+        f"regressed  test_it.py::test_step: {reason} of 10%*",
         "*= short test summary info =*",
-        "FAILED test_it.py::test_step - Failed: regressed: step time is 20.0 % longer*",
+        "FAILED test_it.py::test_step - Failed: regressed: step time is 20.0% longer*",
     ])  # fmt: skip
     regressed.stdout.no_fnmatch_line("*Traceback*")
 
@@ -44,7 +44,7 @@ def test_a_slower_step_fails_its_test_and_says_by_how_much(project, regressed):
 def test_a_regression_counts_for_junit_and_for_last_failed(project, regressed):
     suite = ElementTree.parse(project.path / "junit.xml").getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
-    assert "20.0 % longer" in suite.find("testcase/failure").get("message")
+    assert "20.0% longer" in suite.find("testcase/failure").get("message")
 
     project.pytester.makepyfile(test_other="def test_other(): pass")
     again = project.run("--lf", step_times_s=0.25)
@@ -59,8 +59,8 @@ def test_a_faster_step_is_improved_and_says_how_to_accept_it(project):
     assert result.parseoutcomes() == {"improved": 1}
     result.stdout.fnmatch_lines([
         "test_it.py::test_step IMPROVED*",
-        "improved  test_it.py::test_step: step time is 20.0 % shorter than the baseline * "
-        "beyond the tolerance of 10 %: update the baseline with --accel-update-baselines*",
+        "improved  test_it.py::test_step: step time is 20.0% shorter than the baseline * "
+        "beyond the tolerance of 10%: update the baseline with --accel-update-baselines*",
     ])  # fmt: skip
 
 
@@ -71,8 +71,8 @@ def test_an_undecided_step_is_inconclusive_and_says_what_it_could_have_seen(proj
     assert result.parseoutcomes() == {"inconclusive": 1}
     result.stdout.fnmatch_lines([
         "test_it.py::test_step INCONCLUSIVE*",
-        "inconclusive  test_it.py::test_step: 3 runs can neither show nor rule out a slowdown above 10 %: "
-        "step time changed by +8.0 % * the smallest slowdown this could have seen is 1?.? %; "
+        "inconclusive  test_it.py::test_step: 3 runs can neither show nor rule out a slowdown above 10%: "
+        "step time changed by +8.0% * the smallest slowdown this could have seen is 1?.?%; "
         "more runs, here and in the baseline, narrow it (--accel-runs=6)*",
     ])  # fmt: skip
 
@@ -266,7 +266,7 @@ def test_an_expected_regression_is_honoured(project):
     result = project.run("-v", step_times_s=0.3)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"xfailed": 1}
-    result.stdout.fnmatch_lines(["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0 % longer*"])
+    result.stdout.fnmatch_lines(["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0% longer*"])
     assert project.run().parseoutcomes() == {"xpassed": 1}
 
     project.benchmark(marked.format(strict=", strict=True"))

@@ -115,7 +115,7 @@ def test_step(accel, clock):
 """
 
 OLD_S, NEW_S = 0.25, 0.325
-"""How long a step takes: 30 % longer. They differ in length: Python's caches go by the size of a file."""
+"""How long a step takes: 30% longer. They differ in length: Python's caches go by the size of a file."""
 
 
 class Upgrade:
@@ -157,7 +157,7 @@ class Upgrade:
     def check_found(self, command: str, layout: Layout) -> None:
         result = self.against(command, layout)
         result.stdout.fnmatch_lines([
-            "regressed: step time is 30.0 % longer than in the other environment *",
+            "regressed: step time is 30.0% longer than in the other environment *",
             f"changed  *code of {layout.changed} ({layout.file})*",
         ])  # fmt: skip
         assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -217,7 +217,7 @@ def test_a_slower_package_is_found_against_a_stored_baseline(upgrade, layout, co
     upgrade.install(layout)
     result = upgrade.start(command, layout.tests)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["regressed: step time is 30.0 % longer than the baseline *"])
+    result.stdout.fnmatch_lines(["regressed: step time is 30.0% longer than the baseline *"])
 
 
 SHADOWED = [
@@ -234,7 +234,7 @@ SHADOWED = [
 
 @pytest.mark.parametrize(("layout", "command", "way_out"), SHADOWED, ids=str)
 def test_a_checkout_that_hides_both_packages_is_refused(twins, layout, command, way_out):
-    """The first test above finds the 30 % in the way that the sentence names."""
+    """The first test above finds the 30% in the way that the sentence names."""
     twins.write_tests(layout)
     twins.install(layout)
     twins.check_refused(command, layout, way_out)

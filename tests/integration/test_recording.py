@@ -20,9 +20,9 @@ def test_an_update_prints_old_and_new_and_appends_an_entry(project):
     assert result.parseoutcomes() == {"recorded": 1}
     result.stdout.fnmatch_lines([
         "test_it.py::test_step RECORDED*",
-        "recorded * 300 ms * 250 ms * +20.0 % *",
+        "recorded * 300 ms * 250 ms * +20.0% *",
         "recorded  test_it.py::test_step: baseline recorded from 1 run "
-        "(--accel-runs=3 or more makes later verdicts sharper) (step time 250 ms -> 300 ms, +20.0 %)",
+        "(--accel-runs=3 or more makes later verdicts sharper) (step time 250 ms -> 300 ms, +20.0%)",
     ])  # fmt: skip
     anchor, current = project.baseline()["accepted"]
     assert [len(anchor["runs"]), len(current["runs"])] == [2, 1]
@@ -38,8 +38,8 @@ def test_raw_runs_stay_in_the_first_and_the_last_entry_and_drift_is_told(project
     assert between["summary"]["step_time_s"] == 0.26
     result = project.run(step_times_s=0.275)
     result.stdout.fnmatch_lines([
-        "note  test_it.py::test_step: step time +1.9 % against the last of 3 accepted baselines, "
-        "+10.0 % against the first"
+        "note  test_it.py::test_step: step time +1.9% against the last of 3 accepted baselines, "
+        "+10.0% against the first"
     ])  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_only_missing_ones_are_recorded_and_the_others_are_still_gated(project):
     result.stdout.fnmatch_lines([
         "test_it.py::test_old FAILED*",
         "test_it.py::test_new RECORDED*",
-        "regressed: step time is 20.0 % longer than the baseline*",
+        "regressed: step time is 20.0% longer than the baseline*",
     ])  # fmt: skip
     assert [file.name for file in project.baseline_files] == ["test_new.json", "test_old.json"]
     assert project.baseline_files[1].read_bytes() == before

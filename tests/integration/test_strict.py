@@ -58,7 +58,7 @@ def test_an_inconclusive_comparison_fails_and_an_improvement_passes(project):
     project.record()
     result = project.run("--accel-strict", step_times_s=0.27)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["inconclusive: 3 runs can neither show nor rule out a slowdown above 10 %*"])
+    result.stdout.fnmatch_lines(["inconclusive: 3 runs can neither show nor rule out a slowdown above 10%*"])
     result = project.run("--accel-strict", step_times_s=0.2)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"improved": 1}

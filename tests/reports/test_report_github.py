@@ -17,7 +17,7 @@ def on_github(monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
 
 
-def annotations(*outcomes, reason="11.8 % slower", nodeid="test_it.py::test_{}", strict=False):
+def annotations(*outcomes, reason="11.8% slower", nodeid="test_it.py::test_{}", strict=False):
     results = [
         Result(nodeid.format(number), Verdict(outcome, reason)) for number, outcome in enumerate(outcomes)
     ]
@@ -40,7 +40,7 @@ def test_a_failure_is_shown_at_its_test():
     (line,) = annotations(Outcome.REGRESSED, Outcome.PASSED)
     assert read(line) == (
         {"file": "benchmarks/test_it.py", "line": "7", "title": "regressed: test_it.py::test_0"},
-        "11.8 % slower",
+        "11.8% slower",
     )
 
 

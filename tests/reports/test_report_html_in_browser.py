@@ -87,7 +87,7 @@ def test_a_phone_shows_outcome_benchmark_and_change_without_scrolling(opened):
     row = page.locator(".verdicts tbody tr").filter(has_text="regressed")
     ends = [cell.bounding_box() for cell in row.locator("td:visible").all()]
     assert row.locator("td:visible").all_inner_texts() == [
-        "regressed", "test_step[64]", "step time", "+11.8 % [+10.0, +14.0]",
+        "regressed", "test_step[64]", "step time", "+11.8% [+10.0, +14.0]",
     ]  # fmt: skip
     assert max(box["x"] + box["width"] for box in ends) <= 390
 

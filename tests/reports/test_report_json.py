@@ -30,7 +30,7 @@ CONDITIONS = Conditions(0.4, ("power",), ("x",))
 RUN = Steps((0.397, 0.399), 5, 3.1, 1.2, 4.6, 2.0, 10, 812_000_000, (2.3, 2.2), CONDITIONS)
 RESULT = Result(
     "benchmarks/test_resnet50.py::test_größe[128]",
-    Verdict(Outcome.REGRESSED, "11.8 % slower", (COMPARISON,)),
+    Verdict(Outcome.REGRESSED, "11.8% slower", (COMPARISON,)),
     Workload("resnet50", "tensorflow", 64, {"precision": "float32"}),
     (RUN,),
     {"throughput": 161.2, "step_time_s": 0.397},
@@ -125,7 +125,7 @@ def test_the_report_is_the_schema_that_is_documented():
             {
                 "nodeid": "benchmarks/test_resnet50.py::test_größe[128]",
                 "outcome": "regressed",
-                "reason": "11.8 % slower",
+                "reason": "11.8% slower",
                 "workload": {
                     "name": "resnet50",
                     "framework": "tensorflow",

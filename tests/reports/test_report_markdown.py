@@ -34,7 +34,7 @@ def comparison(outcome, metric="step_time_s"):
 
 REGRESSED = Result(
     "benchmarks/test_it.py::test_step[128]",
-    Verdict(Outcome.REGRESSED, "step time is 11.8 % longer", (comparison(Outcome.REGRESSED),)),
+    Verdict(Outcome.REGRESSED, "step time is 11.8% longer", (comparison(Outcome.REGRESSED),)),
     metrics={"throughput": 161.2},
     provenance_changes=("tensorflow 2.20.0 -> 2.21.0",),
     notes=("the machine was loaded",),
@@ -85,18 +85,18 @@ def test_the_verdict_comes_first_and_the_worst_is_on_top():
     assert HARDWARE in shown.words
     header, first, second = shown.rows
     assert header == [
-        "outcome", "benchmark", "throughput", "metric", "now", "baseline", "change [95 % interval]",
+        "outcome", "benchmark", "throughput", "metric", "now", "baseline", "change [95% interval]",
     ]  # fmt: skip
     assert first == [
         "regressed", "test_step[128]", "161 examples/s", "step time", "397 ms", "355 ms",
-        "+11.8 % [+10.0, +14.0]",
+        "+11.8% [+10.0, +14.0]",
     ]  # fmt: skip
     assert second[:2] == ["passed", "test_step[64]"]
 
 
 def test_reasons_changes_and_notes_are_below_the_table():
     words = page(PASSED, REGRESSED).words
-    assert "regressed benchmarks/test_it.py::test_step[128]: step time is 11.8 % longer" in words
+    assert "regressed benchmarks/test_it.py::test_step[128]: step time is 11.8% longer" in words
     assert "changed tensorflow 2.20.0 -> 2.21.0" in words
     assert "note benchmarks/test_it.py::test_step[128]: the machine was loaded" in words
 

@@ -32,7 +32,7 @@ def step_time(outcome: Outcome = Outcome.REGRESSED, **changes: object) -> Compar
 def result(outcome: Outcome = Outcome.REGRESSED, nodeid: str = NODEID, **changes: object) -> Result:
     facts = {
         "nodeid": nodeid,
-        "verdict": Verdict(outcome, "11.8 % slower than the baseline", (step_time(outcome),)),
+        "verdict": Verdict(outcome, "11.8% slower than the baseline", (step_time(outcome),)),
         "metrics": {"step_time_s": 0.397, "throughput": 161.2},
     }
     return Result(**(facts | changes))
@@ -51,9 +51,9 @@ def test_a_regression_shows_what_changed_by_how_much_and_why_at_any_width(width)
         "step time",
         "397 ms",
         "355 ms",
-        "+11.8 % [+10.0, +14.0]",
-        "99 % interval",
-        f"regressed  {NODEID}: 11.8 % slower than the baseline",
+        "+11.8% [+10.0, +14.0]",
+        "99% interval",
+        f"regressed  {NODEID}: 11.8% slower than the baseline",
     ):
         assert part in text
 
@@ -97,7 +97,7 @@ def test_a_command_in_a_reason_stays_on_one_line():
 def test_recorded_results_show_old_and_new():
     verdict = Verdict(Outcome.RECORDED, "baseline written", (step_time(Outcome.REGRESSED),))
     text = printed(result(verdict=verdict))
-    assert "baseline written (step time 355 ms -> 397 ms, +11.8 %)" in text
+    assert "baseline written (step time 355 ms -> 397 ms, +11.8%)" in text
     assert "regressed" not in text
 
 
@@ -138,9 +138,9 @@ def test_changed_versions_name_the_benchmark_if_others_did_not_change():
 
 
 def test_notes_name_their_benchmark():
-    text = printed(result(notes=("the machine was loaded", "+7.4 % against the first baseline")))
+    text = printed(result(notes=("the machine was loaded", "+7.4% against the first baseline")))
     assert f"note  {NODEID}: the machine was loaded" in text
-    assert f"note  {NODEID}: +7.4 % against the first baseline" in text
+    assert f"note  {NODEID}: +7.4% against the first baseline" in text
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_odd_names_keep_one_line_a_row(name):
         ("peak_memory_bytes", 811_597_824, "774 MiB"),
         ("peak_memory_bytes", 150_000_000_000, "140 GiB"),
         ("cost_to_target_usd", 55.04, "55 USD"),
-        ("best_top1", 0.9639, "96.4 %"),
+        ("best_top1", 0.9639, "96.4%"),
         ("final_loss", 2.3456, "2.35"),
         ("final_loss", float("nan"), "nan"),
         ("peak_memory_bytes", None, "-"),

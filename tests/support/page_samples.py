@@ -35,7 +35,7 @@ REGRESSED = Result(
     "benchmarks/test_it.py::test_step[64]",
     Verdict(
         Outcome.REGRESSED,
-        "step time is 11.8 % longer",
+        "step time is 11.8% longer",
         (
             Comparison(
                 *("step_time_s", 0.355, 0.397, 0.118, (0.1, 0.14), 0.95, 0.02),
@@ -48,7 +48,7 @@ REGRESSED = Result(
     {"throughput": 161.2, "step_time_s": 0.397},
     {"tensorflow": "2.21.0"},
     ("tensorflow 2.20.0 -> 2.21.0",),
-    ("+11.8 % against the last, +13.4 % against the first",),
+    ("+11.8% against the last, +13.4% against the first",),
     history=(entry(1, 0.35, steps(0.35, 0.36)), entry(2, 0.355, steps(0.355, 0.36, 0.37))),
 )
 

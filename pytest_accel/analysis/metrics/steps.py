@@ -12,8 +12,8 @@ def run_step_time_s(run: Steps) -> float:
     """Step time of one run: the fastest of its blocks, in seconds.
 
     Other load on a machine only ever adds time, so the fastest block is what varies least between
-    processes: a standard deviation of 1.5 to 1.8 % between sessions on two shared cores, where the median
-    varied by 11 to 18 % (docs/error-rates.md).
+    processes: a standard deviation of 1.5 to 1.8% between sessions on two shared cores, where the median
+    varied by 11 to 18% (docs/error-rates.md).
     """
     return min(run.step_times_s)
 

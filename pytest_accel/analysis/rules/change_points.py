@@ -16,7 +16,7 @@ def change_points(values: Sequence[float], sd: float) -> tuple[int, ...]:
     """The indices of the positive ``values``, oldest first, that begin a new level.
 
     ``sd`` is the standard deviation of the logarithm of a value. One begins a level if it is further from the
-    geometric mean of the level before than 99 % of the values there would be.
+    geometric mean of the level before than 99% of the values there would be.
     """
     indices: list[int] = []
     level: list[float] = []

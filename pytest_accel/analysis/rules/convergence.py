@@ -28,7 +28,7 @@ from pytest_accel.records import Comparison, Curve, Outcome, Verdict
 EPOCHS_MARGIN = 0.09
 """Several seeds pass if they rule out that training takes so much longer, relative to the baseline.
 
-It is what three seeds can show of ResNet-50 on ImageNet, whose seeds scatter by 3 % in MLPerf's reference
+It is what three seeds can show of ResNet-50 on ImageNet, whose seeds scatter by 3% in MLPerf's reference
 runs.
 """
 
@@ -256,7 +256,7 @@ def _number(metric: str, value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"
 
 
 def _epochs(count: int) -> str:

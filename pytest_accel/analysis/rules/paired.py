@@ -41,7 +41,7 @@ MIN_ROUNDS_BEFORE_STOPPING = 10
 CONFIRMED = 3.7
 """Standard errors that a change needs before the last look (the rule of Haybittle and Peto, who took 3).
 
-All the looks before the last together then call an unchanged program changed in well under 1 % of cases.
+All the looks before the last together then call an unchanged program changed in well under 1% of cases.
 """
 
 
@@ -116,8 +116,8 @@ def _combined(changes: Sequence[_Change]) -> LogRatio:
 
 
 def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy) -> str:
-    tolerance = f"{100 * policy.tolerance:g} %"
-    amount = f"{100 * abs(ratio.change):.1f} %"
+    tolerance = f"{100 * policy.tolerance:g}%"
+    amount = f"{100 * abs(ratio.change):.1f}%"
     interval = wording.interval(ratio)
     size = wording.size(ratio)
     if outcome is Outcome.PASSED:

@@ -88,4 +88,4 @@ def _compared(gated: GatedMetric, now: float, before: float) -> Comparison:
 def _change(comparison: Comparison) -> str:
     if not comparison.baseline:
         return f"0 -> {comparison.now:,.0f}"
-    return f"{100 * comparison.change:+.1f} %"
+    return f"{100 * comparison.change:+.1f}%"

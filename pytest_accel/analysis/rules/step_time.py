@@ -82,8 +82,8 @@ def _could_decide(
 def _reason(
     outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int
 ) -> str:
-    tolerance = f"{100 * policy.tolerance:g} %"
-    change = f"{100 * abs(ratio.change):.1f} %"
+    tolerance = f"{100 * policy.tolerance:g}%"
+    change = f"{100 * abs(ratio.change):.1f}%"
     size = wording.size(ratio)
     interval = wording.interval(ratio)
     if outcome is Outcome.PASSED:
@@ -121,7 +121,7 @@ def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int) 
 def _assumption(policy: Policy, blocks: int) -> str:
     if not policy.assumed:
         return ""
-    assumed = f" (a standard deviation of {100 * policy.between_run_sd:.3g} % between runs"
+    assumed = f" (a standard deviation of {100 * policy.between_run_sd:.3g}% between runs"
     if blocks < FULL_BLOCKS:
         return (
             f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "

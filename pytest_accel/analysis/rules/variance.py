@@ -24,8 +24,8 @@ from pytest_accel.records import Kind
 MIN_RUN_SD: Mapping[Kind, float] = {Kind.CPU: 0.017, Kind.GPU: 0.003, Kind.TPU: 0.002}
 """Least standard deviation of the log step time between the runs of a session.
 
-The CPU's covers two recordings of 12 sessions each on two quiet cores: 1.5 % within three sessions in a row,
-and with SHARED the 1.8 % and 1.5 % between all. Those of GPU and TPU are declared, not measured: a dedicated
+The CPU's covers two recordings of 12 sessions each on two quiet cores: 1.5% within three sessions in a row,
+and with SHARED the 1.8% and 1.5% between all. Those of GPU and TPU are declared, not measured: a dedicated
 device with few other users.
 """
 
@@ -40,7 +40,7 @@ FLOOR_DOF = 22
 
 FULL_BLOCKS = 40
 """Blocks from which on the floor holds. Of fewer, the fastest varies more, about as one over their number: by
-4.0 to 7.5 % for 20 blocks, 5.3 to 8.6 % for 10, and 6.0 to 9.9 % for 5, where nothing else ran."""
+4.0 to 7.5% for 20 blocks, 5.3 to 8.6% for 10, and 6.0 to 9.9% for 5, where nothing else ran."""
 
 MEASURED_DOF = 8
 """From here on the data confirm the floor: their standard deviation is known to a quarter (1/sqrt(2 dof))."""

@@ -20,7 +20,7 @@ def random_crop_and_flip(encoded: tf.Tensor, size: int, seed: tf.Tensor, dtype: 
 def random_part(shape: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Where a part of an image of this shape begins, and its extent: both ``[3]``, for ``tf.slice``.
 
-    Szegedy et al., "Going Deeper with Convolutions" (2014), section 6: 8 to 100 % of the area, at an aspect
+    Szegedy et al., "Going Deeper with Convolutions" (2014), section 6: 8 to 100% of the area, at an aspect
     ratio of 3/4 to 4/3.
     """
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(

@@ -52,7 +52,7 @@ def _reason(result: Result) -> str:
 
 def _old_to_new(comparison: Comparison) -> str:
     old, new = (quantity(comparison.metric, value) for value in (comparison.baseline, comparison.now))
-    return f"{label(comparison.metric)} {old} -> {new}, {percent(comparison.change)} %"
+    return f"{label(comparison.metric)} {old} -> {new}, {percent(comparison.change)}%"
 
 
 def _changes(results: Sequence[Result]) -> list[Sentence]:

@@ -130,7 +130,7 @@ def _rows(result: Result) -> list[_Row]:
 
 def _change(comparison: Comparison) -> str:
     """With its interval, unless it is exact."""
-    change = f"{percent(comparison.change)} %"
+    change = f"{percent(comparison.change)}%"
     if comparison.confidence == 1:
         return change
     return f"{change} [{', '.join(map(percent, comparison.interval))}]"
@@ -164,7 +164,7 @@ def _change_header(results: Sequence[Result]) -> str:
     confidences -= {1.0}
     if len(confidences) != 1:
         return "change [interval]" if confidences else "change"
-    return f"change [{100 * confidences.pop():.4g} % interval]"
+    return f"change [{100 * confidences.pop():.4g}% interval]"
 
 
 def _tabulate(rows: Sequence[Sequence[str]], header: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ def _speed(row: ThroughputRow) -> list[str]:
 
 def _accuracy(row: Accuracy) -> list[str]:
     hours = None if row.time_to_target_s is None else row.time_to_target_s / SECONDS_AN_HOUR
-    shares = [f"{100 * share:.1f} %" for share in (row.best_top1, row.target)]
+    shares = [f"{100 * share:.1f}%" for share in (row.best_top1, row.target)]
     numbers = [_number(number) for number in (row.epochs_to_target, hours, row.cost_to_target_usd)]
     return [*_setting(row.setting), *shares, *numbers, _price(row.price)]
 

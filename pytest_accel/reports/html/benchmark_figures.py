@@ -46,8 +46,8 @@ def changes(result: Result) -> Figure | None:
         for index, one in enumerate(compared)
     ]  # fmt: skip
     rows = [
-        (label(one.metric), f"{percent(one.change)} %",
-         " to ".join(f"{percent(end)} %" for end in one.interval), f"{100 * one.tolerance:g} %")
+        (label(one.metric), f"{percent(one.change)}%",
+         " to ".join(f"{percent(end)}%" for end in one.interval), f"{100 * one.tolerance:g}%")
         for one in compared
     ]  # fmt: skip
     return Figure(
@@ -138,7 +138,7 @@ def drift(result: Result) -> Figure | None:
     }  # fmt: skip
     ticks = {"tickmode": "array", "tickvals": trace["x"], "ticktext": [day for day, _ in points]}
     rows = [
-        (day, quantity(metric, value), f"{percent(value / first - 1)} %" if first else "-")
+        (day, quantity(metric, value), f"{percent(value / first - 1)}%" if first else "-")
         for day, value in points
     ]
     return Figure(
