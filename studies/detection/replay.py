@@ -64,7 +64,7 @@ def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Ki
         [before, *map(steps, trial.others)], tolerance, kind, step_time.fewest_blocks(now, before)
     )
     for look in range(1, RUNS + 1):
-        answer = step_time.judge(now[:look], before, decide, more=look < RUNS)
+        answer = step_time.judge(now[:look], before, decide, may_take_more=look < RUNS)
         if isinstance(answer, Verdict):
             return answer.outcome
     raise AssertionError("without more runs the rule comes to a verdict")
