@@ -352,7 +352,7 @@ def rates(
     for _ in range(trials):
         reference = runs(draw(rng, baseline_runs))
         now = runs([(1 + slowdown) * time for time in draw(rng, 3)])
-        answers = (judge(now[:look], reference, decide, more=look < 3) for look in (1, 2, 3))
+        answers = (judge(now[:look], reference, decide, may_take_more=look < 3) for look in (1, 2, 3))
         counts[next(answer.outcome for answer in answers if isinstance(answer, Verdict))] += 1
     return {outcome: counts[outcome] / trials for outcome in Outcome}
 
