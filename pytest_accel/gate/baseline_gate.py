@@ -69,10 +69,12 @@ class BaselineGate:
     def run_size(self, workload: Workload) -> RunSize:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
 
-        Recording gets no more of the budget for a run than a later comparison, which may need further runs.
-        Raises BrokenBaseline and StoreError.
+        A new baseline has runs of full size, whatever the one before has. Recording gets no more of the budget
+        for a run than a later comparison, which may need further runs. Raises BrokenBaseline and StoreError.
         """
         seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
+        if self._settings.update_baselines:
+            return RunSize(BLOCKS, seconds)
         baseline = self._store.load(self._benchmark, workload.framework)
         if baseline is None or baseline.workload.hash != workload.hash or not baseline.fits(self._benchmark):
             return RunSize(BLOCKS, seconds)

@@ -133,6 +133,15 @@ def test_no_run_takes_more_than_its_share_of_the_budget(project):
     assert [len(run["step_times_s"]) for run in runs] == [38, 38, 38]
 
 
+def test_a_baseline_of_short_runs_is_replaced_by_one_of_full_runs(project):
+    """A session with more time records runs as if there had been no baseline."""
+    project.record("--accel-budget=5", step_times_s=1.0)
+    project.record("--accel-budget=120", step_times_s=1.0)
+    short, full = (entry["runs"][0] for entry in project.baseline()["accepted"])
+    assert len(short["step_times_s"]) == 5
+    assert len(full["step_times_s"]) == 40
+
+
 @pytest.mark.parametrize("flag", ["--accel-update-baselines", "--accel-record-missing"])
 def test_a_test_that_is_expected_to_fail_records_nothing(project, flag):
     project.benchmark("""
