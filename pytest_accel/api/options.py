@@ -47,6 +47,16 @@ def seconds(value: object) -> float:
     return number
 
 
+def seconds_or_none(value: object) -> float:
+    """A time in seconds, or 0. Raises pytest.UsageError for all else."""
+    if not isinstance(value, bool) and re.fullmatch(r"\s*\+?0+(\.0*)?\s*", str(value), re.ASCII):
+        return 0.0
+    try:
+        return seconds(value)
+    except pytest.UsageError:
+        raise pytest.UsageError(f"{value!r} is not a time: give seconds from 0, such as 60") from None
+
+
 def price(value: object) -> float | str:
     """USD an hour, or a name to be looked up in the price book. Raises pytest.UsageError for all else."""
     text = str(value).strip()
@@ -135,6 +145,9 @@ OPTIONS = (
     Option("budget", "time limit for measured steps, in seconds, per benchmark and environment; excludes "
            "start-up, compilation and warm-up (default: 60)",
            seconds, 60.0, "SECONDS", ini="float", marker=True),
+    Option("wait", "how long a run on a CPU may wait for a quiet machine, in seconds, beside the budget "
+           "(default: 60); with 0, a busy machine is measured and recorded as it is",
+           seconds_or_none, 60.0, "SECONDS", ini="float"),
     Option("timeout", "end a run after SECONDS (default: 1800)",
            seconds, 1800.0, "SECONDS", ini="float"),
     Option("price", "machine price for cost metrics: USD per hour, or a name from the built-in price list",

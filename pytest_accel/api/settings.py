@@ -41,6 +41,7 @@ class Settings:
     strict: bool
     runs: int
     budget: float
+    wait: float
     timeout: float
     price: float | str | None
     data: str | None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import time
 from collections.abc import Callable, Sequence
 
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.analysis.formatting import count
+from pytest_accel.analysis.rules.disturbance import clean_blocks
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.baselines.store import BaselineStore
@@ -46,7 +48,8 @@ STORED_UNDER_ANOTHER_FRAMEWORK = (
 class BaselineGate:
     """Judges a benchmark by what ``store`` holds, or records it there. Reports call it ``nodeid``.
 
-    ``on_progress`` is called with the provisional verdict while more runs are needed.
+    ``on_progress`` is called with the provisional verdict while more runs are needed, and ``pause`` with
+    seconds to wait. ``benchmarks`` is how many the session has.
     """
 
     def __init__(
@@ -57,7 +60,12 @@ class BaselineGate:
         store: BaselineStore,
         settings: Settings,
         on_progress: Callable[[Verdict], None],
+        *,
+        benchmarks: int = 1,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._benchmarks = benchmarks
+        self._pause = pause
         self._benchmark = benchmark
         self._nodeid = nodeid
         self._accelerator = accelerator
@@ -69,8 +77,9 @@ class BaselineGate:
     def run_size(self, workload: Workload) -> RunSize:
         """Runs are as large as those of the baseline, so that their fastest blocks compare.
 
-        A new baseline has runs of full size, whatever the one before has. Recording gets no more of the budget
-        for a run than a later comparison, which may need further runs. Raises BrokenBaseline and StoreError.
+        A new baseline has runs of full size, whatever the one before has. Recording gets no more of the
+        budget for a run than a later comparison, which may need further runs. Raises BrokenBaseline and
+        StoreError.
         """
         seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
         if self._settings.update_baselines:
@@ -81,7 +90,7 @@ class BaselineGate:
         accepted = [run for run in baseline.current.runs if isinstance(run, Steps)]
         if not accepted:
             return RunSize(BLOCKS, seconds)
-        blocks = min(len(run.step_times_s) for run in accepted)
+        blocks = min(len(clean_blocks(run).step_times_s) for run in accepted)
         return RunSize(blocks, seconds, accepted[0].steps_per_block)
 
     def as_stored(self, workload: Workload, announced: str) -> Workload:
@@ -124,7 +133,9 @@ class BaselineGate:
 
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         workload = runs[0].workload
-        kind = KINDS[type(runs[0].observation)](self._accelerator, self._settings, self._store)
+        kind = KINDS[type(runs[0].observation)](
+            self._accelerator, self._settings, self._store, self._benchmarks
+        )
         baseline = self._store.load(self._benchmark, workload.framework)
         if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
             return self._recorded(kind, runs, baseline)
@@ -137,7 +148,7 @@ class BaselineGate:
             return kind.judge(baseline, seen, may_take_more=may_take_more)
 
         verdict, runs = sampling_loop.decide(
-            runs, sampler, judge, kind.may_take_another_run, self._on_progress
+            runs, sampler, judge, kind.may_take_another_run, self._on_progress, self._pause
         )
         return self._finished(
             kind, with_machine_conditions(verdict, runs), runs, baseline, kind.drift(baseline, runs)
@@ -149,6 +160,9 @@ class BaselineGate:
         if failure is not None:
             reason = f"{failure}: not recorded as a baseline; fix the training, or relax the target"
             return self._finished(kind, Verdict(Outcome.INVALID, reason), runs, baseline)
+        unfit = kind.unfit_to_record(runs)
+        if unfit is not None:
+            return self._finished(kind, Verdict(Outcome.INVALID, unfit), runs, baseline)
         reason = f"baseline recorded from {count(len(runs), 'run')}"
         if len(runs) < kind.advised_runs:
             reason += f" (--accel-runs={kind.advised_runs} or more makes later verdicts sharper)"

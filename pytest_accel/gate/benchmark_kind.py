@@ -20,7 +20,7 @@ class BenchmarkKind(abc.ABC):
 
     @abc.abstractmethod
     def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
-        """Judge these runs; ``more`` says whether another one may be asked for."""
+        """Judge these runs; ``may_take_more`` says whether another one may be asked for."""
 
     def judge_across_hardware(self, baseline: Baseline, runs: Sequence[Run]) -> Verdict | None:
         """Judge by a baseline of other hardware; None for what depends on hardware."""
@@ -32,6 +32,10 @@ class BenchmarkKind(abc.ABC):
 
     def failure(self, runs: Sequence[Run]) -> str | None:
         """What is wrong with these runs whatever the baseline is; they are not recorded either."""
+        return None
+
+    def unfit_to_record(self, runs: Sequence[Run]) -> str | None:
+        """Why these runs are not recorded although nothing is wrong with them."""
         return None
 
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:

@@ -12,8 +12,11 @@ from pytest_accel.gate.convergence import ConvergenceTraining
 from pytest_accel.gate.step_timing import StepTiming
 from pytest_accel.records import Accelerator, Curve, Observation, ProgramFacts, Steps
 
-KINDS: Mapping[type[Observation], Callable[[Accelerator, Settings, BaselineStore], BenchmarkKind]] = {
-    Steps: lambda accelerator, settings, store: StepTiming(accelerator.kind, settings, store.baselines()),
-    Curve: lambda accelerator, settings, _: ConvergenceTraining(accelerator.kind, settings),
+KINDS: Mapping[type[Observation], Callable[[Accelerator, Settings, BaselineStore, int], BenchmarkKind]] = {
+    Steps: lambda accelerator, settings, store, benchmarks: StepTiming(
+        accelerator.kind, settings, store.baselines(), benchmarks
+    ),
+    Curve: lambda accelerator, settings, *_: ConvergenceTraining(accelerator.kind, settings),
     ProgramFacts: lambda accelerator, *_: CompiledProgram(accelerator),
 }
+"""Each is made for an accelerator, settings, a store, and a session with this many benchmarks."""

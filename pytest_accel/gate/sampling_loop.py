@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from pytest_accel.analysis.rules.disturbance import first_blocks
+from pytest_accel.analysis.rules.step_time import fewest_blocks
 from pytest_accel.records import NeedMore, Run, Steps, Verdict
 
 SampleT = TypeVar("SampleT")
@@ -40,12 +42,14 @@ def decide(
     judge: Callable[[Sequence[SampleT], bool], Verdict | NeedMore],
     may_take_another_run: Callable[[Sequence[SampleT]], bool],
     on_progress: Callable[[Verdict], None] = lambda _so_far: None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> tuple[Verdict, list[SampleT]]:
     """Judge ``samples``, and take more from ``sampler`` while that may decide.
 
     ``may_take_another_run`` limits how many. ``judge`` receives whether another sample is allowed; if not, it
-    returns a Verdict. ``on_progress`` is called with the provisional verdict after each sample. Returns the
-    verdict and all samples behind it. Propagates the sampler's exceptions.
+    returns a Verdict. ``on_progress`` is called with the provisional verdict after each sample, and ``pause``
+    with the seconds that the next one is to wait. Returns the verdict and all samples behind it. Propagates
+    the sampler's exceptions.
     """
     samples = list(samples)
     while True:
@@ -56,17 +60,21 @@ def decide(
         so_far = judge(samples, False)
         assert isinstance(so_far, Verdict), "without more runs a rule must reach a verdict"
         on_progress(so_far)
+        if answer.pause_s:
+            pause(answer.pause_s)
         samples.append(sampler.next())
 
 
-def truncate_to_same_blocks(reference: Sequence[Steps], now: Sequence[Steps]) -> list[Steps]:
-    """The runs of ``reference``, cut to the blocks of the shortest run of ``now``.
+def truncate_to_same_blocks(
+    now: Sequence[Steps], reference: Sequence[Steps]
+) -> tuple[list[Steps], list[Steps]]:
+    """Both sides, cut to the blocks of the shortest run of either.
 
     The fastest of many blocks is faster than that of few: 40 blocks of one session on two shared cores had a
     fastest 2.6% below that of their first 5. Where the budget ended a run early, fewer blocks compare.
     """
-    blocks = min(len(steps.step_times_s) for steps in now)
-    return [dataclasses.replace(steps, step_times_s=steps.step_times_s[:blocks]) for steps in reference]
+    blocks = fewest_blocks(now, reference)
+    return [first_blocks(run, blocks) for run in now], [first_blocks(run, blocks) for run in reference]
 
 
 def steady_state_s(runs: Sequence[Run]) -> float:

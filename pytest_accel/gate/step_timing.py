@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
 from pytest_accel.analysis.rules import step_time, variance
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
@@ -16,32 +18,47 @@ from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, 
 EXTRA_RUNS = 2
 """Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
 
+CONFIRMATION_RUNS = 2
+"""Runs that have to confirm a change by themselves. They come on top of the budget: a change is rare."""
+
+CONFIRMATION_PAUSE_S = 60.0
+"""How much later they begin, on a CPU. Another guest of the same physical machine slows a program for some
+tens of seconds at a time."""
+
 
 class StepTiming(BenchmarkKind):
-    """Judges runs that timed steps. ``stored``: all baselines for this hardware, used to estimate run-to-run
-    variance."""
+    """Judges runs that timed steps.
+
+    ``stored`` are all baselines for this hardware, for the variance between runs. ``benchmarks`` is how many
+    the session has: the more there are, the surer a change has to be.
+    """
 
     advised_runs = 3
     """With fewer, the interval of every later comparison is wider."""
 
-    def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline]) -> None:
+    def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline], benchmarks: int) -> None:
         self._kind = kind
         self._settings = settings
         self._stored = stored
+        self._benchmarks = benchmarks
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return metrics_steps.summary(workload, [run.steps for run in runs])
 
     def may_take_another_run(self, runs: Sequence[Run]) -> bool:
-        """Whether a comparison may take another run."""
+        """Whether a comparison may take another run, be it to confirm a change."""
+        if self._settings.in_process:
+            return False
+        budget_s = self._settings.budget * (1 + CONFIRMATION_RUNS / most_runs(self._settings))
         return (
-            len(runs) < most_runs(self._settings)
-            and sampling_loop.steady_state_s(runs) < self._settings.budget
+            len(runs) < most_runs(self._settings) + CONFIRMATION_RUNS
+            and sampling_loop.steady_state_s(runs) < budget_s
         )
 
     def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
-        now = [run.steps for run in runs]
-        reference = sampling_loop.truncate_to_same_blocks(_steps(baseline), now)
+        now, reference = sampling_loop.truncate_to_same_blocks(
+            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline)]
+        )
         answer = step_time.judge(
             now, reference, self._policy(baseline, now, reference), may_take_more=may_take_more
         )
@@ -89,6 +106,19 @@ class StepTiming(BenchmarkKind):
             between_run_sd=between.sd,
             between_run_dof=between.dof,
             assumed=between.assumed,
+            change_confidence=1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks,
+            confirmation_runs=CONFIRMATION_RUNS,
+            pause_s=min(CONFIRMATION_PAUSE_S, self._settings.wait) if self._kind is Kind.CPU else 0.0,
+        )
+
+    def unfit_to_record(self, runs: Sequence[Run]) -> str | None:
+        """Who disturbed these runs, unless that is allowed by ``--accel-wait=0``."""
+        steps = [run.steps for run in runs]
+        if not self._settings.wait or not any(map(is_disturbed, steps)):
+            return None
+        return (
+            f"{description(steps)}: not recorded as a baseline. End them and record again, let runs wait "
+            "longer (--accel-wait=600), or record all the same (--accel-wait=0)"
         )
 
 

@@ -14,9 +14,11 @@ class Conditions:
     """What else went on while a run was measured, and may explain an odd number.
 
     ``load_average`` is the one-minute load of the machine divided by its cores, taken before the run.
+    ``other_programs`` names those that used the CPU meanwhile, the ones that used most at some time.
     """
 
     load_average: float | None = None
+    other_programs: tuple[str, ...] = ()
     throttle_reasons: tuple[str, ...] = ()
     foreign_processes: tuple[str, ...] = ()
 
@@ -30,6 +32,9 @@ class Steps:
     the process to the measuring call, ``build_time_s`` to make model and data, ``compile_time_s`` for the
     first step, ``warmup_time_s`` until step times settled. ``peak_memory_bytes`` is that of the device, of
     the process on a CPU. ``losses`` holds one loss a block where the step gives one.
+
+    ``others_cores[i]`` is how many cores programs outside of this session used while block ``i`` was timed;
+    empty where that is unknown.
 
     Of several hosts, times and memory are the largest of any. ``hosts_step_time_s`` then says how long each
     host takes for its share of a step without the others, or for a step of its own.
@@ -49,6 +54,7 @@ class Steps:
     losses: tuple[float, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
     hosts_step_time_s: tuple[float, ...] = ()
+    others_cores: tuple[float, ...] = ()
 
     def label(self, number: int) -> str:
         """What to call it as run ``number`` of several."""

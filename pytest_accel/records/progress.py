@@ -12,11 +12,15 @@ from pytest_accel.records.observations import Epoch
 
 @dataclass(frozen=True)
 class BlockSeen:
-    """How far a run is: the number of its last block, from 1, the fastest step, and what blocks took."""
+    """How far a run is: how many blocks count so far, the fastest step, and what these blocks took.
+
+    ``waiting_for`` says which program keeps the machine busy.
+    """
 
     number: int
     fastest_step_time_s: float
     spent_s: float
+    waiting_for: str | None = None
 
 
 OnEpoch = Callable[[int, Epoch], None]

@@ -62,9 +62,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class NeedMore:
-    """A rule's answer while it cannot decide: another run could settle it, for the reason given."""
+    """A rule's answer while it cannot decide: another run could settle it, for the reason given.
+
+    ``pause_s`` says how much later that run is to begin.
+    """
 
     reason: str
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class FreshRuns:
                 lambda: self._run_size(workload(), test),
                 startup_time_s=request.startup_time_s,
                 sample_conditions=lambda: self._run_spec.sample_conditions_beside(test),
+                watch=self._run_spec.watch_other_programs,
+                wait_s=self._run_spec.wait_s,
                 on_progress=on_progress,
             )
         steps.pause()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pytest_accel import hardware
 from pytest_accel.analysis import workload_diff
 from pytest_accel.records import Kind, Pair, Run, Workload
 from pytest_accel.records.progress import BlockSeen, OnBlock
@@ -99,7 +100,11 @@ class InterleavedRounds:
             with attribute_errors_to(where):
                 plan = planned[where]
                 steps = steps_record(
-                    prepared[where], blocks[where], steps_per_block, plan.startup_time_s, conditions
+                    prepared[where],
+                    blocks[where],
+                    steps_per_block,
+                    plan.startup_time_s,
+                    hardware.merge(conditions),
                 )
                 side.test.describe()
                 side.test.finish(steps)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_accel import hardware
+from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_CORES
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.records import Conditions, Steps
 from pytest_accel.records.plans import MIN_BLOCK_S, RunSize
 from pytest_accel.records.progress import BlockSeen
@@ -37,12 +40,15 @@ def measure_steps(
     *,
     startup_time_s: float,
     sample_conditions: Callable[[], Conditions],
+    watch: Callable[[], OtherPrograms | None] = lambda: None,
+    wait_s: float = 0.0,
     on_progress: Callable[[BlockSeen], None] = lambda _seen: None,
 ) -> Steps:
     """Prepare and time ``subject``.
 
-    ``sample_conditions`` is called before and after every block, ``size`` once the subject is prepared, and
-    ``on_progress`` after every block.
+    ``sample_conditions`` is called before and after every block, ``size`` and ``watch`` once the subject is
+    prepared, and ``on_progress`` after every block. Blocks that other programs disturbed do not count towards
+    the size, for at most ``wait_s`` seconds of them.
 
     Raises InvalidRun for a loss that is not finite and for a time that is not positive.
     """
@@ -51,14 +57,62 @@ def measure_steps(
     run_size = size()
     steps_per_block = _steps_per_block(prepared.step_time_s, run_size)
     blocks: list[TimedBlock] = []
-    spent_s = 0.0
-    while len(blocks) < MIN_BLOCKS or (len(blocks) < run_size.blocks and spent_s < run_size.seconds):
+    others = _Others(watch())
+    while True:
+        extra_blocks, extra_s = others.extra(blocks, wait_s)
+        count, spent_s = len(blocks) - extra_blocks, sum(block.time_s for block in blocks) - extra_s
+        if count >= MIN_BLOCKS and (count >= run_size.blocks or spent_s >= run_size.seconds):
+            break
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
-        spent_s += blocks[-1].time_s
+        others.block_ended()
         conditions.append(sample_conditions())
         fastest_s = min(block.time_s for block in blocks) / steps_per_block
-        on_progress(BlockSeen(len(blocks), fastest_s, spent_s))
-    return steps_record(prepared, blocks, steps_per_block, startup_time_s, conditions)
+        on_progress(BlockSeen(count + 1, fastest_s, spent_s + blocks[-1].time_s, others.waiting_for))
+    seen = dataclasses.replace(hardware.merge(conditions), other_programs=others.programs)
+    steps = steps_record(prepared, blocks, steps_per_block, startup_time_s, seen)
+    return dataclasses.replace(steps, others_cores=others.cores)
+
+
+class _Others:
+    """What other programs did during each block; unknown without anybody who watches them."""
+
+    def __init__(self, watched: OtherPrograms | None) -> None:
+        self._watched = watched
+        self._blocks = 0
+        self._cores: list[float] = []
+        self._programs: dict[str, None] = {}
+        self.waiting_for: str | None = None
+
+    def block_ended(self) -> None:
+        """An answer is about all blocks since the one before: single blocks may be too short to tell."""
+        self._blocks += 1
+        usage = None if self._watched is None else self._watched.usage()
+        if usage is None:
+            return
+        self._cores += [usage.cores] * (self._blocks - len(self._cores))
+        disturbed = usage.cores > MAX_OTHERS_CORES
+        self.waiting_for = str(usage) if disturbed else None
+        if disturbed and usage.largest is not None:
+            self._programs[usage.largest] = None
+
+    def extra(self, blocks: Sequence[TimedBlock], wait_s: float) -> tuple[int, float]:
+        """How many of these blocks were disturbed and do not count, and what they took (s)."""
+        count, time_s = 0, 0.0
+        for block, cores in zip(blocks, self._cores, strict=False):
+            if cores > MAX_OTHERS_CORES and time_s < wait_s:
+                count, time_s = count + 1, time_s + block.time_s
+        return count, time_s
+
+    @property
+    def cores(self) -> tuple[float, ...]:
+        """Of every block; the last ones are taken to be like those before. Empty where nothing is known."""
+        if not self._cores:
+            return ()
+        return (*self._cores, *[self._cores[-1]] * (self._blocks - len(self._cores)))
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return tuple(self._programs)
 
 
 def steps_record(
@@ -66,7 +120,7 @@ def steps_record(
     blocks: Sequence[TimedBlock],
     steps_per_block: int,
     startup_time_s: float,
-    conditions: Sequence[Conditions],
+    conditions: Conditions,
 ) -> Steps:
     """What was seen, as a record."""
     return Steps(
@@ -80,7 +134,7 @@ def steps_record(
         peak_memory_bytes=blocks[-1].peak_memory_bytes,
         losses=tuple(block.loss for block in blocks if block.loss is not None),
         hosts_step_time_s=prepared.single_host_step_times_s or _of_each_host(blocks, steps_per_block),
-        conditions=hardware.merge(conditions),
+        conditions=conditions,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -21,11 +22,16 @@ from pytest_accel.reports import github, junit, pytest_benchmark, report_files, 
 from pytest_accel.runs.worker_process import end_reason
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.session.preparation import Preparation
+from pytest_accel.worker.step_timer import CLOCK
 
 ALL_SKIPPED = (
     "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
     "that the benchmarks ask for, or pass --no-accel-strict"
 )
+
+
+def _no_pause(_seconds: float) -> None:
+    """On a fake clock no time passes."""
 
 
 class BenchmarkSession:
@@ -74,6 +80,8 @@ class BenchmarkSession:
             store,
             self.settings_of(item),
             on_progress,
+            benchmarks=len(self._prepared.benchmarks),
+            pause=_no_pause if CLOCK in item.config.stash else time.sleep,
         )
 
     def environment_gate(self, item: pytest.Item, on_progress: Callable[[Verdict], None]) -> EnvironmentGate:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from pytest_accel.api.fixtures import uses_accel
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.hosts.coordinator import Follower
 from pytest_accel.hosts.messages import BenchmarkFinished
-from pytest_accel.records import Outcome, Result, Verdict
+from pytest_accel.records import Kind, Outcome, Result, Verdict
 from pytest_accel.records.progress import NoProgress
 from pytest_accel.records.run_errors import InvalidRun
 from pytest_accel.runs.follower import FollowerRuns
@@ -30,6 +31,7 @@ from pytest_accel.session.orderly_end import orderly_end
 from pytest_accel.session.progress_bar import TerminalProgress
 from pytest_accel.session.project_hooks import BenchmarkHooks, end_as_in_run
 from pytest_accel.session.time_limit import TimeLimit
+from pytest_accel.worker.step_timer import CLOCK
 
 CALLED_PASSED = (
     "the test ended before it was measured, and a hook of the project or a plugin calls it passed: nothing "
@@ -57,6 +59,7 @@ class IsolatedItems:
     def __init__(self, session: BenchmarkSession, config: pytest.Config) -> None:
         self._session = session
         self._options = {"accel": session.accelerator.kind}
+        self._config = config
         self._hooks = BenchmarkHooks(config)
         self._limit = TimeLimit()
         config.pluginmanager.register(self._limit)
@@ -190,6 +193,8 @@ class IsolatedItems:
             options=self._options,
             check=self._limit.check,
             timeout_s=self._session.settings_of(item).timeout,
+            watch_other_programs=self._watch_other_programs,
+            wait_s=self._session.settings_of(item).wait,
             sample_conditions=self._session.sample_conditions,
             devices=self._session.settings_of(item).devices,
             compared=self._session.reference is not None,
@@ -200,6 +205,11 @@ class IsolatedItems:
             progress=progress,
             coordinator=self._session.coordinator,
         )
+
+    def _watch_other_programs(self) -> OtherPrograms | None:
+        """On a CPU, and in real time: on a fake clock others have no time to do anything."""
+        on_cpu = self._session.accelerator.kind is Kind.CPU
+        return OtherPrograms() if on_cpu and CLOCK not in self._config.stash else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:

@@ -54,6 +54,8 @@ class TerminalProgress:
             def on_progress(block: BlockSeen) -> None:
                 step = f"{quantity('step_time_s', block.fastest_step_time_s)} a step"
                 left = f"at most {max(0.0, seconds - block.spent_s):.0f} s more"
+                if block.waiting_for is not None:
+                    left = f"waiting for a quiet machine: {block.waiting_for}"
                 update(block.number, ", ".join(part for part in (step, self._interval, left) if part))
 
             yield on_progress

@@ -15,11 +15,14 @@ from recordings import Recording, Times, consecutive
 from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.gate.step_timing import EXTRA_RUNS
+from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 
-RUNS = 1 + EXTRA_RUNS
-"""Of a session that is compared: one, and those that it may ask for."""
+LOOKS = 1 + EXTRA_RUNS
+"""Evaluations of a session that is compared: after one run, and after each that it may add."""
+
+RUNS = LOOKS + CONFIRMATION_RUNS
+"""All that it may take: a change is confirmed by further ones."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Ki
     decide = policy(
         [before, *map(steps, trial.others)], tolerance, kind, step_time.fewest_blocks(now, before)
     )
-    for look in range(1, RUNS + 1):
-        answer = step_time.judge(now[:look], before, decide, may_take_more=look < RUNS)
+    for count in range(1, RUNS + 1):
+        answer = step_time.judge(now[:count], before, decide, may_take_more=count < RUNS)
         if isinstance(answer, Verdict):
             return answer.outcome
     raise AssertionError("without more runs the rule comes to a verdict")
@@ -76,7 +79,8 @@ def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, bloc
     return Policy(
         tolerance=tolerance,
         min_runs=1,
-        max_runs=RUNS,
+        max_runs=LOOKS,
+        confirmation_runs=CONFIRMATION_RUNS,
         between_run_sd=between.sd,
         between_run_dof=between.dof,
         assumed=between.assumed,

@@ -84,7 +84,18 @@ def test_a_rule_that_never_decides_does_not_loop_for_ever():
 
 
 def test_both_sides_of_a_comparison_have_equally_many_blocks():
-    cut = sampling_loop.truncate_to_same_blocks(
-        [steps(3.0, 2.0, 1.0), steps(4.0)], [steps(5.0, 5.0), steps(5.0, 5.0, 5.0)]
+    now, reference = sampling_loop.truncate_to_same_blocks(
+        [steps(5.0, 6.0), steps(5.0, 6.0, 7.0)], [steps(3.0, 2.0, 1.0)]
     )
-    assert [one.step_times_s for one in cut] == [(3.0, 2.0), (4.0,)]
+    assert [run.step_times_s for run in now] == [(5.0, 6.0), (5.0, 6.0)]
+    assert [run.step_times_s for run in reference] == [(3.0, 2.0)]
+
+
+def test_a_run_that_is_to_come_later_is_waited_for():
+    paused = []
+
+    def judge(seen, more):
+        return NeedMore("to be confirmed", pause_s=60.0 if len(seen) == 1 else 0.0) if more else PASSED
+
+    sampling_loop.decide([run(1.0)], Sampler(), judge, lambda seen: len(seen) < 3, pause=paused.append)
+    assert paused == [60.0]

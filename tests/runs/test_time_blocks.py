@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.hardware.other_programs import Usage
 from pytest_accel.records import Conditions
 from pytest_accel.records.plans import BLOCKS, MIN_BLOCK_S, RunSize
 from pytest_accel.records.run_errors import InvalidRun
@@ -126,3 +127,58 @@ def test_a_step_that_became_slow_does_not_spend_many_times_its_seconds():
     observed(subject, RunSize(40, 20.0, steps_per_block=2**17))
 
     assert subject.asked == [16] * 40
+
+
+class Others:
+    """Says what other programs did after each block, and nothing after the last answer."""
+
+    def __init__(self, *answers):
+        self._answers = iter(answers)
+
+    def usage(self):
+        return next(self._answers, None)
+
+
+BUSY = Usage(1.5, "python3 (pid 1234)", 0.98)
+QUIET = Usage(0.02, "sshd (pid 1)", 0.02)
+
+
+def beside(others, size, *, wait_s=60.0, progress=None):
+    return measure_steps(
+        Subject(step_time_s=0.25),
+        lambda: size,
+        startup_time_s=1.0,
+        sample_conditions=Conditions,
+        watch=lambda: others,
+        wait_s=wait_s,
+        on_progress=(lambda _seen: None) if progress is None else progress.append,
+    )
+
+
+def test_disturbed_blocks_do_not_count_while_the_run_may_wait():
+    steps = beside(Others(*[QUIET] * 3, *[BUSY] * 4, *[QUIET] * 20), RunSize(8, 1e9))
+    assert steps.others_cores == (0.02,) * 3 + (1.5,) * 4 + (0.02,) * 5
+    assert steps.conditions.other_programs == ("python3 (pid 1234)",)
+
+
+def test_a_run_that_waited_long_enough_ends():
+    """Blocks of 0.25 s: four of them wait, and all others count."""
+    assert len(beside(Others(*[BUSY] * 50), RunSize(8, 1e9), wait_s=1.0).step_times_s) == 12
+    assert len(beside(Others(*[BUSY] * 50), RunSize(8, 1e9), wait_s=0.0).step_times_s) == 8
+
+
+def test_an_answer_is_about_all_blocks_since_the_one_before():
+    steps = beside(Others(None, None, BUSY, None, QUIET), RunSize(5, 1e9), wait_s=0.0)
+    assert steps.others_cores == (1.5, 1.5, 1.5, 0.02, 0.02)
+
+
+def test_where_nothing_is_known_nothing_is_said():
+    assert beside(Others(), RunSize(5, 1e9)).others_cores == ()
+    assert beside(None, RunSize(5, 1e9)).others_cores == ()
+
+
+def test_while_it_waits_it_says_for_whom():
+    progress = []
+    beside(Others(QUIET, BUSY, *[QUIET] * 9), RunSize(5, 1e9), progress=progress)
+    waiting = [seen.waiting_for for seen in progress]
+    assert waiting[:3] == [None, "python3 (pid 1234) has 98% of a core", None]

@@ -18,9 +18,9 @@ CHANGE_CONFIDENCE = 0.99
 CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
 
 
-def outcome_of(ratio: LogRatio, tolerance: float) -> Outcome:
+def outcome_of(ratio: LogRatio, tolerance: float, change_confidence: float = CHANGE_CONFIDENCE) -> Outcome:
     """``ratio`` is of the time now over that of the reference, ``tolerance`` relative."""
-    low, high = ratio.interval(CHANGE_CONFIDENCE)
+    low, high = ratio.interval(change_confidence)
     if low > 0 and ratio.change > tolerance:
         return Outcome.REGRESSED
     if high < 0 and ratio.change < 1 / (1 + tolerance) - 1:
@@ -30,7 +30,14 @@ def outcome_of(ratio: LogRatio, tolerance: float) -> Outcome:
     return Outcome.INCONCLUSIVE
 
 
-def comparison_of(ratio: LogRatio, tolerance: float, *, now_s: float, baseline_s: float) -> Comparison:
+def comparison_of(
+    ratio: LogRatio,
+    tolerance: float,
+    *,
+    now_s: float,
+    baseline_s: float,
+    change_confidence: float = CHANGE_CONFIDENCE,
+) -> Comparison:
     """The same as numbers to be shown, with step times in seconds."""
     return Comparison(
         metric="step_time_s",
@@ -41,5 +48,5 @@ def comparison_of(ratio: LogRatio, tolerance: float, *, now_s: float, baseline_s
         confidence=PASS_CONFIDENCE,
         tolerance=tolerance,
         direction="lower_is_better",
-        outcome=outcome_of(ratio, tolerance),
+        outcome=outcome_of(ratio, tolerance, change_confidence),
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
+
 
 @dataclass(frozen=True)
 class Policy:
     """How a rule is to decide.
 
-    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). There is a look after
-    ``min_runs`` fresh processes and one after each further run up to ``max_runs``. ``between_run_sd`` is the
+    ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). Results are evaluated
+    after ``min_runs`` fresh processes and after each further run up to ``max_runs``. A change is confirmed by
+    ``confirmation_runs`` later ones, which begin ``pause_s`` seconds after those that showed it, with
+    ``change_confidence``. ``between_run_sd`` is the
     standard deviation of the log step time between fresh processes, with ``between_run_dof`` degrees of
     freedom; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
     """
@@ -21,6 +25,9 @@ class Policy:
     between_run_sd: float
     between_run_dof: float
     assumed: bool
+    change_confidence: float = CHANGE_CONFIDENCE
+    confirmation_runs: int = 2
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)

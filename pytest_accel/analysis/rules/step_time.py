@@ -6,6 +6,7 @@ equally far from no change.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, PASS_CONFIDENCE, comparison_of
+from pytest_accel.analysis.rules.disturbance import description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
@@ -22,36 +24,117 @@ from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 def judge(
     now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, may_take_more: bool
 ) -> Verdict | NeedMore:
-    """Compare the runs of now with those of the baseline.
+    """Judge the runs of a session, in the order in which they were taken, by those of the baseline.
 
-    ``may_take_more`` says that a further run may be asked for; without it the answer is always a verdict.
-    Raises ValueError if a side has no runs, or if a step time is not positive.
+    The first evaluation that shows a change is not the last word, since one spell on a shared machine may
+    slow all runs of a few minutes: later runs have to confirm it, either by themselves, or by an estimate
+    beyond the tolerance where they are too few and all runs together show the change. ``may_take_more``
+    says that a further run may be asked for; without it the answer is always a verdict. Raises ValueError if
+    a side has no runs, or if a step time is not positive.
     """
     if not now or not reference:
         raise ValueError("a comparison needs at least one run now and one in the baseline")
     if may_take_more and len(now) < policy.min_runs:
         return NeedMore(f"{len(now)} of at least {policy.min_runs} runs measured")
-    spread = Spread(policy.between_run_sd, SESSION_SD_RATIO * policy.between_run_sd, policy.between_run_dof)
-    ratio = log_ratio(
-        [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], spread
+    last = min(len(now), max(policy.min_runs, policy.max_runs))
+    for count in range(min(policy.min_runs, len(now)), last + 1):
+        verdict = compare(now[:count], reference, policy)
+        if verdict.outcome in CHANGED:
+            return _confirmation(verdict, now[:count], now[count:], reference, policy, may_take_more)
+        if verdict.outcome is Outcome.PASSED:
+            return verdict
+    if may_take_more and _could_decide(now, reference, policy):
+        return NeedMore(f"after {_runs(now)} {_size(now, reference, policy)} is undecided")
+    return verdict
+
+
+def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Verdict:
+    """Judge these runs as one sample, as if no other had been or would be taken.
+
+    A disturbed run is evidence for a pass only. Raises as :func:`judge` does.
+    """
+    verdict = _compare(now, reference, policy)
+    if verdict.outcome is Outcome.PASSED or not any(map(is_disturbed, (*now, *reference))):
+        return verdict
+    quiet = [run for run in now if not is_disturbed(run)]
+    if quiet and not any(map(is_disturbed, reference)):
+        return _compare(quiet, reference, policy)
+    return _undecided(verdict, f"{_disturbed_side(now, reference)}, so no change can be told: {QUIET}")
+
+
+QUIET = "end them or move to a quieter machine, or compare side by side with --accel-against"
+
+
+def _disturbed_side(now: Sequence[Steps], reference: Sequence[Steps]) -> str:
+    if any(map(is_disturbed, reference)):
+        return f"when the baseline was recorded, {description(reference)}"
+    return description(now)
+
+
+def _confirmation(
+    suspected: Verdict,
+    earlier: Sequence[Steps],
+    later: Sequence[Steps],
+    reference: Sequence[Steps],
+    policy: Policy,
+    may_take_more: bool,
+) -> Verdict | NeedMore:
+    size = _size(earlier, reference, policy)
+    if may_take_more and len(later) < policy.confirmation_runs:
+        return NeedMore(
+            f"after {_runs(earlier)} {size}: later runs have to confirm it",
+            pause_s=0.0 if later else policy.pause_s,
+        )
+    if not later:
+        return _undecided(
+            suspected, f"{size}, and no later run could confirm it: a larger --accel-budget allows more"
+        )
+    alone, pooled = compare(later, reference, policy), compare([*earlier, *later], reference, policy)
+    confirmed = alone.outcome is Outcome.INCONCLUSIVE and _beyond(alone) is suspected.outcome
+    return pooled if confirmed and pooled.outcome is suspected.outcome else alone
+
+
+def _beyond(verdict: Verdict) -> Outcome | None:
+    """Which change the estimate is, however well it is known; None within the tolerance."""
+    (comparison,) = verdict.comparisons
+    if comparison.change > comparison.tolerance:
+        return Outcome.REGRESSED
+    return Outcome.IMPROVED if comparison.change < 1 / (1 + comparison.tolerance) - 1 else None
+
+
+def _undecided(verdict: Verdict, reason: str) -> Verdict:
+    comparisons = tuple(
+        dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE) for comparison in verdict.comparisons
     )
+    return Verdict(Outcome.INCONCLUSIVE, reason, comparisons)
+
+
+def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Verdict:
+    ratio = _ratio(now, reference, policy)
     comparison = comparison_of(
-        ratio, policy.tolerance, now_s=step_time_s(now), baseline_s=step_time_s(reference)
+        ratio,
+        policy.tolerance,
+        now_s=step_time_s(now),
+        baseline_s=step_time_s(reference),
+        change_confidence=policy.change_confidence,
     )
     outcome = comparison.outcome
-    size = wording.size(ratio)
-    if (
-        may_take_more
-        and outcome is Outcome.INCONCLUSIVE
-        and _could_decide(ratio, now, reference, policy, spread)
-    ):
-        return NeedMore(f"after {_runs(now)} {size} is undecided")
-    # Only the last planned look may say so: looking again gives chance no second opportunity, and one run
-    # that a neighbour disturbed fails nothing.
-    if may_take_more and outcome in CHANGED and len(now) < policy.max_runs:
-        return NeedMore(f"after {_runs(now)} {size}: the other planned runs have to confirm it")
     blocks = fewest_blocks(now, reference)
-    return Verdict(outcome, _reason(outcome, ratio, now, policy, spread, blocks), (comparison,))
+    return Verdict(outcome, _reason(outcome, ratio, now, policy, blocks), (comparison,))
+
+
+def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
+    return log_ratio(
+        [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], _spread(policy)
+    )
+
+
+def _spread(policy: Policy) -> Spread:
+    return Spread(policy.between_run_sd, SESSION_SD_RATIO * policy.between_run_sd, policy.between_run_dof)
+
+
+def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
+    return wording.size(_ratio(now, reference, policy))
 
 
 def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
@@ -59,10 +142,8 @@ def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
     return min(len(run.step_times_s) for run in (*now, *reference))
 
 
-def _could_decide(
-    ratio: LogRatio, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, spread: Spread
-) -> bool:
-    """Whether the last planned look could end otherwise than inconclusive.
+def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> bool:
+    """Whether the last planned evaluation could end otherwise than inconclusive.
 
     Until then the estimate moves by no more than ``reach``, with the confidence of a change: the mean of n
     runs has variance sd²/n beside what they share, that of all N has sd²/N, and their difference has
@@ -71,6 +152,9 @@ def _could_decide(
     runs, last = len(now), max(len(now), policy.max_runs)
     if runs == last:
         return False
+    if any(map(is_disturbed, now)):
+        return True  # the next run may find a quiet machine
+    ratio, spread = _ratio(now, reference, policy), _spread(policy)
     reach = two_sided_quantile(CHANGE_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
     at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof)
     tolerance = math.log1p(policy.tolerance)
@@ -79,9 +163,7 @@ def _could_decide(
     return could_pass or could_regress
 
 
-def _reason(
-    outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int
-) -> str:
+def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, blocks: int) -> str:
     tolerance = f"{100 * policy.tolerance:g}%"
     change = f"{100 * abs(ratio.change):.1f}%"
     size = wording.size(ratio)
@@ -101,14 +183,15 @@ def _reason(
     return (
         f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
         f"slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; "
-        f"{_way_out(now, policy, spread, blocks)}{_assumption(policy, blocks)}"
+        f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
     )
 
 
-def _way_out(now: Sequence[Steps], policy: Policy, spread: Spread, blocks: int) -> str:
+def _way_out(now: Sequence[Steps], policy: Policy, blocks: int) -> str:
     """What to do about an inconclusive comparison: longer runs, or more, unless sessions differ too much."""
     if blocks < FULL_BLOCKS:
         return f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
+    spread = _spread(policy)
     limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), spread.dof)
     if limit.half_width(PASS_CONFIDENCE) < math.log1p(policy.tolerance):
         return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"

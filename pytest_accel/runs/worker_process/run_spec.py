@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.baselines import naming
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.hosts.coordinator import SingleHost
 from pytest_accel.records import Accelerator, Conditions
 from pytest_accel.records.progress import NoProgress, ProgressDisplay
@@ -30,6 +31,10 @@ def _nothing_to_check() -> None:
     pass
 
 
+def _nobody_watches() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """The test ``item``, to be run on ``accelerator`` in processes that end within ``timeout_s``.
@@ -39,7 +44,9 @@ class RunSpec:
     ``compared``: with another one. Training keeps in folders under ``checkpoints`` what it needs to go on
     after it was ended. How far a run is goes to ``progress``. For a ``topology`` the step is compiled only,
     and ``compile_cache`` is where to keep what the compiler said. ``check`` is called while a run is waited
-    for, and raises InvalidRun where that is of no use any more. ``coordinator`` knows of the other hosts.
+    for, and raises InvalidRun where that is of no use any more. ``watch_other_programs`` begins to look at
+    what other programs do, or returns None where that is not known; ``wait_s`` is how long a run may wait for
+    them. ``coordinator`` knows of the other hosts.
     """
 
     item: pytest.Item
@@ -53,6 +60,8 @@ class RunSpec:
     topology: str | None = None
     compile_cache: Path | None = None
     check: Callable[[], None] = _nothing_to_check
+    watch_other_programs: Callable[[], OtherPrograms | None] = _nobody_watches
+    wait_s: float = 0.0
     progress: ProgressDisplay = field(default_factory=NoProgress)
     coordinator: SingleHost = field(default_factory=SingleHost)
 

@@ -1,0 +1,56 @@
+"""Was a run disturbed by programs outside of the session? Pure.
+
+Other programs only ever make a step slower. So a disturbed run is no evidence for a regression; a fast one is
+still evidence against it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from pytest_accel.records import Steps
+
+MAX_OTHERS_CORES = 0.1
+"""A block is clean if other programs used no more than this while it was timed, in cores."""
+
+MIN_CLEAN_BLOCKS = 5
+"""A run with fewer clean blocks is disturbed: as many blocks as every run has at least."""
+
+
+def is_disturbed(run: Steps) -> bool:
+    """Whether too few blocks of a run are clean; never where it is unknown what others did."""
+    return bool(run.others_cores) and len(_clean(run)) < MIN_CLEAN_BLOCKS
+
+
+def clean_blocks(run: Steps) -> Steps:
+    """The run without its disturbed blocks; a run that is disturbed itself stays as it is."""
+    clean = _clean(run)
+    if not run.others_cores or len(clean) < MIN_CLEAN_BLOCKS:
+        return run
+    return dataclasses.replace(
+        run,
+        step_times_s=tuple(run.step_times_s[block] for block in clean),
+        others_cores=tuple(run.others_cores[block] for block in clean),
+    )
+
+
+def first_blocks(run: Steps, count: int) -> Steps:
+    """The run as if it had ended after ``count`` blocks."""
+    return dataclasses.replace(
+        run, step_times_s=run.step_times_s[:count], others_cores=run.others_cores[:count]
+    )
+
+
+def description(runs: Sequence[Steps]) -> str:
+    """Who used the CPU during disturbed runs, and for how many of their blocks."""
+    disturbed = [run for run in runs if is_disturbed(run)]
+    blocks = sum(len(run.others_cores) for run in disturbed)
+    busy = sum(cores > MAX_OTHERS_CORES for run in disturbed for cores in run.others_cores)
+    programs = dict.fromkeys(program for run in disturbed for program in run.conditions.other_programs)
+    who = ", ".join(programs) or "programs that cannot be seen from here"
+    return f"other programs used the CPU during {busy} of {blocks} blocks ({who})"
+
+
+def _clean(run: Steps) -> list[int]:
+    return [block for block, cores in enumerate(run.others_cores) if cores <= MAX_OTHERS_CORES]
