@@ -18,9 +18,9 @@ class Conditions:
     """
 
     load_average: float | None = None
-    other_programs: tuple[str, ...] = ()
     throttle_reasons: tuple[str, ...] = ()
     foreign_processes: tuple[str, ...] = ()
+    other_programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

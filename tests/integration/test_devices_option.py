@@ -58,7 +58,7 @@ def test_training_on_two_devices(project, framework):
         def test_undivided(accel):
             accel.throughput("resnet50", global_batch=3, image_size=32)
         """)
-    options = (f"--accel-framework={framework}", "--accel-devices=2", "--accel-budget=1")
+    options = (f"--accel-framework={framework}", "--accel-devices=2", "--accel-budget=1", "--accel-wait=0")
     step, undivided = project.report(*options, subprocess=True)["benchmarks"]
     assert step["outcome"] == "no_baseline"
     assert step["metrics"]["throughput_per_device"] == pytest.approx(step["metrics"]["throughput"] / 2)

@@ -37,7 +37,7 @@ def test_throughput(accel):
     accel.throughput("resnet50", global_batch=4, image_size=32, learning_rate=0.01)
 """
 
-ARGUMENTS = ("--accel-json=report.json", "--accel-budget=0.5", "--no-accel-strict")
+ARGUMENTS = ("--accel-json=report.json", "--accel-budget=0.5", "--accel-wait=0", "--no-accel-strict")
 
 
 @pytest.fixture

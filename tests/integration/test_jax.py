@@ -59,7 +59,12 @@ def session(pytester, monkeypatch):
 
     def run(*arguments):
         pytester.runpytest_subprocess(
-            "--accel=cpu", "--accel-budget=0.5", "--accel-json=report.json", *arguments, timeout=300
+            "--accel=cpu",
+            "--accel-budget=0.5",
+            "--accel-wait=0",
+            "--accel-json=report.json",
+            *arguments,
+            timeout=300,
         )
         (benchmark,) = json.loads((pytester.path / "report.json").read_text())["benchmarks"]
         return benchmark

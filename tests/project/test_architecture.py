@@ -255,7 +255,7 @@ def test_shipped(accel):
 """
     )
 
-    loaded = modules_after(tmp_path, "--accel-budget=0.5")
+    loaded = modules_after(tmp_path, "--accel-budget=0.5", "--accel-wait=0")
 
     assert "pytest_accel.session.hooks" in loaded
     assert not FRAMEWORKS & loaded

@@ -48,7 +48,7 @@ def test_the_benchmarks_of_the_guide_run(pytester, monkeypatch):
     blocks = code_blocks(ROOT / "docs/writing-a-benchmark.md", "python")
     own_steps = [block for block in blocks if "accel.throughput" not in block]
     pytester.makepyfile("import pytest\n\n\n" + "\n\n".join(own_steps))
-    result = pytester.runpytest_subprocess("-v", "--accel=cpu", "--accel-budget=1")
+    result = pytester.runpytest_subprocess("-v", "--accel=cpu", "--accel-budget=1", "--accel-wait=0")
     result.stdout.fnmatch_lines(["*test_my_step NO_BASELINE*", "*test_functional NO_BASELINE*"])
     assert result.ret == 0
 

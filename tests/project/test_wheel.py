@@ -45,6 +45,6 @@ def test_a_shipped_workload_runs_in_another_project(installed, pytester, monkeyp
     monkeypatch.setenv("PYTHONPATH", f"{installed}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     pytester.makepyfile(BENCHMARK)
     monkeypatch.setenv("WHEEL", str(installed))
-    result = pytester.runpytest_subprocess("-v", "--accel=cpu", "--accel-budget=1")
+    result = pytester.runpytest_subprocess("-v", "--accel=cpu", "--accel-budget=1", "--accel-wait=0")
     result.stdout.fnmatch_lines(["*test_resnet50 NO_BASELINE*"])
     assert result.ret == 0
