@@ -9,6 +9,7 @@ from pytest_accel.analysis import provenance_diff
 from pytest_accel.analysis.metrics import convergence, steps
 from pytest_accel.analysis.rules import convergence as rules_convergence
 from pytest_accel.analysis.rules import paired, variance
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import convergence as gate_convergence
@@ -38,7 +39,8 @@ class Pairs(Sampler[Pair], Protocol):
 class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
-    ``on_progress`` is called with the provisional verdict while more pairs are needed.
+    ``on_progress`` is called with the provisional verdict while more pairs are needed. ``benchmarks`` is how
+    many the session has.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class EnvironmentGate:
         settings: Settings,
         name: str,
         on_progress: Callable[[Verdict], None],
+        *,
+        benchmarks: int = 1,
     ) -> None:
         self._nodeid = nodeid
         self._name = name
@@ -61,6 +65,7 @@ class EnvironmentGate:
             max_pairs=max(MAX_PAIRS, min_pairs),
             interleaved_sd=paired.INTERLEAVED_SD[kind],
             run_sd=variance.MIN_RUN_SD[kind],
+            confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
         )
 
     @property

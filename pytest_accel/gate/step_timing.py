@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
 from pytest_accel.analysis.rules import step_time, variance
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
@@ -47,20 +47,22 @@ class StepTiming(BenchmarkKind):
 
     def may_take_another_run(self, runs: Sequence[Run]) -> bool:
         """Whether a comparison may take another run, be it to confirm a change."""
-        if self._settings.in_process:
-            return False
-        budget_s = self._settings.budget * (1 + CONFIRMATION_RUNS / most_runs(self._settings))
-        return (
-            len(runs) < most_runs(self._settings) + CONFIRMATION_RUNS
-            and sampling_loop.steady_state_s(runs) < budget_s
-        )
+        return not self._settings.in_process and len(runs) < most_runs(self._settings) + CONFIRMATION_RUNS
 
     def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
         now, reference = sampling_loop.truncate_to_same_blocks(
             [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline)]
         )
+        within_budget = (
+            len(runs) < most_runs(self._settings)
+            and sampling_loop.steady_state_s(runs) < self._settings.budget
+        )
         answer = step_time.judge(
-            now, reference, self._policy(baseline, now, reference), may_take_more=may_take_more
+            now,
+            reference,
+            self._policy(baseline, now, reference),
+            may_take_more=may_take_more and within_budget,
+            may_confirm=may_take_more,
         )
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)
@@ -106,7 +108,7 @@ class StepTiming(BenchmarkKind):
             between_run_sd=between.sd,
             between_run_dof=between.dof,
             assumed=between.assumed,
-            change_confidence=1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks,
+            confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
             pause_s=min(CONFIRMATION_PAUSE_S, self._settings.wait) if self._kind is Kind.CPU else 0.0,
         )

@@ -93,6 +93,7 @@ class BenchmarkSession:
             self.settings_of(item),
             self.reference.name,
             on_progress,
+            benchmarks=len(self._prepared.benchmarks),
         )
 
     def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:

@@ -19,7 +19,8 @@ from pytest_accel.records import Kind, Outcome, Pair, Run, Steps, Verdict, Workl
 NOISES = ((0.01, 0.05), (0.015, 0.07), (0.02, 0.07), (0.02, 0.10), (0.03, 0.10))
 """Standard deviations of the log ratio: from pair to pair, and from round to round."""
 
-SLOWDOWNS = (0.0, 0.05)
+SLOWDOWNS = (0.0, 0.025, 0.05)
+"""None, just the tolerance, and twice that."""
 ROUNDS = 22
 STEP_TIME_S = 0.13
 POLICY = PairPolicy(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pytest_accel.analysis.rules.decision import Confidence
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.step_time import compare, judge
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, between_run
@@ -229,7 +230,7 @@ class TestAnotherRun:
         decide = policy(tolerance=0.04)
         now, reference = runs([0.1085] * 3), runs([0.1] * 3)
         assert compare(now, reference, decide).outcome is Outcome.REGRESSED
-        strict = dataclasses.replace(decide, change_confidence=1 - 0.01 / 100)
+        strict = dataclasses.replace(decide, confidence=Confidence(change=1 - 0.01 / 100))
         assert compare(now, reference, strict).outcome is Outcome.INCONCLUSIVE
 
     def test_one_disturbed_run_fails_nothing(self):

@@ -53,7 +53,7 @@ def test_later_runs_show_the_interval_so_far(project):
     seen = on_a_terminal(project, "--accel-runs=1", "--accel-tolerance=3%")
 
     assert "test_step, run 2" in seen
-    assert re.search(r"a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most", seen)
+    assert re.search(r"a step, [+-]\d+\.\d% to [+-]\d+\.\d%, at most", seen)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_two_environments_show_the_pair_and_the_interval_so_far(project, monkeyp
     seen = on_a_terminal(project, *against)
 
     assert "test_step, pair 1" in seen
-    assert re.search(r"pair 5.*2\d\d ms a step, [+-]\d+\.\d % to [+-]\d+\.\d %, at most \d+ s more", seen)
+    assert re.search(r"pair 5.*2\d\d ms a step, [+-]\d+\.\d% to [+-]\d+\.\d%, at most \d+ s more", seen)
 
 
 def test_a_log_has_nothing_of_it(project):

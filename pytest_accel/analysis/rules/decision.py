@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pytest_accel.analysis.stats import LogRatio
 from pytest_accel.records import Comparison, Outcome
 
@@ -18,14 +20,30 @@ CHANGE_CONFIDENCE = 0.99
 CHANGED = (Outcome.REGRESSED, Outcome.IMPROVED)
 
 
-def outcome_of(ratio: LogRatio, tolerance: float, change_confidence: float = CHANGE_CONFIDENCE) -> Outcome:
+@dataclass(frozen=True)
+class Confidence:
+    """Of the two intervals that decide: one for a pass, which is shown, and one for a change."""
+
+    passing: float = PASS_CONFIDENCE
+    change: float = CHANGE_CONFIDENCE
+
+    def shared(self, share: float) -> Confidence:
+        """Allow this share of the errors that these two allow, to one of several evaluations."""
+        return Confidence(1 - share * (1 - self.passing), 1 - share * (1 - self.change))
+
+
+DEFAULT_CONFIDENCE = Confidence()
+"""Of one evaluation of one benchmark."""
+
+
+def outcome_of(ratio: LogRatio, tolerance: float, confidence: Confidence = DEFAULT_CONFIDENCE) -> Outcome:
     """``ratio`` is of the time now over that of the reference, ``tolerance`` relative."""
-    low, high = ratio.interval(change_confidence)
+    low, high = ratio.interval(confidence.change)
     if low > 0 and ratio.change > tolerance:
         return Outcome.REGRESSED
     if high < 0 and ratio.change < 1 / (1 + tolerance) - 1:
         return Outcome.IMPROVED
-    if ratio.interval(PASS_CONFIDENCE)[1] <= tolerance:
+    if ratio.interval(confidence.passing)[1] <= tolerance:
         return Outcome.PASSED
     return Outcome.INCONCLUSIVE
 
@@ -36,7 +54,7 @@ def comparison_of(
     *,
     now_s: float,
     baseline_s: float,
-    change_confidence: float = CHANGE_CONFIDENCE,
+    confidence: Confidence = DEFAULT_CONFIDENCE,
 ) -> Comparison:
     """The same as numbers to be shown, with step times in seconds."""
     return Comparison(
@@ -44,9 +62,9 @@ def comparison_of(
         baseline=baseline_s,
         now=now_s,
         change=ratio.change,
-        interval=ratio.interval(PASS_CONFIDENCE),
-        confidence=PASS_CONFIDENCE,
+        interval=ratio.interval(confidence.passing),
+        confidence=confidence.passing,
         tolerance=tolerance,
         direction="lower_is_better",
-        outcome=outcome_of(ratio, tolerance, change_confidence),
+        outcome=outcome_of(ratio, tolerance, confidence),
     )

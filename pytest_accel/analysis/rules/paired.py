@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
-from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
+from pytest_accel.analysis.rules.decision import Confidence, comparison_of
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.analysis.rules.variance import sd_for_few_blocks
 from pytest_accel.analysis.stats import LogRatio, trimmed_mean
@@ -38,11 +38,9 @@ that."""
 MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
 
-CONFIRMED = 3.7
-"""Standard errors that a change needs before the last look (the rule of Haybittle and Peto, who took 3).
-
-All the looks before the last together then call an unchanged program changed in well under 1% of cases.
-"""
+INTERLEAVED_DOF = 20
+"""Degrees of freedom that the variation between pairs is taken to be known with, beside those of the pairs
+themselves: it was measured on some dozens of pairs."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,25 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, may_take_more: bool) -> 
     """
     if not pairs:
         raise ValueError("a comparison needs at least one pair")
-    if may_take_more and len(pairs) < policy.min_pairs:
-        return NeedMore(f"{len(pairs)} of at least {policy.min_pairs} pairs measured")
+    last = not may_take_more or len(pairs) >= policy.max_pairs
+    if not last and len(pairs) not in policy.looks:
+        planned = next(look for look in policy.looks if look > len(pairs))
+        return NeedMore(f"{_count(pairs)} measured, and the next evaluation is after {planned}")
+    confidence = policy.confidence_at(len(pairs), last=last)
     ratio = _combined([_change(pair, policy) for pair in pairs])
     now_s = step_time_s([pair.candidate.steps for pair in pairs])
-    comparison = comparison_of(ratio, policy.tolerance, now_s=now_s, baseline_s=now_s / (1 + ratio.change))
-    outcome = comparison.outcome
-    confirmed = abs(ratio.estimate) > CONFIRMED * ratio.standard_error
-    if may_take_more and (outcome is Outcome.INCONCLUSIVE or (outcome in CHANGED and not confirmed)):
-        return NeedMore(f"after {_count(pairs)} {wording.size(ratio)} is undecided")
-    return Verdict(outcome, _reason(outcome, ratio, pairs, policy), (comparison,))
+    comparison = comparison_of(
+        ratio,
+        policy.tolerance,
+        now_s=now_s,
+        baseline_s=now_s / (1 + ratio.change),
+        confidence=confidence,
+    )
+    if not last and comparison.outcome is Outcome.INCONCLUSIVE:
+        return NeedMore(f"after {_count(pairs)} {wording.size(ratio, confidence)} is undecided")
+    return Verdict(
+        comparison.outcome, _reason(comparison.outcome, ratio, pairs, policy, confidence), (comparison,)
+    )
 
 
 def precise(candidate_s: Sequence[float], reference_s: Sequence[float], policy: PairPolicy) -> bool:
@@ -112,14 +119,17 @@ def _combined(changes: Sequence[_Change]) -> LogRatio:
     expected = statistics.fmean(change.variance for change in changes)
     seen = statistics.variance(estimates) if len(estimates) > 1 else 0.0
     standard_error = math.sqrt(max(expected, seen) / len(estimates))
-    return LogRatio(statistics.fmean(estimates), standard_error, dof=math.inf)
+    dof = INTERLEAVED_DOF + len(estimates) - 1
+    return LogRatio(statistics.fmean(estimates), standard_error, dof)
 
 
-def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy) -> str:
+def _reason(
+    outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: PairPolicy, confidence: Confidence
+) -> str:
     tolerance = f"{100 * policy.tolerance:g}%"
     amount = f"{100 * abs(ratio.change):.1f}%"
-    interval = wording.interval(ratio)
-    size = wording.size(ratio)
+    interval = wording.interval(ratio, confidence)
+    size = wording.size(ratio, confidence)
     if outcome is Outcome.PASSED:
         return f"a slowdown above {tolerance} is ruled out by {_count(pairs)}: {size}"
     if outcome is Outcome.IMPROVED:
@@ -128,9 +138,10 @@ def _reason(outcome: Outcome, ratio: LogRatio, pairs: Sequence[Pair], policy: Pa
     if outcome is Outcome.REGRESSED:
         above = f"above the tolerance of {tolerance}"
         return f"step time is {amount} longer than in the other environment {interval}, {above}"
+    visible = wording.smallest_visible(ratio, policy.tolerance, confidence)
     return (
         f"{_count(pairs)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the "
-        f"smallest slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; a "
+        f"smallest slowdown this could have seen is {visible}; a "
         "larger --accel-budget or a quieter machine narrows it"
     )
 

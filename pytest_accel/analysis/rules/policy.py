@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
+from pytest_accel.analysis.rules.decision import DEFAULT_CONFIDENCE, Confidence
+
+LOOKS = (4, 6, 9, 14, 20)
+"""Numbers of pairs after which a comparison of two environments is evaluated: each look costs precision."""
+
+SHARES = (0.3, 0.2, 0.15, 0.15, 0.2)
+"""Of the allowed errors, what each evaluation may spend. Most comparisons end with the first."""
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,8 @@ class Policy:
 
     ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). Results are evaluated
     after ``min_runs`` fresh processes and after each further run up to ``max_runs``. A change is confirmed by
-    ``confirmation_runs`` later ones, which begin ``pause_s`` seconds after those that showed it, with
-    ``change_confidence``. ``between_run_sd`` is the
+    ``confirmation_runs`` later ones, which begin ``pause_s`` seconds after those that showed it.
+    ``between_run_sd`` is the
     standard deviation of the log step time between fresh processes, with ``between_run_dof`` degrees of
     freedom; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
     """
@@ -25,7 +31,7 @@ class Policy:
     between_run_sd: float
     between_run_dof: float
     assumed: bool
-    change_confidence: float = CHANGE_CONFIDENCE
+    confidence: Confidence = DEFAULT_CONFIDENCE
     confirmation_runs: int = 2
     pause_s: float = 0.0
 
@@ -34,10 +40,11 @@ class Policy:
 class PairPolicy:
     """How the rule on pairs is to decide.
 
-    ``tolerance`` is as in :class:`Policy`. There is a look after ``min_pairs`` and one after each further
-    pair up to ``max_pairs``. The standard deviations are of logarithms: ``interleaved_sd`` is what the ratio
-    of a pair varies by beside the noise of its rounds, ``run_sd`` what the step time of one process varies
-    by, for pairs whose processes came one after the other.
+    ``tolerance`` and ``confidence`` are as in :class:`Policy`. Results are evaluated after ``min_pairs``
+    pairs, after ``max_pairs``, and after those of ``LOOKS`` between. The standard deviations are of
+    logarithms: ``interleaved_sd`` is what the ratio of a pair varies by beside the noise of its rounds,
+    ``run_sd`` what the step time of one process varies by, for pairs whose processes came one after the
+    other.
     """
 
     tolerance: float
@@ -45,3 +52,20 @@ class PairPolicy:
     max_pairs: int
     interleaved_sd: float
     run_sd: float
+    confidence: Confidence = DEFAULT_CONFIDENCE
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of pairs after which results are evaluated."""
+        between = (look for look in LOOKS if self.min_pairs < look < self.max_pairs)
+        return tuple(dict.fromkeys((self.min_pairs, *between, self.max_pairs)))
+
+    def confidence_at(self, pairs: int, *, last: bool) -> Confidence:
+        """That of an evaluation after ``pairs`` pairs: each of them may spend its share of the errors.
+
+        The last one may spend what is left. By Bonferroni's inequality all together keep to the errors that
+        ``confidence`` allows, however they depend on each other.
+        """
+        earlier = sum(look < pairs for look in self.looks)
+        share = 1 - sum(SHARES[:earlier]) if last else SHARES[earlier]
+        return self.confidence.shared(share)

@@ -22,15 +22,21 @@ from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 
 
 def judge(
-    now: Sequence[Steps], reference: Sequence[Steps], policy: Policy, *, may_take_more: bool
+    now: Sequence[Steps],
+    reference: Sequence[Steps],
+    policy: Policy,
+    *,
+    may_take_more: bool,
+    may_confirm: bool | None = None,
 ) -> Verdict | NeedMore:
     """Judge the runs of a session, in the order in which they were taken, by those of the baseline.
 
     The first evaluation that shows a change is not the last word, since one spell on a shared machine may
     slow all runs of a few minutes: later runs have to confirm it, either by themselves, or by an estimate
     beyond the tolerance where they are too few and all runs together show the change. ``may_take_more``
-    says that a further run may be asked for; without it the answer is always a verdict. Raises ValueError if
-    a side has no runs, or if a step time is not positive.
+    says that a further run may be asked for, and ``may_confirm`` that one may be to confirm a change, by
+    default the same; without them the answer is always a verdict. Raises ValueError if a side has no runs, or
+    if a step time is not positive.
     """
     if not now or not reference:
         raise ValueError("a comparison needs at least one run now and one in the baseline")
@@ -40,7 +46,8 @@ def judge(
     for count in range(min(policy.min_runs, len(now)), last + 1):
         verdict = compare(now[:count], reference, policy)
         if verdict.outcome in CHANGED:
-            return _confirmation(verdict, now[:count], now[count:], reference, policy, may_take_more)
+            may_confirm = may_take_more if may_confirm is None else may_confirm
+            return _confirmation(verdict, now[:count], now[count:], reference, policy, may_confirm)
         if verdict.outcome is Outcome.PASSED:
             return verdict
     if may_take_more and _could_decide(now, reference, policy):
@@ -77,10 +84,10 @@ def _confirmation(
     later: Sequence[Steps],
     reference: Sequence[Steps],
     policy: Policy,
-    may_take_more: bool,
+    may_confirm: bool,
 ) -> Verdict | NeedMore:
     size = _size(earlier, reference, policy)
-    if may_take_more and len(later) < policy.confirmation_runs:
+    if may_confirm and len(later) < policy.confirmation_runs:
         return NeedMore(
             f"after {_runs(earlier)} {size}: later runs have to confirm it",
             pause_s=0.0 if later else policy.pause_s,
@@ -116,7 +123,7 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
         policy.tolerance,
         now_s=step_time_s(now),
         baseline_s=step_time_s(reference),
-        change_confidence=policy.change_confidence,
+        confidence=policy.confidence,
     )
     outcome = comparison.outcome
     blocks = fewest_blocks(now, reference)
@@ -180,9 +187,10 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
             f"step time is {change} longer than the baseline {interval}, "
             f"above the tolerance of {tolerance}{_assumption(policy, blocks)}"
         )
+    visible = wording.smallest_visible(ratio, policy.tolerance, policy.confidence)
     return (
         f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
-        f"slowdown this could have seen is {wording.smallest_visible(ratio, policy.tolerance)}; "
+        f"slowdown this could have seen is {visible}; "
         f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
     )
 
