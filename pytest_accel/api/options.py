@@ -145,6 +145,9 @@ OPTIONS = (
     Option("budget", "time limit for measured steps, in seconds, per benchmark and environment; excludes "
            "start-up, compilation and warm-up (default: 60)",
            seconds, 60.0, "SECONDS", ini="float", marker=True),
+    Option("session_budget", "time limit for all benchmarks of a session, in seconds (default: none); those "
+           "that do not fit are inconclusive",
+           seconds, None, "SECONDS", ini="float"),
     Option("wait", "how long a run on a CPU may wait for a quiet machine, in seconds, beside the budget "
            "(default: 60); with 0, a busy machine is measured and recorded as it is",
            seconds_or_none, 60.0, "SECONDS", ini="float"),

@@ -41,6 +41,7 @@ class Settings:
     strict: bool
     runs: int
     budget: float
+    session_budget: float | None
     wait: float
     timeout: float
     price: float | str | None

@@ -49,7 +49,8 @@ class BaselineGate:
     """Judges a benchmark by what ``store`` holds, or records it there. Reports call it ``nodeid``.
 
     ``on_progress`` is called with the provisional verdict while more runs are needed, and ``pause`` with
-    seconds to wait. ``benchmarks`` is how many the session has.
+    seconds to wait. ``benchmarks`` is how many the session has; once ``is_out_of_time``, no further run
+    begins.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class BaselineGate:
         *,
         benchmarks: int = 1,
         pause: Callable[[float], None] = time.sleep,
+        is_out_of_time: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_out_of_time = is_out_of_time
         self._benchmarks = benchmarks
         self._pause = pause
         self._benchmark = benchmark
@@ -147,8 +150,11 @@ class BaselineGate:
         def judge(seen: Sequence[Run], may_take_more: bool) -> Verdict | NeedMore:
             return kind.judge(baseline, seen, may_take_more=may_take_more)
 
+        def may_take_another_run(seen: Sequence[Run]) -> bool:
+            return kind.may_take_another_run(seen) and not self._is_out_of_time()
+
         verdict, runs = sampling_loop.decide(
-            runs, sampler, judge, kind.may_take_another_run, self._on_progress, self._pause
+            runs, sampler, judge, may_take_another_run, self._on_progress, self._pause
         )
         return self._finished(
             kind, with_machine_conditions(verdict, runs), runs, baseline, kind.drift(baseline, runs)

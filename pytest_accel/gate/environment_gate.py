@@ -40,7 +40,7 @@ class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
     ``on_progress`` is called with the provisional verdict while more pairs are needed. ``benchmarks`` is how
-    many the session has.
+    many the session has; once ``is_out_of_time``, no further pair begins.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class EnvironmentGate:
         on_progress: Callable[[Verdict], None],
         *,
         benchmarks: int = 1,
+        is_out_of_time: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_out_of_time = is_out_of_time
         self._nodeid = nodeid
         self._name = name
         self._settings = settings
@@ -78,7 +80,7 @@ class EnvironmentGate:
         return paired.precise(candidate_s, reference_s, self._policy)
 
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
-        if _trained(pairs):
+        if _trained(pairs) or self._is_out_of_time():
             return False
         spent_s = sum(sampling_loop.steady_state_s([pair.candidate, pair.reference]) for pair in pairs)
         return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget

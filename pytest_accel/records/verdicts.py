@@ -53,11 +53,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a benchmark, its reason in one sentence, and the comparisons behind it."""
+    """The outcome of a benchmark, its reason in one sentence, and the comparisons behind it.
+
+    ``cause`` is the reason without the benchmark's own numbers, where others may have the same.
+    """
 
     outcome: Outcome
     reason: str
     comparisons: tuple[Comparison, ...] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True)

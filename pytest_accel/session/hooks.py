@@ -41,6 +41,7 @@ class BenchmarkSession:
         self._prepared = prepared
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
+        self._began_s = time.monotonic()
         self._summarized = False
 
     @property
@@ -60,6 +61,20 @@ class BenchmarkSession:
     def topology(self) -> str | None:
         """What to compile for; None where benchmarks run."""
         return self._prepared.settings.topology
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the session has used its budget: what runs is finished, and nothing new begins."""
+        budget_s = self._prepared.settings.session_budget
+        return budget_s is not None and time.monotonic() - self._began_s > budget_s
+
+    def out_of_time_result(self, item: pytest.Item) -> Result:
+        """Return the result of a benchmark that did not fit any more."""
+        reason = (
+            f"not measured: the session has used its {self._prepared.settings.session_budget:g} s "
+            "(--accel-session-budget)"
+        )
+        return Result(item.nodeid, Verdict(Outcome.INCONCLUSIVE, reason))
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
@@ -82,6 +97,7 @@ class BenchmarkSession:
             on_progress,
             benchmarks=len(self._prepared.benchmarks),
             pause=_no_pause if CLOCK in item.config.stash else time.sleep,
+            is_out_of_time=lambda: self.is_out_of_time,
         )
 
     def environment_gate(self, item: pytest.Item, on_progress: Callable[[Verdict], None]) -> EnvironmentGate:
@@ -94,6 +110,7 @@ class BenchmarkSession:
             self.reference.name,
             on_progress,
             benchmarks=len(self._prepared.benchmarks),
+            is_out_of_time=lambda: self.is_out_of_time,
         )
 
     def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:

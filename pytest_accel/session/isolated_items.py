@@ -110,6 +110,10 @@ class IsolatedItems:
         if isinstance(self._session.coordinator, Follower):
             self._follow(item, self._session.coordinator)
             return
+        if self._session.is_out_of_time:
+            result = self._session.conclude(item, self._session.out_of_time_result(item))
+            self._session.fail_if_needed(item, result)
+            return
         sampler, judge = self._sampler_and_judge(item)
         try:
             result = judge()

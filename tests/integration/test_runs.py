@@ -40,6 +40,16 @@ def test_the_budget_ends_the_sampling(project):
     assert len(project.pids) == 1
 
 
+def test_what_does_not_fit_into_the_budget_of_the_session_is_inconclusive(project):
+    project.record()
+    result = project.run("--accel-session-budget=0.000001", "--accel-strict")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.pids == []
+    result.stdout.fnmatch_lines(
+        ["inconclusive*: not measured: the session has used its 1e-06 s (--accel-session-budget)"]
+    )
+
+
 def test_the_budget_of_the_marker_wins(project):
     project.benchmark("""
         import pytest

@@ -119,6 +119,23 @@ def test_the_worst_reasons_come_first_and_a_shared_one_comes_once():
     assert text.index("regressed  a.py::test_3") < text.index("no_baseline  nothing")
 
 
+def test_what_several_benchmarks_suffer_from_is_said_once_without_their_numbers():
+    def undecided(number):
+        reason = f"3 runs can neither show nor rule it out: changed by +{number}.0%; more runs narrow it"
+        return Verdict(Outcome.INCONCLUSIVE, reason, (), "the runs vary too much: more runs narrow it")
+
+    alone = printed(result(nodeid="a.py::test_1", verdict=undecided(1)))
+    assert "inconclusive  a.py::test_1: 3 runs can neither" in alone
+    several = printed(
+        *(result(nodeid=f"a.py::test_{number}", verdict=undecided(number)) for number in (1, 2))
+    )
+    assert (
+        "inconclusive  the runs vary too much: more runs narrow it\n    a.py::test_1\n    a.py::test_2"
+        in several
+    )
+    assert "neither" not in several
+
+
 def test_changed_versions_are_listed_once_if_the_same_for_all():
     changes = ("tensorflow 2.20.0 -> 2.21.0", "keras 3.14 -> 3.15")
     text = printed(

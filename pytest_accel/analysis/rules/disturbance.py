@@ -47,9 +47,13 @@ def description(runs: Sequence[Steps]) -> str:
     disturbed = [run for run in runs if is_disturbed(run)]
     blocks = sum(len(run.others_cores) for run in disturbed)
     busy = sum(cores > MAX_OTHERS_CORES for run in disturbed for cores in run.others_cores)
-    programs = dict.fromkeys(program for run in disturbed for program in run.conditions.other_programs)
-    who = ", ".join(programs) or "programs that cannot be seen from here"
-    return f"other programs used the CPU during {busy} of {blocks} blocks ({who})"
+    return f"other programs used the CPU during {busy} of {blocks} blocks ({programs(runs)})"
+
+
+def programs(runs: Sequence[Steps]) -> str:
+    """Those that used the CPU during disturbed runs."""
+    names = (program for run in runs if is_disturbed(run) for program in run.conditions.other_programs)
+    return ", ".join(dict.fromkeys(names)) or "programs that cannot be seen from here"
 
 
 def _clean(run: Steps) -> list[int]:

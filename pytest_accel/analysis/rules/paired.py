@@ -75,9 +75,9 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, may_take_more: bool) -> 
     )
     if not last and comparison.outcome is Outcome.INCONCLUSIVE:
         return NeedMore(f"after {_count(pairs)} {wording.size(ratio, confidence)} is undecided")
-    return Verdict(
-        comparison.outcome, _reason(comparison.outcome, ratio, pairs, policy, confidence), (comparison,)
-    )
+    outcome = comparison.outcome
+    reason = _reason(outcome, ratio, pairs, policy, confidence)
+    return Verdict(outcome, reason, (comparison,), _cause(policy) if outcome is Outcome.INCONCLUSIVE else "")
 
 
 def precise(candidate_s: Sequence[float], reference_s: Sequence[float], policy: PairPolicy) -> bool:
@@ -142,6 +142,14 @@ def _reason(
     return (
         f"{_count(pairs)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the "
         f"smallest slowdown this could have seen is {visible}; a "
+        "larger --accel-budget or a quieter machine narrows it"
+    )
+
+
+def _cause(policy: PairPolicy) -> str:
+    """Of an inconclusive comparison."""
+    return (
+        f"pairs of runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: a "
         "larger --accel-budget or a quieter machine narrows it"
     )
 

@@ -14,7 +14,7 @@ from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, PASS_CONFIDENCE, comparison_of
-from pytest_accel.analysis.rules.disturbance import description, is_disturbed
+from pytest_accel.analysis.rules.disturbance import description, is_disturbed, programs
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
@@ -66,16 +66,16 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     quiet = [run for run in now if not is_disturbed(run)]
     if quiet and not any(map(is_disturbed, reference)):
         return _compare(quiet, reference, policy)
-    return _undecided(verdict, f"{_disturbed_side(now, reference)}, so no change can be told: {QUIET}")
+    side = reference if any(map(is_disturbed, reference)) else now
+    when = "when the baseline was recorded, " if side is reference else ""
+    return _undecided(
+        verdict,
+        f"{when}{description(side)}, so no change can be told: {QUIET}",
+        f"{when}other programs used the CPU ({programs(side)}), so no change can be told: {QUIET}",
+    )
 
 
 QUIET = "end them or move to a quieter machine, or compare side by side with --accel-against"
-
-
-def _disturbed_side(now: Sequence[Steps], reference: Sequence[Steps]) -> str:
-    if any(map(is_disturbed, reference)):
-        return f"when the baseline was recorded, {description(reference)}"
-    return description(now)
 
 
 def _confirmation(
@@ -109,11 +109,11 @@ def _beyond(verdict: Verdict) -> Outcome | None:
     return Outcome.IMPROVED if comparison.change < 1 / (1 + comparison.tolerance) - 1 else None
 
 
-def _undecided(verdict: Verdict, reason: str) -> Verdict:
+def _undecided(verdict: Verdict, reason: str, cause: str = "") -> Verdict:
     comparisons = tuple(
         dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE) for comparison in verdict.comparisons
     )
-    return Verdict(Outcome.INCONCLUSIVE, reason, comparisons)
+    return Verdict(Outcome.INCONCLUSIVE, reason, comparisons, cause)
 
 
 def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Verdict:
@@ -127,7 +127,8 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
     )
     outcome = comparison.outcome
     blocks = fewest_blocks(now, reference)
-    return Verdict(outcome, _reason(outcome, ratio, now, policy, blocks), (comparison,))
+    cause = _cause(now, policy, blocks) if outcome is Outcome.INCONCLUSIVE else ""
+    return Verdict(outcome, _reason(outcome, ratio, now, policy, blocks), (comparison,), cause)
 
 
 def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
@@ -191,6 +192,14 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
     return (
         f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
         f"slowdown this could have seen is {visible}; "
+        f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
+    )
+
+
+def _cause(now: Sequence[Steps], policy: Policy, blocks: int) -> str:
+    """Of an inconclusive comparison."""
+    return (
+        f"the runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: "
         f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -35,9 +36,20 @@ def _reasons(results: Sequence[Result]) -> list[Sentence]:
     gathered = []
     for outcome in reversed(Outcome):
         worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
-        reasons = [(result.nodeid, _reason(result)) for result in worded if result.verdict.outcome is outcome]
+        those = [result for result in worded if result.verdict.outcome is outcome]
+        shared = _shared_causes(those)
+        reasons = [
+            (result.nodeid, result.verdict.cause if result.verdict.cause in shared else _reason(result))
+            for result in those
+        ]
         gathered += [sentence._replace(outcome=outcome) for sentence in _once(outcome, reasons)]
     return gathered
+
+
+def _shared_causes(results: Sequence[Result]) -> set[str]:
+    """Causes that several benchmarks have in common: said once, since their numbers are in the table."""
+    counts = Counter(result.verdict.cause for result in results if result.verdict.cause)
+    return {cause for cause, count in counts.items() if count > 1}
 
 
 def _with_words(result: Result) -> bool:
