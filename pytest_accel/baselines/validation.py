@@ -41,10 +41,10 @@ def _check_steps(run: Steps, _: Workload, path: str) -> None:
         check_positive(run.peak_memory_bytes, f"{path}.peak_memory_bytes")
     for index, loss in enumerate(run.losses):
         check_finite(loss, f"{path}.losses[{index}]")
-    if len(run.others_cores) not in (0, len(run.step_times_s)):
-        raise CodecError(f"{path}.others_cores", "not one number per block")
-    for index, cores in enumerate(run.others_cores):
-        check_not_negative(cores, f"{path}.others_cores[{index}]")
+    if len(run.others_share) not in (0, len(run.step_times_s)):
+        raise CodecError(f"{path}.others_share", "not one number per block")
+    for index, share in enumerate(run.others_share):
+        check_not_negative(share, f"{path}.others_share[{index}]")
     _check_conditions(run.conditions, f"{path}.conditions")
 
 

@@ -20,7 +20,7 @@ def with_machine_conditions(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
 
 def _conditions(observation: Observation) -> Conditions:
     """Without the load where what other programs did is known, and said by the rule itself."""
-    if isinstance(observation, Steps) and observation.others_cores:
+    if isinstance(observation, Steps) and observation.others_share:
         return dataclasses.replace(observation.conditions, load_average=None)
     return observation.conditions
 

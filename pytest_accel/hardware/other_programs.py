@@ -23,11 +23,17 @@ UNSEEN_SLACK_CORES = 0.1
 
 @dataclass(frozen=True)
 class Usage:
-    """What others used in a window: cores on average, and the largest of them by name and cores."""
+    """What others used in a window: cores on average of those that we may use, and the largest of them."""
 
     cores: float
+    of_cores: int
     largest: str | None = None
     largest_cores: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Of the machine, as far as we may use it; from 0 to 1."""
+        return min(1.0, self.cores / self.of_cores)
 
     def __str__(self) -> str:
         if self.largest is None:
@@ -67,6 +73,7 @@ class _Snapshot:
     own_s: float
     others_s: Mapping[int, float]
     names: Mapping[int, str]
+    cores: int
 
 
 def _between(before: _Snapshot, after: _Snapshot) -> Usage:
@@ -80,13 +87,14 @@ def _between(before: _Snapshot, after: _Snapshot) -> Usage:
     cores = (seen_s + unseen_s + stolen_s) / window_s
     largest = max(used_s, key=used_s.__getitem__, default=None)
     if largest is None or used_s[largest] < unseen_s + stolen_s:
-        return Usage(cores)
-    return Usage(cores, f"{after.names[largest]} (pid {largest})", used_s[largest] / window_s)
+        return Usage(cores, after.cores)
+    return Usage(cores, after.cores, f"{after.names[largest]} (pid {largest})", used_s[largest] / window_s)
 
 
 def _snapshot(root: int) -> _Snapshot | None:
     try:
-        busy_s, stolen_s = _of_cores(os.sched_getaffinity(root))
+        usable = os.sched_getaffinity(root)
+        busy_s, stolen_s = _of_cores(usable)
         processes = _processes()
     except (AttributeError, OSError, ValueError, IndexError):
         return None
@@ -98,6 +106,7 @@ def _snapshot(root: int) -> _Snapshot | None:
         sum(processes[pid].own_and_ended_s for pid in own),
         {pid: process.own_s for pid, process in processes.items() if pid not in own},
         {pid: process.name for pid, process in processes.items()},
+        len(usable),
     )
 
 

@@ -33,8 +33,8 @@ class Steps:
     first step, ``warmup_time_s`` until step times settled. ``peak_memory_bytes`` is that of the device, of
     the process on a CPU. ``losses`` holds one loss a block where the step gives one.
 
-    ``others_cores[i]`` is how many cores programs outside of this session used while block ``i`` was timed;
-    empty where that is unknown.
+    ``others_share[i]`` is the share of the machine, from 0 to 1, that programs outside of this session used
+    while block ``i`` was timed; empty where that is unknown.
 
     Of several hosts, times and memory are the largest of any. ``hosts_step_time_s`` then says how long each
     host takes for its share of a step without the others, or for a step of its own.
@@ -54,7 +54,7 @@ class Steps:
     losses: tuple[float, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
     hosts_step_time_s: tuple[float, ...] = ()
-    others_cores: tuple[float, ...] = ()
+    others_share: tuple[float, ...] = ()
 
     def label(self, number: int) -> str:
         """What to call it as run ``number`` of several."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_accel import hardware
-from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_CORES
+from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_SHARE
 from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.records import Conditions, Steps
 from pytest_accel.records.plans import MIN_BLOCK_S, RunSize
@@ -70,7 +70,7 @@ def measure_steps(
         on_progress(BlockSeen(count + 1, fastest_s, spent_s + blocks[-1].time_s, others.waiting_for))
     seen = dataclasses.replace(hardware.merge(conditions), other_programs=others.programs)
     steps = steps_record(prepared, blocks, steps_per_block, startup_time_s, seen)
-    return dataclasses.replace(steps, others_cores=others.cores)
+    return dataclasses.replace(steps, others_share=others.shares)
 
 
 class _Others:
@@ -79,7 +79,7 @@ class _Others:
     def __init__(self, watched: OtherPrograms | None) -> None:
         self._watched = watched
         self._blocks = 0
-        self._cores: list[float] = []
+        self._shares: list[float] = []
         self._programs: dict[str, None] = {}
         self.waiting_for: str | None = None
 
@@ -89,8 +89,8 @@ class _Others:
         usage = None if self._watched is None else self._watched.usage()
         if usage is None:
             return
-        self._cores += [usage.cores] * (self._blocks - len(self._cores))
-        disturbed = usage.cores > MAX_OTHERS_CORES
+        self._shares += [usage.share] * (self._blocks - len(self._shares))
+        disturbed = usage.share > MAX_OTHERS_SHARE
         self.waiting_for = str(usage) if disturbed else None
         if disturbed and usage.largest is not None:
             self._programs[usage.largest] = None
@@ -98,17 +98,17 @@ class _Others:
     def extra(self, blocks: Sequence[TimedBlock], wait_s: float) -> tuple[int, float]:
         """How many of these blocks were disturbed and do not count, and what they took (s)."""
         count, time_s = 0, 0.0
-        for block, cores in zip(blocks, self._cores, strict=False):
-            if cores > MAX_OTHERS_CORES and time_s < wait_s:
+        for block, share in zip(blocks, self._shares, strict=False):
+            if share > MAX_OTHERS_SHARE and time_s < wait_s:
                 count, time_s = count + 1, time_s + block.time_s
         return count, time_s
 
     @property
-    def cores(self) -> tuple[float, ...]:
+    def shares(self) -> tuple[float, ...]:
         """Of every block; the last ones are taken to be like those before. Empty where nothing is known."""
-        if not self._cores:
+        if not self._shares:
             return ()
-        return (*self._cores, *[self._cores[-1]] * (self._blocks - len(self._cores)))
+        return (*self._shares, *[self._shares[-1]] * (self._blocks - len(self._shares)))
 
     @property
     def programs(self) -> tuple[str, ...]:

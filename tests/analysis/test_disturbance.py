@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_accel.analysis.rules.disturbance import (
-    MAX_OTHERS_CORES,
+    MAX_OTHERS_SHARE,
     MIN_CLEAN_BLOCKS,
     clean_blocks,
     description,
@@ -21,11 +21,11 @@ from pytest_accel.records import Conditions, Steps
 BUSY, QUIET = 1.0, 0.0
 
 
-def run(*others_cores: float, programs: tuple[str, ...] = ()) -> Steps:
-    times_s = tuple(0.1 + 0.01 * number for number in range(max(6, len(others_cores))))
+def run(*others_share: float, programs: tuple[str, ...] = ()) -> Steps:
+    times_s = tuple(0.1 + 0.01 * number for number in range(max(6, len(others_share))))
     return dataclasses.replace(
         Steps(times_s, 1, 0.0, 0.0, 0.0, 0.0, 0),
-        others_cores=others_cores,
+        others_share=others_share,
         conditions=Conditions(other_programs=programs),
     )
 
@@ -35,10 +35,10 @@ def test_clean_blocks_are_clean_or_the_run_is_disturbed(cores):
     cleaned = clean_blocks(run(*cores))
     if is_disturbed(run(*cores)):
         assert cleaned == run(*cores)
-        assert sum(each <= MAX_OTHERS_CORES for each in cores) < MIN_CLEAN_BLOCKS
+        assert sum(each <= MAX_OTHERS_SHARE for each in cores) < MIN_CLEAN_BLOCKS
     else:
-        assert max(cleaned.others_cores) <= MAX_OTHERS_CORES
-        assert len(cleaned.step_times_s) == len(cleaned.others_cores) >= MIN_CLEAN_BLOCKS
+        assert max(cleaned.others_share) <= MAX_OTHERS_SHARE
+        assert len(cleaned.step_times_s) == len(cleaned.others_share) >= MIN_CLEAN_BLOCKS
         assert set(cleaned.step_times_s) <= set(run(*cores).step_times_s)
 
 
@@ -49,7 +49,7 @@ def test_where_it_is_unknown_no_run_is_disturbed():
 
 def test_the_first_blocks_keep_what_belongs_to_them():
     cut = first_blocks(run(BUSY, QUIET, BUSY, QUIET, QUIET, QUIET), 2)
-    assert cut.others_cores == (BUSY, QUIET)
+    assert cut.others_share == (BUSY, QUIET)
     assert len(cut.step_times_s) == 2
 
 

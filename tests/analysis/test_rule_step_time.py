@@ -261,7 +261,7 @@ class TestBesideOtherPrograms:
         return [
             dataclasses.replace(
                 run,
-                others_cores=(1.0,) * len(run.step_times_s),
+                others_share=(1.0,) * len(run.step_times_s),
                 conditions=Conditions(other_programs=("python3 (pid 1234)",)),
             )
             for run in runs(times)

@@ -74,6 +74,7 @@ def test_the_largest_other_one_is_named(machine):
     machine.pass_time(2.0, busy_s=1.6)
     usage = watch.usage()
     assert usage.cores == pytest.approx(0.8)
+    assert usage.share == pytest.approx(0.4)
     assert str(usage) == "a (odd) name (pid 20) has 75% of a core"
 
 

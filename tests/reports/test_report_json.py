@@ -160,7 +160,7 @@ def test_the_report_is_the_schema_that_is_documented():
                         "peak_memory_bytes": 812_000_000,
                         "losses": [2.3, 2.2],
                         "hosts_step_time_s": [],
-                        "others_cores": [],
+                        "others_share": [],
                         "conditions": {
                             "load_average": 0.4,
                             "other_programs": [],

@@ -139,8 +139,8 @@ class Others:
         return next(self._answers, None)
 
 
-BUSY = Usage(1.5, "python3 (pid 1234)", 0.98)
-QUIET = Usage(0.02, "sshd (pid 1)", 0.02)
+BUSY = Usage(1.5, 2, "python3 (pid 1234)", 0.98)
+QUIET = Usage(0.02, 2, "sshd (pid 1)", 0.02)
 
 
 def beside(others, size, *, wait_s=60.0, progress=None):
@@ -157,7 +157,7 @@ def beside(others, size, *, wait_s=60.0, progress=None):
 
 def test_disturbed_blocks_do_not_count_while_the_run_may_wait():
     steps = beside(Others(*[QUIET] * 3, *[BUSY] * 4, *[QUIET] * 20), RunSize(8, 1e9))
-    assert steps.others_cores == (0.02,) * 3 + (1.5,) * 4 + (0.02,) * 5
+    assert steps.others_share == (0.01,) * 3 + (0.75,) * 4 + (0.01,) * 5
     assert steps.conditions.other_programs == ("python3 (pid 1234)",)
 
 
@@ -169,12 +169,12 @@ def test_a_run_that_waited_long_enough_ends():
 
 def test_an_answer_is_about_all_blocks_since_the_one_before():
     steps = beside(Others(None, None, BUSY, None, QUIET), RunSize(5, 1e9), wait_s=0.0)
-    assert steps.others_cores == (1.5, 1.5, 1.5, 0.02, 0.02)
+    assert steps.others_share == (0.75, 0.75, 0.75, 0.01, 0.01)
 
 
 def test_where_nothing_is_known_nothing_is_said():
-    assert beside(Others(), RunSize(5, 1e9)).others_cores == ()
-    assert beside(None, RunSize(5, 1e9)).others_cores == ()
+    assert beside(Others(), RunSize(5, 1e9)).others_share == ()
+    assert beside(None, RunSize(5, 1e9)).others_share == ()
 
 
 def test_while_it_waits_it_says_for_whom():

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from pytest_accel.records import Steps
 
-MAX_OTHERS_CORES = 0.1
-"""A block is clean if other programs used no more than this while it was timed, in cores."""
+MAX_OTHERS_SHARE = 0.05
+"""A block is clean if other programs used no more of the machine than this while it was timed: 0.1 cores of
+2, 0.8 of 16. A step that uses all cores then loses no more than this."""
 
 MIN_CLEAN_BLOCKS = 5
 """A run with fewer clean blocks is disturbed: as many blocks as every run has at least."""
@@ -20,33 +21,33 @@ MIN_CLEAN_BLOCKS = 5
 
 def is_disturbed(run: Steps) -> bool:
     """Whether too few blocks of a run are clean; never where it is unknown what others did."""
-    return bool(run.others_cores) and len(_clean(run)) < MIN_CLEAN_BLOCKS
+    return bool(run.others_share) and len(_clean(run)) < MIN_CLEAN_BLOCKS
 
 
 def clean_blocks(run: Steps) -> Steps:
     """The run without its disturbed blocks; a run that is disturbed itself stays as it is."""
     clean = _clean(run)
-    if not run.others_cores or len(clean) < MIN_CLEAN_BLOCKS:
+    if not run.others_share or len(clean) < MIN_CLEAN_BLOCKS:
         return run
     return dataclasses.replace(
         run,
         step_times_s=tuple(run.step_times_s[block] for block in clean),
-        others_cores=tuple(run.others_cores[block] for block in clean),
+        others_share=tuple(run.others_share[block] for block in clean),
     )
 
 
 def first_blocks(run: Steps, count: int) -> Steps:
     """The run as if it had ended after ``count`` blocks."""
     return dataclasses.replace(
-        run, step_times_s=run.step_times_s[:count], others_cores=run.others_cores[:count]
+        run, step_times_s=run.step_times_s[:count], others_share=run.others_share[:count]
     )
 
 
 def description(runs: Sequence[Steps]) -> str:
     """Who used the CPU during disturbed runs, and for how many of their blocks."""
     disturbed = [run for run in runs if is_disturbed(run)]
-    blocks = sum(len(run.others_cores) for run in disturbed)
-    busy = sum(cores > MAX_OTHERS_CORES for run in disturbed for cores in run.others_cores)
+    blocks = sum(len(run.others_share) for run in disturbed)
+    busy = sum(share > MAX_OTHERS_SHARE for run in disturbed for share in run.others_share)
     return f"other programs used the CPU during {busy} of {blocks} blocks ({programs(runs)})"
 
 
@@ -57,4 +58,4 @@ def programs(runs: Sequence[Steps]) -> str:
 
 
 def _clean(run: Steps) -> list[int]:
-    return [block for block, cores in enumerate(run.others_cores) if cores <= MAX_OTHERS_CORES]
+    return [block for block, share in enumerate(run.others_share) if share <= MAX_OTHERS_SHARE]
