@@ -14,8 +14,9 @@ from recordings import Recording, Times, consecutive
 
 from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
+from pytest_accel.analysis.rules.decision import Confidence
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS
+from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS, PASS_CONFIDENCE
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 
 LOOKS = 1 + EXTRA_RUNS
@@ -84,6 +85,7 @@ def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, bloc
         between_run_sd=between.sd,
         between_run_dof=between.dof,
         assumed=between.assumed,
+        confidence=Confidence(PASS_CONFIDENCE),
     )
 
 

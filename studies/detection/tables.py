@@ -54,6 +54,7 @@ CONTRACT = (
     "tolerance",
     "unchanged: false positive",
     "unchanged: inconclusive",
+    "the tolerance: passed",
     "twice the tolerance: detected",
     "twice the tolerance: passed",
     "targets",
@@ -68,15 +69,17 @@ def contract_table(rows: Sequence[Sequence[str]]) -> str:
 def contract_rows(
     noise: str, trials: Sequence[Trial], tolerances: Sequence[float], kind: Kind = Kind.CPU
 ) -> list[list[str]]:
-    """One row a tolerance."""
+    """One row per tolerance."""
     return [[noise, *_contract_row(trials, tolerance, kind)] for tolerance in tolerances]
 
 
 def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list[str]:
     unchanged = [our_outcome(trial, tolerance, 0.0, kind) for trial in trials]
+    just = [our_outcome(trial, tolerance, tolerance, kind) for trial in trials]
     twice = [our_outcome(trial, tolerance, 2 * tolerance, kind) for trial in trials]
     wrong = [one in CHANGED for one in unchanged]
     undecided = [one is Outcome.INCONCLUSIVE for one in unchanged]
+    border = [outcome is Outcome.PASSED for outcome in just]
     detected = [outcome is Outcome.REGRESSED for outcome in twice]
     missed = [one is Outcome.PASSED for one in twice]
     broken = [
@@ -91,7 +94,7 @@ def _contract_row(trials: Sequence[Trial], tolerance: float, kind: Kind) -> list
     ]
     return [
         f"{100 * tolerance:g}%",
-        *map(rate, (wrong, undecided, detected, missed)),
+        *map(rate, (wrong, undecided, border, detected, missed)),
         f"missed: {', '.join(broken)}" if broken else "met",
     ]
 

@@ -70,7 +70,7 @@ def test_model_says_whether_the_promise_holds():
 
     (row,) = re.findall(r"^\| quiet \(.* \| 10% .*\|$", printed, re.MULTILINE)
     assert row.rstrip(" |").endswith("met")
-    assert len(re.findall(RATE, row)) == 4
+    assert len(re.findall(RATE, row)) == 5
 
 
 def test_the_same_seed_gives_the_same_rates():
