@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_accel.api.options import MARKER_ARGUMENTS, OPTIONS, percentage, positive_int, seconds
+from pytest_accel.api.options import (
+    MARKER_ARGUMENTS,
+    OPTIONS,
+    percentage,
+    positive_int,
+    seconds,
+    seconds_or_none,
+)
 
 
 def read(parse, value):
@@ -26,7 +33,7 @@ def test_a_percentage_is_read_as_a_fraction(hundredths):
     assert percentage(f"{hundredths / 100}%") == pytest.approx(hundredths / 10_000)
 
 
-@pytest.mark.parametrize("text", ["2%", " 2% ", "2.0%", "2.%", "02%"])
+@pytest.mark.parametrize("text", ["2%", " 2 % ", "2.0%", "2.%", "02%"])
 def test_a_percentage_may_be_written_in_several_ways(text):
     assert percentage(text) == 0.02
 
@@ -74,6 +81,21 @@ def test_what_is_no_time_is_named_with_the_way_out(value):
     with pytest.raises(pytest.UsageError, match=r"is not a time: give seconds above 0, such as 60$") as error:
         seconds(value)
     assert str(error.value).startswith(repr(value))
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", " 00 ", "+0."])
+def test_a_wait_may_be_none(text):
+    assert seconds_or_none(text) == 0.0
+
+
+@pytest.mark.parametrize("value", ["", "-1", "nan", "inf", "soon", True, False])
+def test_a_wait_that_is_no_time_is_refused(value):
+    with pytest.raises(pytest.UsageError, match=r"is not a time: give seconds from 0, such as 60$"):
+        seconds_or_none(value)
+
+
+def test_a_wait_may_be_any_time():
+    assert seconds_or_none("1.5") == 1.5
 
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9.e_]{0,30}", fullmatch=True) | st.floats() | st.booleans())

@@ -166,7 +166,7 @@ FOR_FRAMEWORKS = {
     name
     for name in SOURCES
     if under(name, {"frameworks"})
-    and name not in ("pytest_accel.frameworks", "pytest_accel.frameworks.introspection")
+    and name not in {f"pytest_accel.frameworks{part}" for part in ("", ".introspection", ".recognized")}
 }
 """What is imported only together with a framework, which needs NumPy itself."""
 
