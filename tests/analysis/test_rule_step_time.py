@@ -279,8 +279,8 @@ class TestBesideOtherPrograms:
     def test_the_reason_says_who_it_was_and_what_to_do(self):
         found = compare(self.disturbed([0.2]), runs([0.1] * 3), POLICY)
         assert found.reason == (
-            "other programs used the CPU during 40 of 40 blocks (python3 (pid 1234)), so no change can be "
-            "told: end them or move to a quieter machine, or compare side by side with --accel-against"
+            "other programs used the CPU during 40 of 40 blocks (python3 (pid 1234)), so a change cannot be "
+            "confirmed: stop them, use a quieter machine, or compare side by side with --accel-against"
         )
 
     def test_runs_that_were_not_disturbed_decide_alone(self):

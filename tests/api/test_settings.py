@@ -63,7 +63,8 @@ def test_what_is_no_kind_is_named_with_the_choices(value):
 def test_the_default_tolerance_is_that_of_the_kind(against, kind, tolerance):
     given_nothing = Settings(
         accel="auto", framework="tensorflow", identity=None, baselines="baselines", tolerance=None,
-        strict=False, runs=1, budget=60.0, session_budget=None, wait=60.0, timeout=1800.0, price=None, data=None, update_baselines=False,
+        strict=False, runs=1, budget=60.0, session_budget=None, wait=60.0, timeout=1800.0, price=None,
+        data=None, update_baselines=False,
         record_missing=False, against=against, topology=None, in_process=False, json=None, devices=None,
         html=None, markdown=None, coordinator=None,
     )  # fmt: skip

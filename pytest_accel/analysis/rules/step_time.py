@@ -20,6 +20,8 @@ from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
 from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
 
+QUIET = "stop them, use a quieter machine, or compare side by side with --accel-against"
+
 
 def judge(
     now: Sequence[Steps],
@@ -70,12 +72,9 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     when = "when the baseline was recorded, " if side is reference else ""
     return _undecided(
         verdict,
-        f"{when}{description(side)}, so no change can be told: {QUIET}",
-        f"{when}other programs used the CPU ({programs(side)}), so no change can be told: {QUIET}",
+        f"{when}{description(side)}, so a change cannot be confirmed: {QUIET}",
+        f"{when}other programs used the CPU ({programs(side)}), so a change cannot be confirmed: {QUIET}",
     )
-
-
-QUIET = "end them or move to a quieter machine, or compare side by side with --accel-against"
 
 
 def _confirmation(
