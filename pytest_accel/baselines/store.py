@@ -13,11 +13,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_accel.baselines import file_format
+from pytest_accel.baselines import file_format, noise_file
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.baselines.paths import baseline_path, folder_name
 from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload, files
 from pytest_accel.records.json_codec import CodecError
+from pytest_accel.records.noise import MachineNoise
 
 _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
 
@@ -97,6 +98,10 @@ class BaselineStore:
             _replace(path, content)
         return file_format.loads(content)
 
+    def noise(self) -> MachineNoise | None:
+        """What ``pytest-accel calibrate`` saw on this hardware. Raises BrokenBaseline."""
+        return noise_file.load(self.identity_dir / noise_file.NAME)
+
     def check_readable(self) -> None:
         """Raise StoreError if something is there that cannot be read. A folder that is absent is fine."""
         for folder in (self.folder, self.identity_dir):
@@ -121,7 +126,8 @@ class BaselineStore:
                 raise store_error("read baselines in", self.identity_dir, error) from error
 
         for folder, _, names in os.walk(self.identity_dir, onerror=fail):
-            yield from (Path(folder, name) for name in names if name.endswith(".json"))
+            paths = (Path(folder, name) for name in names if name.endswith(".json"))
+            yield from (path for path in paths if path != self.identity_dir / noise_file.NAME)
 
     def _read(self, path: Path) -> Baseline | None:
         try:

@@ -12,7 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_accel.cli import CommandResult, compare, doctor, export, history, list_baselines, prune, show
+from pytest_accel.cli import (
+    CommandResult,
+    calibrate,
+    compare,
+    doctor,
+    export,
+    history,
+    list_baselines,
+    prune,
+    show,
+)
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.worker.provenance import version
@@ -20,7 +30,7 @@ from pytest_accel.worker.provenance import version
 USAGE_ERROR = 2
 INTERRUPTED = 130  # as a shell has it
 
-COMMANDS = (list_baselines, show, history, compare, export, prune, doctor)
+COMMANDS = (list_baselines, show, history, compare, export, prune, calibrate, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,19 +10,16 @@ from collections.abc import Callable, Sequence
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.analysis.formatting import count
 from pytest_accel.analysis.rules.disturbance import clean_blocks
-from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
-from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.frameworks.introspection import NO_FRAMEWORK
 from pytest_accel.frameworks.recognized import RECOGNIZED
 from pytest_accel.gate import sampling_loop
-from pytest_accel.gate.benchmark_kind import BenchmarkKind
+from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.kinds import KINDS
 from pytest_accel.gate.sampling_loop import Sampler
 from pytest_accel.gate.step_timing import EXTRA_RUNS
 from pytest_accel.records import (
-    Accelerator,
     AcceptedEntry,
     Baseline,
     Benchmark,
@@ -46,35 +43,31 @@ STORED_UNDER_ANOTHER_FRAMEWORK = (
 
 
 class BaselineGate:
-    """Judges a benchmark by what ``store`` holds, or records it there. Reports call it ``nodeid``.
+    """Judges a benchmark by what the store holds, or records it there. Reports call it ``nodeid``.
 
     ``on_progress`` is called with the provisional verdict while more runs are needed, and ``pause`` with
-    seconds to wait. ``benchmarks`` is how many the session has; once ``is_out_of_time``, no further run
-    begins.
+    seconds to wait. Once ``is_out_of_time``, no further run begins.
     """
 
     def __init__(
         self,
         benchmark: Benchmark,
         nodeid: str,
-        accelerator: Accelerator,
-        store: BaselineStore,
-        settings: Settings,
+        context: GateContext,
         on_progress: Callable[[Verdict], None],
         *,
-        benchmarks: int = 1,
         pause: Callable[[float], None] = time.sleep,
         is_out_of_time: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._is_out_of_time = is_out_of_time
-        self._benchmarks = benchmarks
-        self._pause = pause
         self._benchmark = benchmark
         self._nodeid = nodeid
-        self._accelerator = accelerator
-        self._store = store
-        self._settings = settings
+        self._context = context
+        self._accelerator = context.accelerator
+        self._store = context.store
+        self._settings = context.settings
         self._on_progress = on_progress
+        self._pause = pause
+        self._is_out_of_time = is_out_of_time
         self._notes: tuple[str, ...] = ()
 
     def run_size(self, workload: Workload) -> RunSize:
@@ -136,9 +129,7 @@ class BaselineGate:
 
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         workload = runs[0].workload
-        kind = KINDS[type(runs[0].observation)](
-            self._accelerator, self._settings, self._store, self._benchmarks
-        )
+        kind = KINDS[type(runs[0].observation)](self._context)
         baseline = self._store.load(self._benchmark, workload.framework)
         if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
             return self._recorded(kind, runs, baseline)

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pytest_accel.records import Baseline, NeedMore, Run, Verdict, Workload
+from pytest_accel.analysis.rules.calibration import Floors
+from pytest_accel.api.settings import Settings
+from pytest_accel.baselines.store import BaselineStore
+from pytest_accel.records import Accelerator, Baseline, NeedMore, Run, Verdict, Workload
+
+
+@dataclass(frozen=True)
+class GateContext:
+    """What benchmarks of one session are judged with, whatever kind they are of.
+
+    ``benchmarks`` is how many the session has: the more there are, the surer a change has to be. ``floors``
+    are what unchanged programs are known to vary by on this machine.
+    """
+
+    accelerator: Accelerator
+    settings: Settings
+    store: BaselineStore
+    benchmarks: int
+    floors: Floors
 
 
 class BenchmarkKind(abc.ABC):

@@ -8,15 +8,15 @@ from typing import Protocol
 from pytest_accel.analysis import provenance_diff
 from pytest_accel.analysis.metrics import convergence, steps
 from pytest_accel.analysis.rules import convergence as rules_convergence
-from pytest_accel.analysis.rules import paired, variance
+from pytest_accel.analysis.rules import paired
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import PairPolicy
-from pytest_accel.api.settings import Settings
 from pytest_accel.gate import convergence as gate_convergence
 from pytest_accel.gate import sampling_loop
+from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.sampling_loop import Sampler
-from pytest_accel.records import Accelerator, Curve, NeedMore, Outcome, Pair, Result, Verdict
+from pytest_accel.records import Curve, NeedMore, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
 
 MIN_PAIRS = 4
@@ -39,35 +39,33 @@ class Pairs(Sampler[Pair], Protocol):
 class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
-    ``on_progress`` is called with the provisional verdict while more pairs are needed. ``benchmarks`` is how
-    many the session has; once ``is_out_of_time``, no further pair begins.
+    ``on_progress`` is called with the provisional verdict while more pairs are needed. Once
+    ``is_out_of_time``, no further pair begins.
     """
 
     def __init__(
         self,
         nodeid: str,
-        accelerator: Accelerator,
-        settings: Settings,
+        context: GateContext,
         name: str,
         on_progress: Callable[[Verdict], None],
         *,
-        benchmarks: int = 1,
         is_out_of_time: Callable[[], bool] = lambda: False,
     ) -> None:
         self._is_out_of_time = is_out_of_time
         self._nodeid = nodeid
         self._name = name
-        self._settings = settings
+        self._settings = settings = context.settings
         self._on_progress = on_progress
         min_pairs = max(MIN_PAIRS, settings.runs)
-        kind = accelerator.kind
+        kind = context.accelerator.kind
         self._policy = PairPolicy(
             tolerance=settings.tolerance_for(kind),
             min_pairs=min_pairs,
             max_pairs=max(MAX_PAIRS, min_pairs),
-            interleaved_sd=paired.INTERLEAVED_SD[kind],
-            run_sd=variance.MIN_RUN_SD[kind],
-            confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
+            interleaved_sd=context.floors.pairs.sd,
+            run_sd=context.floors.runs.sd,
+            confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / context.benchmarks),
         )
 
     @property

@@ -12,7 +12,7 @@ from pytest_accel.analysis.rules.disturbance import clean_blocks, description, i
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
-from pytest_accel.gate.benchmark_kind import BenchmarkKind
+from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
 from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
 
 EXTRA_RUNS = 2
@@ -34,20 +34,17 @@ tens of seconds at a time."""
 
 
 class StepTiming(BenchmarkKind):
-    """Judges runs that timed steps.
-
-    ``stored`` are all baselines for this hardware, for the variance between runs. ``benchmarks`` is how many
-    the session has: the more there are, the surer a change has to be.
-    """
+    """Judges runs that timed steps."""
 
     advised_runs = 3
     """With fewer, the interval of every later comparison is wider."""
 
-    def __init__(self, kind: Kind, settings: Settings, stored: Sequence[Baseline], benchmarks: int) -> None:
-        self._kind = kind
-        self._settings = settings
-        self._stored = stored
-        self._benchmarks = benchmarks
+    def __init__(self, context: GateContext) -> None:
+        self._kind = context.accelerator.kind
+        self._settings = context.settings
+        self._stored = context.store.baselines()
+        self._benchmarks = context.benchmarks
+        self._floors = context.floors
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return metrics_steps.summary(workload, [run.steps for run in runs])
@@ -107,7 +104,13 @@ class StepTiming(BenchmarkKind):
             for one in (baseline, *(other for other in self._stored if other != baseline))
             for entry in one.accepted
         ]
-        between = variance.between_run(self._kind, groups, step_time.fewest_blocks(now, reference))
+        calibrated = not self._floors.runs.declared
+        between = variance.between_run(
+            self._kind,
+            groups,
+            step_time.fewest_blocks(now, reference),
+            calibrated_sd=self._floors.runs.sd if calibrated else None,
+        )
         return Policy(
             tolerance=self._settings.tolerance_for(self._kind),
             min_runs=self._settings.runs,
@@ -117,6 +120,7 @@ class StepTiming(BenchmarkKind):
             assumed=between.assumed,
             confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
+            session_sd=self._floors.sessions.sd if calibrated else None,
             pause_s=min(CONFIRMATION_PAUSE_S, self._settings.wait) if self._kind is Kind.CPU else 0.0,
         )
 

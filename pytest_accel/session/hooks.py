@@ -13,6 +13,7 @@ from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
 from pytest_accel.gate.baseline_gate import BaselineGate
+from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.gate.derived_metrics import priced, scaled
 from pytest_accel.gate.environment_gate import EnvironmentGate
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
@@ -87,15 +88,11 @@ class BenchmarkSession:
         self, item: pytest.Item, on_progress: Callable[[Verdict], None] = lambda _verdict: None
     ) -> BaselineGate:
         """``on_progress`` is called with the provisional verdict while more runs are needed."""
-        store = self._prepared.store
         return BaselineGate(
-            naming.benchmark(item, store.folder),
+            naming.benchmark(item, self._prepared.store.folder),
             naming.display_name(item),
-            self.accelerator,
-            store,
-            self.settings_of(item),
+            self._gate_context(item),
             on_progress,
-            benchmarks=len(self._prepared.benchmarks),
             pause=_no_pause if CLOCK in item.config.stash else time.sleep,
             is_out_of_time=lambda: self.is_out_of_time,
         )
@@ -105,12 +102,20 @@ class BenchmarkSession:
         assert self.reference is not None
         return EnvironmentGate(
             naming.display_name(item),
-            self.accelerator,
-            self.settings_of(item),
+            self._gate_context(item),
             self.reference.name,
             on_progress,
-            benchmarks=len(self._prepared.benchmarks),
             is_out_of_time=lambda: self.is_out_of_time,
+        )
+
+    def _gate_context(self, item: pytest.Item) -> GateContext:
+        prepared = self._prepared
+        return GateContext(
+            prepared.accelerator,
+            self.settings_of(item),
+            prepared.store,
+            len(prepared.benchmarks),
+            prepared.floors,
         )
 
     def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:

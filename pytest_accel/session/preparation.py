@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_accel import hardware
+from pytest_accel.analysis.rules import calibration
+from pytest_accel.analysis.rules.calibration import Floors
 from pytest_accel.api import options, settings
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
@@ -30,7 +32,8 @@ class Preparation:
     """What holds for the whole session.
 
     ``benchmarks`` are the settings of each, and ``places`` its file and line, both by the name that reports
-    have. ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
+    have. ``floors`` are what unchanged programs vary by on this machine.
+    ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
     environment to compare with, ``reports`` the files asked for, by option.
     """
 
@@ -40,6 +43,7 @@ class Preparation:
     accelerator: Accelerator
     price: Price | None
     store: BaselineStore
+    floors: Floors
     single_device: BaselineStore | None
     reference: Environment | None
     reports: Mapping[str, Path]
@@ -89,6 +93,7 @@ def _prepared(
         accelerator=accelerator,
         price=price,
         store=store,
+        floors=calibration.floors(accelerator.kind, store.noise()),
         single_device=single_device,
         reference=reference,
         reports=reports,

@@ -139,8 +139,7 @@ class TestWhatItSays:
         found = verdict([now], [0.1], policy(assumed=True))
         assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.REGRESSED)
         assert found.reason.endswith(
-            " (a standard deviation of 2% between runs is assumed: "
-            "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
+            " (a standard deviation of 2% between runs is assumed: `pytest-accel calibrate` measures it)"
         )
 
     @pytest.mark.parametrize("now", [0.103, 0.2])

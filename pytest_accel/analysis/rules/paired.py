@@ -80,6 +80,11 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, may_take_more: bool) -> 
     return Verdict(outcome, reason, (comparison,), _cause(policy) if outcome is Outcome.INCONCLUSIVE else "")
 
 
+def log_ratio_of_rounds(candidate_s: Sequence[float], reference_s: Sequence[float]) -> float:
+    """The logarithm of the ratio of a pair, from the step times (s) of its rounds."""
+    return _of_rounds(candidate_s, reference_s).estimate
+
+
 def precise(candidate_s: Sequence[float], reference_s: Sequence[float], policy: PairPolicy) -> bool:
     """Whether more rounds of this pair would not help; the times of its rounds so far, in seconds."""
     if len(candidate_s) < MIN_ROUNDS_BEFORE_STOPPING:

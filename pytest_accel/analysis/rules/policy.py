@@ -23,6 +23,7 @@ class Policy:
     ``between_run_sd`` is the
     standard deviation of the log step time between fresh processes, with ``between_run_dof`` degrees of
     freedom; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
+    ``session_sd`` is that between sessions, None where it is taken to be a share of the one between runs.
     """
 
     tolerance: float
@@ -34,6 +35,7 @@ class Policy:
     confidence: Confidence = DEFAULT_CONFIDENCE
     confirmation_runs: int = 2
     pause_s: float = 0.0
+    session_sd: float | None = None
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,10 @@ def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> 
 
 
 def _spread(policy: Policy) -> Spread:
-    return Spread(policy.between_run_sd, SESSION_SD_RATIO * policy.between_run_sd, policy.between_run_dof)
+    session_sd = policy.session_sd
+    if session_sd is None:
+        session_sd = SESSION_SD_RATIO * policy.between_run_sd
+    return Spread(policy.between_run_sd, session_sd, policy.between_run_dof)
 
 
 def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
@@ -226,10 +229,7 @@ def _assumption(policy: Policy, blocks: int) -> str:
             f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "
             "--accel-budget gives it more)"
         )
-    return (
-        f"{assumed} is assumed: "
-        "record baselines with more runs (--accel-runs=9 is enough for one benchmark) to measure it)"
-    )
+    return f"{assumed} is assumed: `pytest-accel calibrate` measures it)"
 
 
 def _runs(runs: Sequence[Steps]) -> str:

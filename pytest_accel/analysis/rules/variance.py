@@ -63,17 +63,26 @@ def sd_for_few_blocks(sd: float, blocks: int) -> float:
     return sd * max(1.0, FULL_BLOCKS / blocks)
 
 
-def between_run(kind: Kind, groups: Sequence[Sequence[float]], blocks: int = FULL_BLOCKS) -> BetweenRun:
+def between_run(
+    kind: Kind,
+    groups: Sequence[Sequence[float]],
+    blocks: int = FULL_BLOCKS,
+    *,
+    calibrated_sd: float | None = None,
+) -> BetweenRun:
     """Pool what the benchmarks of one hardware identity tell about the variation between runs.
 
     Each group holds the step times (s) of the runs of one accepted entry of one benchmark. Groups of one
-    run are allowed and tell nothing. ``blocks`` are those of the shortest run that is compared. Raises
-    ValueError for a step time that is not positive.
+    run are allowed and tell nothing. ``blocks`` are those of the shortest run that is compared.
+    ``calibrated_sd`` takes the place of the declared floor. Raises ValueError for a step time that is not
+    positive.
     """
     variance, dof = pooled_log_variance(groups)
-    measured, floor = math.sqrt(variance), sd_for_few_blocks(MIN_RUN_SD[kind], blocks)
+    known = MIN_RUN_SD[kind] if calibrated_sd is None else calibrated_sd
+    measured, floor = math.sqrt(variance), sd_for_few_blocks(known, blocks)
     return BetweenRun(
         sd=max(floor, measured),
         dof=FLOOR_DOF,
-        assumed=measured <= floor and (dof < MEASURED_DOF or blocks < FULL_BLOCKS),
+        assumed=measured <= floor
+        and (blocks < FULL_BLOCKS or (calibrated_sd is None and dof < MEASURED_DOF)),
     )

@@ -1,0 +1,209 @@
+"""``pytest-accel calibrate``: how much unchanged benchmarks vary on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_accel.analysis.formatting import count
+from pytest_accel.analysis.metrics.steps import run_step_time_s
+from pytest_accel.analysis.rules import calibration, paired
+from pytest_accel.analysis.rules.calibration import Estimate, Floors
+from pytest_accel.analysis.rules.disturbance import clean_blocks, is_disturbed
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS
+from pytest_accel.api.options import seconds
+from pytest_accel.baselines import noise_file
+from pytest_accel.cli import CommandResult
+from pytest_accel.records import Accelerator, Steps
+from pytest_accel.records.json_codec import encode
+from pytest_accel.records.noise import MachineNoise, Sitting
+from pytest_accel.records.user_error import UserError
+from pytest_accel.reports.common.json_reader import Report, load, report
+from pytest_accel.worker import provenance
+
+RUNS = 3
+"""Of a session: as many as a baseline is advised to have."""
+
+MIN_SESSIONS = 2
+"""Of either kind, however little time there is."""
+
+
+def add(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "calibrate",
+        parents=[shared],
+        help="measure how much unchanged benchmarks vary on this machine",
+        description="Repeat unchanged benchmarks, and save how much their step times vary in noise.json, beside "
+        "the baselines of this hardware. Commit it, and repeat this on other days: each call adds to it.",
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="+",
+        metavar="PYTEST_ARGUMENT",
+        help="benchmarks to repeat, and options of pytest after --, such as `benchmarks/ -- --accel=gpu`",
+    )
+    parser.add_argument(
+        "--minutes", type=_minutes, default=10.0, metavar="N", help="begin no further session after this time"
+    )
+    parser.set_defaults(answer=answer)
+
+
+def answer(options: argparse.Namespace) -> CommandResult:
+    """Raises UserError for sessions that fail, and for benchmarks that cannot be calibrated with."""
+    end = time.monotonic() + 60 * options.minutes
+    began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    sessions: list[Mapping[str, tuple[float, ...]]] = []
+    pairs: list[Mapping[str, tuple[float, ...]]] = []
+    unfit = 0
+    accelerator: Accelerator | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        while len(pairs) < MIN_SESSIONS or time.monotonic() < end:
+            stored = _session(options.arguments, folder, f"--accel-runs={RUNS}")
+            accelerator = stored.accelerator
+            times_s, left_out = _step_times(stored)
+            unfit += left_out
+            sessions.append(times_s)
+            pairs.append(
+                _ratios(_raw_session(options.arguments, folder, f"--accel-against={sys.executable}"))
+            )
+            _say(f"{count(len(pairs), 'session')} of either kind")
+    if not any(sessions) and not any(pairs):
+        raise UserError(
+            "no benchmark here timed steps that can be calibrated with: choose benchmarks that call "
+            f"accel.measure or accel.throughput, and give their runs {FULL_BLOCKS} blocks (--accel-budget)"
+        )
+    assert accelerator is not None
+    path = noise_file.path_in(options.baselines, accelerator.identity)
+    sitting = Sitting(began, provenance.provenance(), tuple(sessions), tuple(pairs))
+    noise = noise_file.append(path, accelerator.kind, sitting)
+    floors = calibration.floors(accelerator.kind, noise)
+    return CommandResult("\n".join(_lines(path, noise, floors, unfit)), _data(path, noise, floors, unfit))
+
+
+def _lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[str]:
+    days = len({sitting.time[:10] for sitting in noise.sittings})
+    between = (
+        f"  between sessions: {_words(floors.sessions)}"
+        if days >= calibration.MIN_DAYS
+        else f"  between sessions: {100 * floors.sessions.sd:.2g}% assumed, until there are sittings on "
+        f"{calibration.MIN_DAYS} days (now {days})"
+    )
+    baselines, pairs = calibration.supported_by_baselines(floors), calibration.supported_by_pairs(floors)
+    lines = [
+        f"wrote {path}: {count(len(noise.sittings), 'sitting')}. Commit it",
+        "standard deviation of the step time of unchanged benchmarks",
+        f"  between the runs of a session: {_words(floors.runs)}",
+        between,
+        f"  between interleaved pairs: {_words(floors.pairs)}",
+        "what this machine supports",
+        f"  stored baselines of {RUNS} runs: a tolerance of {_percent(baselines)}; slowdowns of "
+        f"{_percent(2 * baselines)} are found 95 times in 100",
+        f"  --accel-against: a tolerance of {_percent(pairs)}; slowdowns of {_percent(2 * pairs)} are found "
+        "95 times in 100",
+    ]
+    if unfit:
+        lines.append(
+            f"{count(unfit, 'run')} left out: disturbed by other programs, or fewer than {FULL_BLOCKS} blocks"
+        )
+    return lines
+
+
+def _words(estimate: Estimate) -> str:
+    if estimate.measured is None:
+        return f"{100 * estimate.sd:.2g}% assumed, nothing measured"
+    degrees = count(estimate.dof, "degree of freedom", "degrees of freedom")
+    known = f"{100 * estimate.measured:.2g}% measured with {degrees}"
+    if estimate.declared:
+        return f"{100 * estimate.sd:.2g}% assumed; {known}, of {calibration.MIN_DOF} needed: calibrate longer"
+    return f"{known}, counts as {100 * estimate.sd:.2g}% (its upper limit)"
+
+
+def _percent(fraction: float) -> str:
+    """Rounded up, so that it is not less than what is supported."""
+    return f"{math.ceil(1000 * fraction) / 10:g}%"
+
+
+def _data(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "sittings": len(noise.sittings),
+        "floors": encode(floors),
+        "runs_left_out": unfit,
+        "supported_tolerance": {
+            "baselines": calibration.supported_by_baselines(floors),
+            "against": calibration.supported_by_pairs(floors),
+        },
+    }
+
+
+def _step_times(stored: Report) -> tuple[dict[str, tuple[float, ...]], int]:
+    """Of the runs that can be used, by benchmark; and how many cannot."""
+    times_s: dict[str, tuple[float, ...]] = {}
+    left_out = 0
+    for benchmark in stored.benchmarks:
+        runs = [run for run in benchmark.runs if isinstance(run, Steps)]
+        cleaned = [clean_blocks(run) for run in runs if not is_disturbed(run)]
+        usable = [run for run in cleaned if len(run.step_times_s) >= FULL_BLOCKS]
+        left_out += len(runs) - len(usable)
+        if usable:
+            times_s[benchmark.nodeid] = tuple(map(run_step_time_s, usable))
+    return times_s, left_out
+
+
+def _ratios(data: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The logarithm of the ratio of each interleaved pair, by benchmark."""
+    ratios = {}
+    for benchmark in data["benchmarks"]:
+        sides = zip(benchmark["runs"], benchmark["reference_runs"], strict=True)
+        times_s = [
+            (now["step_times_s"], other["step_times_s"]) for now, other in sides if now["kind"] == "steps"
+        ]
+        if times_s:
+            ratios[benchmark["nodeid"]] = tuple(paired.log_ratio_of_rounds(*sides_s) for sides_s in times_s)
+    return ratios
+
+
+def _session(arguments: Sequence[str], folder: str, *options: str) -> Report:
+    return report(_raw_session(arguments, folder, *options))
+
+
+def _raw_session(arguments: Sequence[str], folder: str, *options: str) -> dict[str, Any]:
+    """The JSON report of a session. Its baselines are nowhere, so all runs are taken and none is compared."""
+    file = Path(folder, "report.json")
+    file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", *arguments, *options, f"--accel-json={file}"]
+    command += [f"--accel-baselines={folder}/baselines", "--no-accel-strict", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "CI": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1) or not file.exists():
+        raise UserError(f"a session of these benchmarks failed:\n{done.stdout}{done.stderr}")
+    return load(file, "a report of --accel-json")
+
+
+def _minutes(text: str) -> float:
+    import pytest
+
+    try:
+        return seconds(text)
+    except pytest.UsageError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0") from None
+
+
+def _say(text: str) -> None:
+    """For a person who waits; the answer itself goes to standard output."""
+    print(f"pytest-accel: {text}", file=sys.stderr, flush=True)

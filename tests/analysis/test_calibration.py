@@ -1,0 +1,85 @@
+"""What a calibrated machine is taken to vary by, and what it supports."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pytest_accel.analysis.rules.calibration import (
+    MIN_DAYS,
+    MIN_DOF,
+    floors,
+    supported_by_baselines,
+    supported_by_pairs,
+)
+from pytest_accel.analysis.rules.paired import INTERLEAVED_SD
+from pytest_accel.analysis.rules.variance import MIN_RUN_SD, SESSION_SD_RATIO
+from pytest_accel.records import Kind
+from pytest_accel.records.noise import MachineNoise, Sitting
+
+
+def noise(sd=0.01, pair_sd=0.005, session_sd=0.0, *, sessions=10, days=1, runs=3, seed=0):
+    """Sittings on different days, of one benchmark."""
+    rng = np.random.default_rng(seed)
+
+    def sitting(day):
+        times, pairs = [], []
+        for _ in range(sessions):
+            common = session_sd * rng.standard_normal()
+            times.append({"a.py::test": tuple(0.1 * np.exp(common + sd * rng.standard_normal(runs)))})
+            pairs.append({"a.py::test": tuple(pair_sd * rng.standard_normal(4))})
+        return Sitting(f"2026-01-{day + 1:02}T12:00:00+00:00", {}, tuple(times), tuple(pairs))
+
+    return MachineNoise(Kind.CPU, tuple(map(sitting, range(days))))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_without_a_calibration_the_declared_floors_count(kind):
+    found = floors(kind, None)
+    assert found.runs.sd == MIN_RUN_SD[kind]
+    assert found.sessions.sd == SESSION_SD_RATIO * MIN_RUN_SD[kind]
+    assert found.pairs.sd == INTERLEAVED_SD[kind]
+    assert found.runs.declared
+    assert found.runs.measured is None
+
+
+@pytest.mark.parametrize("sd", [0.002, 0.05])
+def test_what_was_measured_counts_lower_or_higher_than_declared(sd):
+    found = floors(Kind.CPU, noise(sd, sd / 2, sessions=30))
+    assert not found.runs.declared
+    assert found.runs.measured == pytest.approx(sd, rel=0.2)
+    assert found.runs.measured < found.runs.sd < 1.5 * found.runs.measured
+    assert found.pairs.measured == pytest.approx(sd / 2, rel=0.2)
+
+
+def test_the_upper_limit_covers_the_truth_nine_times_in_ten():
+    covered = sum(floors(Kind.CPU, noise(0.01, seed=seed)).runs.sd >= 0.01 for seed in range(200))
+    assert covered >= 200 * 0.9 - 3 * math.sqrt(200 * 0.09)
+
+
+def test_a_few_runs_count_for_nothing_yet():
+    found = floors(Kind.CPU, noise(0.001, sessions=MIN_DOF // 2 - 1))
+    assert found.runs.declared
+    assert found.runs.sd == MIN_RUN_SD[Kind.CPU]
+    assert found.runs.measured == pytest.approx(0.001, rel=0.5)
+
+
+def test_the_variation_between_sessions_takes_sittings_on_several_days():
+    assert floors(Kind.CPU, noise(days=MIN_DAYS - 1)).sessions.declared
+    found = floors(Kind.CPU, noise(0.002, session_sd=0.01, days=MIN_DAYS))
+    assert not found.sessions.declared
+    assert found.sessions.measured == pytest.approx(0.01, rel=0.25)
+
+
+def test_a_quieter_machine_supports_a_smaller_tolerance():
+    quiet, noisy = (floors(Kind.CPU, noise(sd, sd, sessions=30)) for sd in (0.005, 0.03))
+    assert supported_by_baselines(quiet) < supported_by_baselines(noisy)
+    assert supported_by_pairs(quiet) < supported_by_pairs(noisy)
+    assert supported_by_pairs(quiet) < supported_by_baselines(quiet)
+
+
+def test_the_supported_tolerance_of_an_uncalibrated_cpu_is_below_its_default():
+    assert 0.05 < supported_by_baselines(floors(Kind.CPU, None)) < 0.10
+    assert supported_by_pairs(floors(Kind.CPU, None)) < 0.025
