@@ -42,8 +42,8 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         "calibrate",
         parents=[shared],
         help="measure how much unchanged benchmarks vary on this machine",
-        description="Repeat unchanged benchmarks, and save how much their step times vary in noise.json, beside "
-        "the baselines of this hardware. Commit it, and repeat this on other days: each call adds to it.",
+        description="Repeat unchanged benchmarks, and save how much their step times vary in noise.json, "
+        "beside the baselines of this hardware. Commit it. Repeat this on other days: each call adds to it.",
     )
     parser.add_argument(
         "arguments",

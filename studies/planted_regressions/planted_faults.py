@@ -200,7 +200,7 @@ def report(lines: list[dict[str, Any]]) -> str:
         alone = [convergence.judge([one], reference, TARGET) for one in seen]
         rows.append(_row(name, seen, reference, alone, convergence.judge(seen, reference, TARGET)))
     headers = [
-        "planted",
+        "fault",
         "seeds",
         "epochs to target",
         "best top-1",

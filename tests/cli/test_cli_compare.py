@@ -81,7 +81,7 @@ def test_accuracy_of_a_measurement(run, report):
     _, printed, _ = run(report(metrics, Price(6.7), dataset="imagenet", target=0.757))
 
     cells = row(printed, "76.4%")
-    assert {"64", "10", "67", "75.7"} <= set(cells)
+    assert {"64", "10", "67", "75.7%"} <= set(cells)
 
 
 def test_without_a_price_and_without_the_target_reached_nothing_is_made_up(run, report):
@@ -193,7 +193,7 @@ def test_numbers_that_nothing_can_be_computed_from_are_said(run, report):
 
 def test_seeds_of_a_folder_are_accuracies(run):
     _, printed, _ = run("any-cpu")
-    assert "95.0" in row(printed, "any-cpu", "digits", "97.")
+    assert "95.0%" in row(printed, "any-cpu", "digits", "97.")
 
 
 def test_a_baseline_that_cannot_be_read_is_named_and_left_out(run, tmp_path):

@@ -144,7 +144,7 @@ def _spread(policy: Policy) -> Spread:
 
 
 def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
-    return wording.size(_ratio(now, reference, policy))
+    return wording.size(_ratio(now, reference, policy), policy.confidence)
 
 
 def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
@@ -176,8 +176,8 @@ def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Poli
 def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, blocks: int) -> str:
     tolerance = f"{100 * policy.tolerance:g}%"
     change = f"{100 * abs(ratio.change):.1f}%"
-    size = wording.size(ratio)
-    interval = wording.interval(ratio)
+    size = wording.size(ratio, policy.confidence)
+    interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.PASSED:
         return f"a slowdown above {tolerance} is ruled out: {size}"
     if outcome is Outcome.IMPROVED:
