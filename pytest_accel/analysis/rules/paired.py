@@ -38,9 +38,9 @@ that."""
 MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
 
-INTERLEAVED_DOF = 20
+INTERLEAVED_DOF = 40
 """Degrees of freedom that the variation between pairs is taken to be known with, beside those of the pairs
-themselves: it was measured on some dozens of pairs."""
+themselves. It was measured on some hundreds of pairs, but of few programs."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def judge(pairs: Sequence[Pair], policy: PairPolicy, *, may_take_more: bool) -> 
     if not last and len(pairs) not in policy.looks:
         planned = next(look for look in policy.looks if look > len(pairs))
         return NeedMore(f"{_count(pairs)} measured, and the next evaluation is after {planned}")
-    confidence = policy.confidence_at(len(pairs), last=last)
+    confidence = policy.confidence_of_each
     ratio = _combined([_change(pair, policy) for pair in pairs])
     now_s = step_time_s([pair.candidate.steps for pair in pairs])
     comparison = comparison_of(

@@ -9,8 +9,14 @@ from pytest_accel.analysis.rules.decision import DEFAULT_CONFIDENCE, Confidence
 LOOKS = (4, 6, 9, 14, 20)
 """Numbers of pairs after which a comparison of two environments is evaluated: each look costs precision."""
 
-SHARES = (0.3, 0.2, 0.15, 0.15, 0.2)
-"""Of the allowed errors, what each evaluation may spend. Most comparisons end with the first."""
+LOOK_SHARES = (1.0, 0.6, 0.43, 0.33, 0.27)
+"""By the number of evaluations, what each of them may spend of the allowed errors.
+
+More than its part, since evaluations have most of their pairs in common. For normal noise of known size all
+together then keep to what is allowed, for a pass (2.5% on one side) and for a change (1% on both): Pocock,
+"Group sequential methods in the design and analysis of clinical trials" (1977), with the numbers of LOOKS.
+tests/analysis/test_rule_paired.py draws them.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,7 @@ class PairPolicy:
         between = (look for look in LOOKS if self.min_pairs < look < self.max_pairs)
         return tuple(dict.fromkeys((self.min_pairs, *between, self.max_pairs)))
 
-    def confidence_at(self, pairs: int, *, last: bool) -> Confidence:
-        """That of an evaluation after ``pairs`` pairs: each of them may spend its share of the errors.
-
-        The last one may spend what is left. By Bonferroni's inequality all together keep to the errors that
-        ``confidence`` allows, however they depend on each other.
-        """
-        earlier = sum(look < pairs for look in self.looks)
-        share = 1 - sum(SHARES[:earlier]) if last else SHARES[earlier]
-        return self.confidence.shared(share)
+    @property
+    def confidence_of_each(self) -> Confidence:
+        """That of each evaluation, with which all of them keep to ``confidence``."""
+        return self.confidence.shared(LOOK_SHARES[len(self.looks) - 1])
