@@ -27,7 +27,7 @@ def load(path: Path) -> MachineNoise | None:
     """What was seen, or None without a file. Raises BrokenBaseline and StoreError, which name the file."""
     try:
         data = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise store_error("read", path, error) from error

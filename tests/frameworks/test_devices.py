@@ -67,7 +67,7 @@ one = [whole() for _ in range(STEPS)]
 weights = [(trainer.variables, alone.variables)]
 if trainer.loss_scale is not None:
     assert float(trainer.loss_scale.value.read_value()) == float(alone.loss_scale.value)
-    assert int(trainer.loss_scale.good_steps.read_value()) == int(alone.loss_scale.good_steps) == STEPS
+    assert int(trainer.loss_scale.good_steps.read_value()) == int(alone.loss_scale.good_steps) > 0
 """
 
 JAX = """
@@ -106,7 +106,7 @@ for _ in range(STEPS):
     one.append(float(loss))
 if state.loss_scale is not None:
     assert float(trainer.state.loss_scale.value) == float(state.loss_scale.value)
-    assert int(trainer.state.loss_scale.good_steps) == int(state.loss_scale.good_steps) == STEPS
+    assert int(trainer.state.loss_scale.good_steps) == int(state.loss_scale.good_steps) > 0
 """
 
 COMPARED = """

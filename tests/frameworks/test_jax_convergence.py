@@ -63,7 +63,7 @@ def spec(**parameters):
         "image_size": 32,
         "num_classes": 2,
         "warmup_epochs": 1,
-        "learning_rate": 0.02,
+        "learning_rate": 0.01,
         "global_batch": 4,
     }
     return training("resnet50", framework="jax", **{**defaults, **parameters})

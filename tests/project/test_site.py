@@ -34,7 +34,7 @@ def test_every_page_of_the_documentation_is_there(site):
 def test_the_home_page_is_the_readme_with_links_that_lead_on(site):
     home = (site / "index.html").read_text()
 
-    assert "pytest-accel turns a training step into a performance test" in home
+    assert "pytest-accel is a pytest plugin for performance regression tests of model training" in home
     assert 'href="several-hosts/"' in home
     assert 'href="docs/' not in home
 
