@@ -268,6 +268,6 @@ def test_without_autoload_of_plugins(project):
 
 
 def test_a_conftest_that_loads_the_plugin_itself(project):
-    add_to_conftest(project, "\npytest_plugins = ['pytest_accel.plugin']\n")
+    add_to_conftest(project, "\npytest_plugins = ['pytest_accel.session.plugin']\n")
 
     assert list(by_throughput(project, "--disable-plugin-autoload", subprocess=True)) == [32]

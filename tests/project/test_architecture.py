@@ -15,7 +15,6 @@ import pytest_accel
 
 PACKAGE = Path(pytest_accel.__file__).parent
 LAYERS = (
-    ("plugin",),
     ("session",),
     ("runs",),
     ("hosts", "cli"),
@@ -236,12 +235,13 @@ def test_a_project_without_benchmarks_imports_next_to_nothing(tmp_path, argument
 
     assert ours(loaded) == {
         "pytest_accel",
-        "pytest_accel.plugin",
         "pytest_accel.api",
         "pytest_accel.api.command_line",
         "pytest_accel.api.options",
         "pytest_accel.api.fixtures",
         "pytest_accel.frameworks",
+        "pytest_accel.session",
+        "pytest_accel.session.plugin",
     }
     assert not (HEAVY - {"pytest_benchmark"} | FRAMEWORKS) & loaded
 

@@ -42,7 +42,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 SETTLED_BY_US = ("-c", "--rootdir", "--confcutdir")
 """These are given to every run as the session found them, so they are neither repeated nor named."""
 
-OWN_PLUGINS = ("accel", "pytest_accel.plugin")
+OWN_PLUGINS = ("accel", "pytest_accel.session.plugin")
 """Names of the plugin of the session; the process of a run has the agent instead."""
 
 NOT_ASKED_FOR = (*OWN_PLUGINS, *(f"no:{name}" for name in OWN_PLUGINS), "no:terminal")
