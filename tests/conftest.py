@@ -1,4 +1,4 @@
-"""A user's project to try the plugin in: real sessions and real child processes, on a clock that we turn.
+"""A user's project to try the plugin in: real sessions and real worker processes, on a clock that we turn.
 
 A step takes the time that it is told to take, exactly and without waiting. What this cannot show is how real
 steps scatter; the tests of the rules work on recorded times.
@@ -30,7 +30,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell leaves it to what it starts in the background, and sessions that tests interrupt inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if "COVERAGE_PROCESS_CONFIG" in os.environ:  # nox -s coverage follows the processes of runs
+if "COVERAGE_PROCESS_CONFIG" in os.environ:  # nox -s coverage follows worker processes
     environments.NOT_INHERITED = ("PYTEST_ADDOPTS",)
 
 # After a session in this process pytester forgets the modules that came with it. What a session imports late

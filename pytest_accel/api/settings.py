@@ -1,6 +1,6 @@
 """Resolve settings (marker > command line > ini file > default) and reject contradictory options.
 
-Every side leaves None for "not given". Both the session that the user starts and its child processes
+Every side leaves None for "not given". Both the session that the user starts and its worker processes
 resolve their settings here, so it needs pytest and the standard library only.
 """
 

@@ -1,4 +1,4 @@
-"""Records to JSON and back, by their type hints. Standard library only: the child process needs it too.
+"""Records to JSON and back, by their type hints. Standard library only: the worker process needs it too.
 
 A frozen dataclass becomes an object, a tuple a list, an enum its value; a field of type ``Any`` stays as it
 is. A class with a ``KIND`` has that in the object as ``kind``, which tells it from the others of a union.

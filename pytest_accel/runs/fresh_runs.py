@@ -1,4 +1,4 @@
-"""Fresh runs: every run is a child pytest session that runs the same test in a new process."""
+"""Fresh runs: every run is the same test in a new worker process."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ running."""
 
 
 class StepRunner(Protocol):
-    """What can be observed: a measurement in this process, or one in a child."""
+    """What can be observed: a measurement in this process, or one in a worker."""
 
     def prepare(self) -> PreparedStep: ...
 

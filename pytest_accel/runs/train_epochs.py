@@ -14,7 +14,7 @@ from pytest_accel.worker.trainer import TrainingStarted
 
 
 class EpochRunner(Protocol):
-    """Training that can be taken epoch by epoch: in this process, or in a child."""
+    """Training that can be taken epoch by epoch: in this process, or in a worker."""
 
     @property
     def frozen_variables(self) -> tuple[str, ...]: ...

@@ -1,4 +1,4 @@
-"""How a benchmark runs: never here, always in child processes, whose reports become the test's own."""
+"""How a benchmark runs: never here, always in worker processes, whose reports become the test's own."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class IsolatedItems:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Only the child sets the test up, calls it and tears it down, whatever kind of item it is."""
+        """Only the worker sets the test up, calls it and tears it down, whatever kind of item it is."""
         if uses_accel(item):
             item.stash[_PHASES] = {}
             vars(item).update(setup=_nothing, runtest=lambda: self._run(item), teardown=_nothing)
@@ -244,7 +244,7 @@ def _attach_reports(item: pytest.Item, sampler: FreshRuns | PairedRuns | Followe
         for report in sampler.subtests:
             item.ihook.pytest_runtest_logreport(report=report)
     if sampler.output:
-        item.add_report_section("call", "output of the child", sampler.output)
+        item.add_report_section("call", "output of the worker process", sampler.output)
 
 
 def _cached(config: pytest.Config, name: str) -> Path | None:
@@ -269,20 +269,20 @@ def _raise(phase: PhaseReport) -> None:
 
 
 def _copy_into(phase: PhaseReport | None, report: pytest.TestReport) -> None:
-    """Give ``report`` what the child captured and, where it ended the test, its outcome and words."""
+    """Give ``report`` what the worker captured and, where it ended the test, its outcome and words."""
     if phase is None:
         return
-    child = phase.report
-    for name in vars(child).keys() - vars(report).keys():
-        vars(report)[name] = getattr(child, name)  # what the project's hooks have added to it
-    report.sections = [*child.sections, *report.sections]
-    # The test ran in the child: what stands here is what the session says of it.
+    theirs = phase.report
+    for name in vars(theirs).keys() - vars(report).keys():
+        vars(report)[name] = getattr(theirs, name)  # what the project's hooks have added to it
+    report.sections = [*theirs.sections, *report.sections]
+    # The test ran in the worker process: what stands here is what the session says of it.
     report.user_properties = [
-        *((name, value) for name, value in child.user_properties),
+        *((name, value) for name, value in theirs.user_properties),
         *report.user_properties,
     ]
     # A test that is skipped on one of several hosts fails on all.
-    if phase.raised and not child.passed and not (child.skipped and report.failed):
-        report.outcome, report.longrepr, report.when = child.outcome, child.longrepr, child.when
-        if hasattr(child, "wasxfail"):
-            vars(report)["wasxfail"] = child.wasxfail
+    if phase.raised and not theirs.passed and not (theirs.skipped and report.failed):
+        report.outcome, report.longrepr, report.when = theirs.outcome, theirs.longrepr, theirs.when
+        if hasattr(theirs, "wasxfail"):
+            vars(report)["wasxfail"] = theirs.wasxfail

@@ -1,1 +1,1 @@
-"""What runs beside the test, in the process of a run."""
+"""What runs beside the test, in a worker process."""

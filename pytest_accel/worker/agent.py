@@ -1,6 +1,6 @@
-"""The child's side: a pytest plugin that runs one benchmark and measures it on command.
+"""The worker's side: a pytest plugin that runs one benchmark and measures it on command.
 
-``bootstrap`` hands it to a child session, which it tells what to run. Everything else about the child is the
+``bootstrap`` hands it to the worker's session, which it tells what to run. All else about the worker is the
 session that the user started, but for the list in ``runs/worker_process/withheld_options.py``.
 """
 

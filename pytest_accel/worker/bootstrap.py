@@ -1,11 +1,11 @@
-"""The first lines of a child: they open the line to the session that started it, and run pytest there.
+"""The first lines of a worker: they open the line to the session that started it, and run pytest there.
 
 The text of this file is handed to ``PYTHON -c``, so it stands alone: nothing but the standard library, in
 words that a Python too old for the rest still understands. Only standard input and output are asked of the
 command that starts Python, since these reach into a container as well. Both are freed for the test at once.
 
-Every child starts in this way, in whichever environment, and receives the same pieces. What it receives stays
-where it is: to free one large piece would change how the C library serves the allocations of the test
+Every worker starts in this way, in whichever environment, and receives the same pieces. What it receives
+stays where it is: to free one large piece would change how the C library serves the allocations of the test
 (glibc raises its threshold for memory maps), and with that how long a step takes.
 """
 
@@ -22,7 +22,7 @@ import os
 import sysconfig
 
 GREETING = "\0pytest-accel "
-"""Begins the first line that a child sends. This text does not hold that character, should it be echoed."""
+"""Begins the first line that a worker sends. This text does not hold that character, should it be echoed."""
 
 PIECE_BYTES = 4096
 """How much is read at once."""

@@ -1,6 +1,6 @@
-"""The private line between a session and the process of a run: messages as JSON, over two pipes.
+"""The private line between a session and a worker process: messages as JSON, over two pipes.
 
-They are the standard input and output that the child was started with. ``bootstrap`` has put others in their
+They are the standard input and output that the worker was started with. ``bootstrap`` has put others in their
 place by the time a test runs, so a step may print what it likes.
 """
 
@@ -17,12 +17,12 @@ from pytest_accel.worker import messages
 from pytest_accel.worker.messages import Message, ProtocolError
 
 VARIABLE = "PYTEST_ACCEL_LINE"
-"""The environment variable in which ``bootstrap`` leaves the file descriptors of the child's end."""
+"""The environment variable in which ``bootstrap`` leaves the file descriptors of the worker's end."""
 
 RUN_VARIABLE = "PYTEST_ACCEL_RUN"
 """An environment variable that every process of a run inherits, and by which those left over are found.
 
-It is also how a project's hooks know that they run in the process of a run (docs/runs.md).
+It is also how a project's hooks know that they run in a worker process (docs/runs.md).
 """
 
 MAX_MESSAGE_BYTES = 2**27
@@ -90,7 +90,7 @@ class Channel:
         return messages.unpack(data)
 
     def send_line(self, text: str, before_write: Callable[[], None] = _no_check) -> None:
-        """Send one line of text, which is what the first lines of a child can read. Raises ChannelClosed.
+        """Send one line of text, which is what the first lines of a worker can read. Raises ChannelClosed.
 
         ``before_write`` is called before each write: it may wait until there is room, and raise.
         """
@@ -146,13 +146,13 @@ class Channel:
 
 
 def from_environment() -> Channel:
-    """The child's end, which no process that the child starts inherits."""
+    """The worker's end, which no process that the worker starts inherits."""
     incoming, outgoing = map(int, os.environ.pop(VARIABLE).split())
     return Channel(incoming, outgoing)
 
 
 def pair() -> tuple[Channel, int, int]:
-    """Our end, and the file descriptors that the child is to have as its standard input and output."""
+    """Our end, and the file descriptors that the worker is to have as its standard input and output."""
     their_incoming, our_outgoing = os.pipe()
     our_incoming, their_outgoing = os.pipe()
     return Channel(our_incoming, our_outgoing), their_incoming, their_outgoing

@@ -1,7 +1,7 @@
 """What an environment is, and which code of the user's it runs: asked of both sides of a comparison.
 
-All of it runs in a child, with the standard library only. What needs much memory is asked of a process of its
-own, before the first run: to free a large piece would change how long a step takes (see ``bootstrap``).
+All of it runs in a worker, with the standard library only. What needs much memory is asked of a process of
+its own, before the first run: to free a large piece would change how long a step takes (see ``bootstrap``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every message between a session and the process of a run, and how messages travel.
+"""Every message between a session and a worker process, and how messages travel.
 
 A message is a frozen dataclass. On its way it is a JSON object that has the fields of the message and, as
 ``kind``, the name of its class. Whatever does not fit one of these classes is a :class:`ProtocolError`.
@@ -35,11 +35,11 @@ class Message:
 
 
 class Order(Message):
-    """From a session to the process of a run. ``REPLY_TO`` has the message that answers each."""
+    """From a session to a worker process. ``REPLY_TO`` has the message that answers each."""
 
 
 class Reply(Message):
-    """What the process of a run answers to an order, or to having been started."""
+    """What a worker process answers to an order, or to having been started."""
 
 
 @dataclass(frozen=True)

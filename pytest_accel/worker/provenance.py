@@ -1,4 +1,4 @@
-"""What is under test beside the user's step: versions, driver and flags. Runs in the child, stdlib only."""
+"""What is under test beside the user's step: versions, driver and flags. Runs in the worker, stdlib only."""
 
 from __future__ import annotations
 

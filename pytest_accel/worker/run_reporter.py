@@ -1,4 +1,4 @@
-"""What a child sends home of the one test that it runs: reports, subtests, warnings, its end."""
+"""What a worker sends home of the one test that it runs: reports, subtests, warnings, its end."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def test_a_crash_shows_where_it_happened(project):
 
     result = project.run()
 
-    result.stdout.fnmatch_lines(["*Captured output of the child*", "*test_it.py*line 4 in faulty_step"])
+    result.stdout.fnmatch_lines(
+        ["*Captured output of the worker process*", "*test_it.py*line 4 in faulty_step"]
+    )
 
 
 def test_an_exception_in_a_step_shows_the_lines_of_the_user_and_none_of_ours(project):
@@ -295,9 +297,9 @@ if "PYTEST_ACCEL_RUN" in os.environ:
 
     result.stdout.fnmatch_lines(
         [
-            "*Captured output of the child*",
+            "*Captured output of the worker process*",
             "*LookupError: no such thing",
-            "invalid*pytest does not start in the process of a run: LookupError: no such thing*conftest.py",
+            "invalid*pytest does not start in the worker process: LookupError: no such thing*conftest.py",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""JAX as the framework under test: real sessions, real child processes, real steps."""
+"""JAX as the framework under test: real sessions, real worker processes, real steps."""
 
 from __future__ import annotations
 

@@ -239,8 +239,8 @@ def test_what_is_withheld_is_named_once_with_the_results(project):
     report = project.report("--junitxml=junit.xml", "-x")
     result = project.run("--junitxml=junit.xml", "-x")
     for benchmark in report["benchmarks"]:
-        assert "not given to the processes of runs: --junitxml=junit.xml, -x" in "\n".join(benchmark["notes"])
-    assert result.stdout.str().count("not given to the processes of runs") == 1
+        assert "not given to worker processes: --junitxml=junit.xml, -x" in "\n".join(benchmark["notes"])
+    assert result.stdout.str().count("not given to worker processes") == 1
 
 
 def test_what_a_program_gave_to_pytest_and_cannot_be_handed_over_is_named(project):
@@ -259,8 +259,8 @@ sys.exit(pytest.main(sys.argv[1:], plugins=[Plugin()]))
     )
     stdout = start(project, sys.executable, "run.py")
     stdout.fnmatch_lines([
-        "note * not handed over to the processes of runs: a plugin object (Plugin)*",
-        "note * not handed over to the processes of runs: sys.path entries that the caller of pytest added: "
+        "note * not handed over to worker processes: a plugin object (Plugin)*",
+        "note * not handed over to worker processes: sys.path entries that the caller of pytest added: "
         "/somewhere/of/mine*",
     ])  # fmt: skip
 

@@ -38,12 +38,12 @@ COMPILE_ONLY: Mapping[str, str] = {
 
 
 def compile_only_variables(topology: str) -> dict[str, str]:
-    """What a child is given that compiles for this accelerator type, and runs nothing."""
+    """What a worker is given that compiles for this accelerator type, and runs nothing."""
     return {**COMPILE_ONLY, "TPU_ACCELERATOR_TYPE": topology}
 
 
 NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
-"""Variables that would hand the child options that are not for it, or trace every line that is timed."""
+"""Variables that would hand the worker options that are not for it, or trace every line that is timed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Environment:
     foreign: bool
 
     def variables(self, kind: Kind, devices: int | None = None, *, shared: bool = False) -> dict[str, str]:
-        """Those that a child is given beside what it inherits. ``shared``: two use the accelerator.
+        """Those that a worker is given beside what it inherits. ``shared``: two use the accelerator.
 
         ``devices`` is how many it may use, None for all.
         """
@@ -68,7 +68,7 @@ class Environment:
         return variables
 
     def inherited(self) -> dict[str, str]:
-        """The variables of this process that are for a child."""
+        """The variables of this process that are for a worker."""
         unwanted = (*NOT_INHERITED, "PYTHONHOME") if self.foreign else NOT_INHERITED
         return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 

@@ -1,4 +1,4 @@
-"""A child process that runs one test: started, spoken with, watched, and always ended."""
+"""A worker process that runs one test: started, spoken with, watched, and always ended."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def start_worker(
     folder: Path,
     timeout_s: float,
     check: Callable[[], None] = _nothing_else,
-) -> Iterator[Child]:
+) -> Iterator[WorkerProcess]:
     """Start pytest in an environment and a folder; at the end nothing is left of it.
 
     ``arguments`` gives those of pytest for the unique name of this run. ``variables`` are added to those
@@ -84,13 +84,13 @@ def start_worker(
         finally:
             os.close(their_incoming)
             os.close(their_outgoing)
-        child = Child(process, line, output, {**variables, **mark}, timeout_s, check)
+        worker = WorkerProcess(process, line, output, {**variables, **mark}, timeout_s, check)
         try:
-            yield child
+            yield worker
             line.close()
-            child.wait()
+            worker.wait()
         finally:
-            child.kill()
+            worker.kill()
             _kill_marked(mark)
 
 
@@ -102,7 +102,7 @@ class PytestRefused(InvalidRun):
     """pytest refused its command line or its settings."""
 
 
-class Child:
+class WorkerProcess:
     """A process at the other end of ``line``. ``doing`` says in messages what it is at."""
 
     def __init__(
@@ -240,7 +240,7 @@ class Child:
         status = self._process.poll()
         fault = _usage_error(self.output) if status == _USAGE_ERROR else None
         if fault is not None:
-            return PytestRefused(f"pytest does not start in the process of a run: {fault}", self.output)
+            return PytestRefused(f"pytest does not start in the worker process: {fault}", self.output)
         if status is None:
             how = "fell silent"
         elif status < 0:

@@ -1,4 +1,4 @@
-"""How the process of a run is called: as the session of the user was, for one file.
+"""How a worker process is called: as the session of the user was, for one file.
 
 The words of the session's command line, of ``addopts`` and of ``PYTEST_ADDOPTS`` are taken apart by the
 options that pytest itself has, so that what is not for a run can be left out (``withheld``).
@@ -140,8 +140,8 @@ def notes(item: pytest.Item) -> tuple[str, ...]:
     handed = handed_over(config)
     notes = []
     if handed.withheld:
-        notes.append(f"not given to the processes of runs: {', '.join(handed.withheld)}")
-    not_handed_over = "not handed over to the processes of runs: "
+        notes.append(f"not given to worker processes: {', '.join(handed.withheld)}")
+    not_handed_over = "not handed over to worker processes: "
     notes += [f"{not_handed_over}a plugin object ({name})" for name in handed.objects]
     of_runs = config.stash.get(_PATH_OF_RUNS, None)
     if of_runs is not None:

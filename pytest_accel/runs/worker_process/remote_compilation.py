@@ -1,4 +1,4 @@
-"""A test that runs in a child as far as its measuring call, where its step is compiled and does not run."""
+"""A test that runs in a worker as far as its measuring call, where its step is compiled and does not run."""
 
 from __future__ import annotations
 

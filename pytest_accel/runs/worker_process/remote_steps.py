@@ -1,4 +1,4 @@
-"""The steps of a test that runs in a child, prepared and timed there on command."""
+"""The steps of a test that runs in a worker, prepared and timed there on command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RemoteSteps:
         return self.prepared()
 
     def begin_to_prepare(self) -> None:
-        """Let the child build, compile and warm up, without waiting for that."""
+        """Let the worker build, compile and warm up, without waiting for that."""
         settle = not self._test.on_several_hosts
         self._test.send(messages.Prepare(settle), doing="building, compiling or warming up")
 

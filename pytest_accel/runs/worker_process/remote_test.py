@@ -1,4 +1,4 @@
-"""A test that runs in a child: told what to do step by step, and its reports gathered."""
+"""A test that runs in a worker: told what to do step by step, and its reports gathered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pytest_accel.runs.worker_process import (
     worker_warnings,
 )
 from pytest_accel.runs.worker_process.environments import Environment
-from pytest_accel.runs.worker_process.process import Child
+from pytest_accel.runs.worker_process.process import WorkerProcess
 from pytest_accel.worker import messages
 from pytest_accel.worker.environment_facts import Files, Surroundings
 from pytest_accel.worker.messages import BenchmarkRequest, Order, Reply
@@ -32,20 +32,20 @@ from pytest_accel.worker.messages import BenchmarkRequest, Order, Reply
 AReply = TypeVar("AReply", bound=Reply)
 
 NOT_FOUND = (
-    "the process of the run did not find this test when it collected: a test must have the same name in "
+    "the worker process did not find this test when it collected: a test must have the same name in "
     "every process, hooks may not rename or add it in the session only, and parameters may not come from the "
     "time or from chance"
 )
 
 OTHER_PARAMETERS = (
-    "in the process of the run this name stands for other parameters ({differing}): give parametrize a list "
+    "in the worker process this name stands for other parameters ({differing}): give parametrize a list "
     "in a fixed order, not a set, and ids that say what each one is"
 )
 
 
 @dataclass(frozen=True)
 class PhaseReport:
-    """What a child reported of one phase of the test; ``raised`` says whether the phase was cut short."""
+    """What a worker reported of one phase of the test; ``raised`` says whether the phase was cut short."""
 
     report: pytest.TestReport
     raised: bool
@@ -68,9 +68,9 @@ class PytestFailed(InvalidRun):
 
 
 class RemoteTest:
-    """``item`` in ``child``: begin, plan, what RemoteSteps or RemoteTraining ask for, finish.
+    """``item`` in ``worker``: begin, plan, what RemoteSteps or RemoteTraining ask for, finish.
 
-    Every method raises InvalidRun where the child dies, hangs or talks nonsense, and TestEnded or Unmeasured
+    Every method raises InvalidRun where the worker dies, hangs or talks nonsense, and TestEnded or Unmeasured
     where the test ended by itself. ``reports`` are those of the test so far, ``subtests`` those of its
     subtests. ``compared`` says that environments are.
     """
@@ -78,7 +78,7 @@ class RemoteTest:
     def __init__(
         self,
         item: pytest.Item,
-        child: Child,
+        worker: WorkerProcess,
         environment: Environment,
         coordinator: SingleHost,
         *,
@@ -87,7 +87,7 @@ class RemoteTest:
         self._compared = compared
         self._item = item
         self._coordinator = coordinator
-        self._child = child
+        self._worker = worker
         self._environment = environment
         self._done = False
         self._spawned_at = time.time()
@@ -98,7 +98,7 @@ class RemoteTest:
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        return self._worker.pid
 
     @property
     def on_several_hosts(self) -> bool:
@@ -107,15 +107,15 @@ class RemoteTest:
     def begin(
         self, accelerator: Accelerator, options: Mapping[str, Any], *, only_start: bool = False
     ) -> None:
-        """Let the child collect the test and run it up to its measuring call, without waiting for that.
+        """Let the worker collect the test and run it up to its measuring call, without waiting for that.
 
         ``only_start``: the session begins, collects nothing and ends.
         """
-        requirements.check(self._child.greeting(), self._item.config.inipath)
-        self._child.load()
-        hello = self._child.receive()
+        requirements.check(self._worker.greeting(), self._item.config.inipath)
+        self._worker.load()
+        hello = self._worker.receive()
         if not isinstance(hello, messages.Hello):
-            raise InvalidRun(str(messages.unexpected(hello)), self._child.output)
+            raise InvalidRun(str(messages.unexpected(hello)), self._worker.output)
         if not self._environment.foreign:
             pytest_command.keep_path(self._item.config, hello.sys_path)
         start = messages.StartTest(
@@ -130,7 +130,7 @@ class RemoteTest:
             hosts=self._coordinator.hosts,
             spawned_at=self._spawned_at,
         )
-        self._child.send(start, doing="collecting and setting up the test")
+        self._worker.send(start, doing="collecting and setting up the test")
 
     def wait_for_request(self) -> BenchmarkRequest:
         """What the measuring call asks for."""
@@ -143,7 +143,7 @@ class RemoteTest:
     def send(self, order: Order, *, doing: str) -> None:
         """Give an order, to the processes of all hosts."""
         self._coordinator.tell(RunOrder(messages.pack(order), doing))
-        self._child.send(order, doing=doing)
+        self._worker.send(order, doing=doing)
 
     def describe(self) -> None:
         """Ask what was measured with: ``provenance``, and ``code`` where environments are compared."""
@@ -160,9 +160,9 @@ class RemoteTest:
 
     def stop(self, reason: str) -> None:
         """Let a process that is well tear its fixtures down, though its measurement is of no use."""
-        if self._child.alive and not self._done:
+        if self._worker.alive and not self._done:
             with contextlib.suppress(InvalidRun, TestEnded, Unmeasured):
-                self._child.send(messages.Stop(reason), doing="running the rest of the test")
+                self._worker.send(messages.Stop(reason), doing="running the rest of the test")
                 self._next(messages.Done)
             self.reports = [
                 PhaseReport(phase.report, phase.raised and phase.report.when == "teardown")
@@ -180,8 +180,8 @@ class RemoteTest:
         return merged([self._next(kind), *self._coordinator.replies(kind)])
 
     def _next(self, kind: type[AReply]) -> AReply:
-        child = self._child
-        while not isinstance(message := child.receive(), kind):
+        worker = self._worker
+        while not isinstance(message := worker.receive(), kind):
             match message:
                 case messages.PhaseReported(report, raised):
                     self._keep(report, raised=raised)
@@ -196,16 +196,17 @@ class RemoteTest:
                     pytest.exit(reason, returncode)
                 case messages.PytestBroke(text):
                     raise PytestFailed(
-                        f"a hook or plugin of pytest failed while {child.doing}: {_last_line(text)}", text
+                        f"a hook or plugin of pytest failed while {worker.doing}: {_last_line(text)}", text
                     )
                 case messages.Done():
                     self._done = True
                     self._count_failed_subtests()
-                    child.wait()
+                    worker.wait()
                     raise self._ended_early(kind)
                 case other:
                     raise InvalidRun(
-                        f"the process sent {type(other).__name__} where {kind.__name__} was due", child.output
+                        f"the process sent {type(other).__name__} where {kind.__name__} was due",
+                        worker.output,
                     )
         return message
 
@@ -249,11 +250,12 @@ class RemoteTest:
     def _ended_early(self, due: type[Reply]) -> Exception:
         self.check_reports()
         if not self.reports:
-            return InvalidRun(NOT_FOUND, self._child.output)
+            return InvalidRun(NOT_FOUND, self._worker.output)
         if due is BenchmarkRequest:
             return Unmeasured("the test made no measuring call")
         return InvalidRun(
-            "the test ended before it was measured: let what a step raises leave the test", self._child.output
+            "the test ended before it was measured: let what a step raises leave the test",
+            self._worker.output,
         )
 
 

@@ -1,4 +1,4 @@
-"""The training of a test that runs in a child, taken epoch by epoch there on command."""
+"""The training of a test that runs in a worker, taken epoch by epoch there on command."""
 
 from __future__ import annotations
 

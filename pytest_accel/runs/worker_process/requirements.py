@@ -17,7 +17,7 @@ NATIVE_TOML = (9, 0)
 
 
 def check(greeting: Mapping[str, Any], settings: Path | None) -> None:
-    """Raise InvalidRun if the agent cannot work with what a child says it is.
+    """Raise InvalidRun if the agent cannot work with what a worker says it is.
 
     ``settings`` is the file that the session's pytest has its settings from.
     """

@@ -73,7 +73,7 @@ class RunSpec:
     def start_worker(
         self, environment: Environment = CURRENT_ENVIRONMENT, *, shared: bool = False
     ) -> Iterator[RemoteTest]:
-        """A child with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
+        """A worker with the test; at the end nothing is left of it. ``shared``: two use the accelerator."""
         arguments = functools.partial(pytest_command.arguments, self.item)
         variables = (
             environment.variables(self.accelerator.kind, self.devices, shared=shared)
@@ -89,6 +89,6 @@ class RunSpec:
 
         with (
             coordinator.running(naming.display_name(self.item)),
-            start_worker(environment, arguments, variables, folder, self.timeout_s, check) as child,
+            start_worker(environment, arguments, variables, folder, self.timeout_s, check) as worker,
         ):
-            yield RemoteTest(self.item, child, environment, coordinator, compared=self.compared)
+            yield RemoteTest(self.item, worker, environment, coordinator, compared=self.compared)

@@ -1,4 +1,4 @@
-"""What the process of a run is not given of the session's command line, and why: the one list of it.
+"""What a worker process is not given of the session's command line, and why: the one list of it.
 
 docs/runs.md shows this table. Projects extend it with the ini key ``accel_withhold``.
 """
@@ -37,13 +37,13 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "nobody sits in front of that process": ("--pdb", "--pdbcls", "--trace"),
     "what a run prints is kept for the report of its test": ("-s", "--capture"),
 }  # fmt: skip
-"""Options, by the reason why a run's process does not get them. One spelling of each is enough."""
+"""Options, by the reason why a worker process does not get them. One spelling of each is enough."""
 
 SETTLED_BY_US = ("-c", "--rootdir", "--confcutdir")
 """These are given to every run as the session found them, so they are neither repeated nor named."""
 
 OWN_PLUGINS = ("accel", "pytest_accel.session.plugin")
-"""Names of the plugin of the session; the process of a run has the agent instead."""
+"""Names of the plugin of the session; a worker process has the agent instead."""
 
 NOT_ASKED_FOR = (*OWN_PLUGINS, *(f"no:{name}" for name in OWN_PLUGINS), "no:terminal")
 """Values of ``-p`` that are not handed on. What a process prints may say why it failed."""

@@ -1,4 +1,4 @@
-"""Warnings of the tests that run in children: shown by the session, each once however many runs there are."""
+"""Warnings of tests in worker processes: the session shows each once, however many runs there are."""
 
 from __future__ import annotations
 
