@@ -81,7 +81,7 @@ class Terminal:
 
     def feed(self, written: bytes) -> None:
         self._stream.feed(written)
-        measuring = re.search(r"run 1 .* [3-9]\d/\d+ .*a step", "\n".join(self._screen.display))
+        measuring = re.search(r"run 1 .* [3-9]\d/\d+ .*per step", "\n".join(self._screen.display))
         if self._running is None and measuring:
             self._running = self._shown()
 

@@ -114,7 +114,7 @@ def workload(
 ) -> Workload:
     """A built-in workload with all its parameters, defaults filled in; on synthetic data without ``dataset``.
 
-    ``global_batch`` is the number of examples a step, over all devices. Raises ValueError that names what is
+    ``global_batch`` is the number of examples per step, over all devices. Raises ValueError that names what is
     wrong and what is allowed.
     """
     known = _known(name)

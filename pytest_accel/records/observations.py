@@ -31,7 +31,7 @@ class Steps:
     waited for once, at the end of a block. The clocks are kept apart: ``startup_time_s`` from the start of
     the process to the measuring call, ``build_time_s`` to make model and data, ``compile_time_s`` for the
     first step, ``warmup_time_s`` until step times settled. ``peak_memory_bytes`` is that of the device, of
-    the process on a CPU. ``losses`` holds one loss a block where the step gives one.
+    the process on a CPU. ``losses`` holds one loss per block where the step gives one.
 
     ``others_share[i]`` is the share of the machine, from 0 to 1, that programs outside of this session used
     while block ``i`` was timed; empty where that is unknown.

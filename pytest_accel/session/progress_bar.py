@@ -52,7 +52,7 @@ class TerminalProgress:
         with self._bar(f"{self._name}, {what}", blocks) as update:
 
             def on_progress(block: BlockSeen) -> None:
-                step = f"{quantity('step_time_s', block.fastest_step_time_s)} a step"
+                step = f"{quantity('step_time_s', block.fastest_step_time_s)} per step"
                 left = f"at most {max(0.0, seconds - block.spent_s):.0f} s more"
                 if block.waiting_for is not None:
                     left = f"waiting for a quiet machine: {block.waiting_for}"
