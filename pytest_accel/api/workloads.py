@@ -114,8 +114,8 @@ def workload(
 ) -> Workload:
     """A built-in workload with all its parameters, defaults filled in; on synthetic data without ``dataset``.
 
-    ``global_batch`` is the number of examples per step, over all devices. Raises ValueError that names what is
-    wrong and what is allowed.
+    ``global_batch`` is the number of examples per step, over all devices. Raises ValueError that names what
+    is wrong and what is allowed.
     """
     known = _known(name)
     if dataset is None:
