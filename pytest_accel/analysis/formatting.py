@@ -50,6 +50,15 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:+z.1f}" if abs(fraction) < 1e4 else f"{100 * fraction:+.3g}"
 
 
+def duration(seconds: float) -> str:
+    """A time as people plan with it: ``40 s``, ``6 min``, ``2.5 h``."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
     # 0.9995: what would be rounded to 1,000 ms is 1 s.
     scale, unit = next((pair for pair in units if abs(value) >= 0.9995 * pair[0]), units[-1])

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from pytest_accel import hardware
+from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_SHARE
 from pytest_accel.cli import DIFFERS, CommandResult
 from pytest_accel.hardware import noise_sources
 from pytest_accel.records import Accelerator, Kind
@@ -28,7 +29,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
     """Never raises: what cannot be read is left out."""
     installed = provenance.provenance()
     seen = _accelerators()
-    noise = noise_sources.noise_sources()
+    noise = noise_sources.noise_sources(MAX_OTHERS_SHARE)
     lines = [
         "installed",
         *(f"  {name} {version}" for name, version in installed.items()),

@@ -116,7 +116,7 @@ class BaselineGate:
     def result(self, sampler: Sampler[Run]) -> Result:
         """Take runs and reach a verdict. Raises only what the sampler raises for a test that ended."""
         try:
-            runs = sampling_loop.collect(sampler, self._settings.runs)
+            runs = sampling_loop.collect(sampler, self._settings.runs, self._before_last)
             return self._judged(runs, sampler)
         except InvalidRun as invalid:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
@@ -127,11 +127,26 @@ class BaselineGate:
         except StoreError as error:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(error)))
 
+    def _before_last(self, runs: Sequence[Run], elapsed_s: float) -> None:
+        """Let the last run of a new baseline begin later, so that the runs share no slow spell."""
+        if self._is_recorded(self._stored(runs)):
+            pause_s = self._kind(runs).recording_span_s - elapsed_s
+            if pause_s > 0:
+                self._pause(pause_s)
+
+    def _kind(self, runs: Sequence[Run]) -> BenchmarkKind:
+        return KINDS[type(runs[0].observation)](self._context)
+
+    def _stored(self, runs: Sequence[Run]) -> Baseline | None:
+        return self._store.load(self._benchmark, runs[0].workload.framework)
+
+    def _is_recorded(self, baseline: Baseline | None) -> bool:
+        return self._settings.update_baselines or (self._settings.record_missing and baseline is None)
+
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
-        workload = runs[0].workload
-        kind = KINDS[type(runs[0].observation)](self._context)
-        baseline = self._store.load(self._benchmark, workload.framework)
-        if self._settings.update_baselines or (self._settings.record_missing and baseline is None):
+        kind = self._kind(runs)
+        baseline = self._stored(runs)
+        if self._is_recorded(baseline):
             return self._recorded(kind, runs, baseline)
         if baseline is None:
             return self._without_baseline(kind, runs)

@@ -33,6 +33,9 @@ class BenchmarkKind(abc.ABC):
     advised_runs = 1
     """A baseline of fewer runs is worth a note."""
 
+    recording_span_s = 0.0
+    """Least time from the end of the first run of a new baseline to the beginning of the last."""
+
     @abc.abstractmethod
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         """The metrics of these runs."""

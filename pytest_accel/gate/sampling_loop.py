@@ -28,10 +28,20 @@ class Sampler(Protocol[SampleT_co]):
         ...
 
 
-def collect(sampler: Sampler[SampleT], count: int) -> list[SampleT]:
-    """Collect ``count`` samples, or more if the test asks for more. Propagates the sampler's exceptions."""
-    samples: list[SampleT] = []
-    while len(samples) < max(count, sampler.min_samples):
+def collect(
+    sampler: Sampler[SampleT],
+    count: int,
+    before_last: Callable[[Sequence[SampleT], float], None] = lambda _samples, _elapsed_s: None,
+) -> list[SampleT]:
+    """Collect ``count`` samples, or more if the test asks for more. Propagates the sampler's exceptions.
+
+    ``before_last`` is called with the others, and with the seconds since the first of them ended.
+    """
+    samples = [sampler.next()]
+    first_ended_s = time.monotonic()
+    while len(samples) < (wanted := max(count, sampler.min_samples)):
+        if len(samples) == wanted - 1:
+            before_last(samples, time.monotonic() - first_ended_s)
         samples.append(sampler.next())
     return samples
 

@@ -28,9 +28,9 @@ spread): evaluations of one session have most of their noise in common.
 CONFIRMATION_RUNS = 2
 """Runs that have to confirm a change by themselves. They come on top of the budget: a change is rare."""
 
-CONFIRMATION_PAUSE_S = 60.0
-"""How much later they begin, on a CPU. Another guest of the same physical machine slows a program for some
-tens of seconds at a time."""
+APART_S = 60.0
+"""How much later they begin, on a CPU, and how much later the last run of a new baseline does than its first.
+Another guest of the same physical machine slows a program for some tens of seconds at a time."""
 
 
 class StepTiming(BenchmarkKind):
@@ -45,6 +45,8 @@ class StepTiming(BenchmarkKind):
         self._stored = context.store.baselines()
         self._benchmarks = context.benchmarks
         self._floors = context.floors
+        self._apart_s = min(APART_S, self._settings.wait) if self._kind is Kind.CPU else 0.0
+        self.recording_span_s = self._apart_s
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return metrics_steps.summary(workload, [run.steps for run in runs])
@@ -121,7 +123,7 @@ class StepTiming(BenchmarkKind):
             confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
             session_sd=self._floors.sessions.sd if calibrated else None,
-            pause_s=min(CONFIRMATION_PAUSE_S, self._settings.wait) if self._kind is Kind.CPU else 0.0,
+            pause_s=self._apart_s,
         )
 
     def unfit_to_record(self, runs: Sequence[Run]) -> str | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_accel import hardware
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.records import Kind
 
 CPU = Path("/sys/devices/system/cpu")
 PROC = Path("/proc")
 
-IDLE_LOAD = 0.2
-"""One-minute load per core: an idle machine has less."""
+WATCHED_S = 1.0
+"""How long to watch what other programs do."""
 
 STOLEN = 0.01
 """Share of the CPU's time that went to other guests of the host, since this one started."""
@@ -26,9 +28,12 @@ class NoiseSource(NamedTuple):
     remedy: str
 
 
-def noise_sources() -> list[NoiseSource]:
-    """All that can be seen now. Never raises."""
-    return [*_clock(), *_load(), *_swap(), *_stolen(), *_gpu()]
+def noise_sources(max_others_share: float) -> list[NoiseSource]:
+    """All that can be seen now; it takes a second to watch other programs. Never raises.
+
+    ``max_others_share`` is the share of the machine that they may use without a word.
+    """
+    return [*_clock(), *_others(max_others_share), *_swap(), *_stolen(), *_gpu()]
 
 
 def _clock() -> Iterator[NoiseSource]:
@@ -46,13 +51,16 @@ def _clock() -> Iterator[NoiseSource]:
             )
 
 
-def _load() -> Iterator[NoiseSource]:
+def _others(max_share: float) -> Iterator[NoiseSource]:
+    remedy = "end them, wait, or compare environments in turns with --accel-against"
+    programs = OtherPrograms()
+    time.sleep(WATCHED_S)
+    usage = programs.usage()
     load = hardware.conditions(Kind.CPU, ()).load_average
-    if load is not None and load > IDLE_LOAD:
-        yield NoiseSource(
-            f"other processes run (a load of {load:.2f} per core over the last minute)",
-            "end them, wait, or compare environments in turns with --accel-against",
-        )
+    if usage is not None and usage.share > max_share:
+        yield NoiseSource(f"other programs use {usage.share:.0%} of the CPU ({usage})", remedy)
+    elif usage is None and load is not None and load > hardware.BUSY_DURING_RUN_LOAD:
+        yield NoiseSource(f"other processes run (a load of {load:.1f} per core over the last minute)", remedy)
 
 
 def _swap() -> Iterator[NoiseSource]:

@@ -56,6 +56,12 @@ class Steps:
     hosts_step_time_s: tuple[float, ...] = ()
     others_share: tuple[float, ...] = ()
 
+    @property
+    def duration_s(self) -> float:
+        """From the start of the process to the last timed step."""
+        timed_s = sum(self.step_times_s) * self.steps_per_block
+        return self.startup_time_s + self.build_time_s + self.compile_time_s + self.warmup_time_s + timed_s
+
     def label(self, number: int) -> str:
         """What to call it as run ``number`` of several."""
         return f"run-{number}"
@@ -110,6 +116,12 @@ class Curve:
     frozen_variables: tuple[str, ...] = ()
     epochs_before: int = 0
     conditions: Conditions = field(default_factory=Conditions)
+
+    @property
+    def duration_s(self) -> float:
+        """From the start of the process to the end of the last epoch, those of earlier processes included."""
+        epochs_s = sum(epoch.training_time_s + epoch.evaluation_time_s for epoch in self.epochs)
+        return self.startup_time_s + self.build_time_s + self.compile_time_s + epochs_s
 
     def label(self, number: int) -> str:
         """What to call it: by its seed, whichever run it is."""
@@ -166,6 +178,11 @@ class ProgramFacts:
     build_time_s: float = 0.0
     compile_time_s: float = 0.0
     conditions: Conditions = field(default_factory=Conditions)
+
+    @property
+    def duration_s(self) -> float:
+        """From the start of the process until the program was compiled."""
+        return self.startup_time_s + self.build_time_s + self.compile_time_s
 
     def label(self, number: int) -> str:
         """What to call it as run ``number`` of several."""

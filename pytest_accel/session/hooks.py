@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
 
 from pytest_accel import hardware
+from pytest_accel.analysis.formatting import duration
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
@@ -16,6 +17,7 @@ from pytest_accel.gate.baseline_gate import BaselineGate
 from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.gate.derived_metrics import priced, scaled
 from pytest_accel.gate.environment_gate import EnvironmentGate
+from pytest_accel.gate.forecast import forecast
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.messages import BenchmarkFinished
 from pytest_accel.records import Accelerator, Conditions, Outcome, Result, Verdict
@@ -85,15 +87,21 @@ class BenchmarkSession:
         return asked
 
     def baseline_gate(
-        self, item: pytest.Item, on_progress: Callable[[Verdict], None] = lambda _verdict: None
+        self,
+        item: pytest.Item,
+        on_progress: Callable[[Verdict], None] = lambda _verdict: None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> BaselineGate:
-        """``on_progress`` is called with the provisional verdict while more runs are needed."""
+        """``on_progress`` is called with the provisional verdict while more runs are needed.
+
+        ``pause`` waits that many seconds; on a fake clock nothing does.
+        """
         return BaselineGate(
             naming.benchmark(item, self._prepared.store.folder),
             naming.display_name(item),
             self._gate_context(item),
             on_progress,
-            pause=_no_pause if CLOCK in item.config.stash else time.sleep,
+            pause=_no_pause if CLOCK in item.config.stash else pause,
             is_out_of_time=lambda: self.is_out_of_time,
         )
 
@@ -149,11 +157,29 @@ class BenchmarkSession:
         if verdict.outcome.fails(strict=self.settings_of(item).strict):
             pytest.fail(f"{verdict.outcome}: {verdict.reason}", pytrace=False)
 
-    def pytest_report_collectionfinish(self, config: pytest.Config) -> str | list[str]:
+    def pytest_report_collectionfinish(
+        self, config: pytest.Config, items: Sequence[pytest.Item]
+    ) -> list[str]:
         if config.getoption("collectonly") and config.get_verbosity() < 0:
             return []  # that list of tests is for other programs to read
         prepared = self._prepared
-        return terminal.hardware_line(self.accelerator, prepared.price, against=prepared.settings.against)
+        hardware = terminal.hardware_line(self.accelerator, prepared.price, against=prepared.settings.against)
+        if config.getoption("collectonly"):
+            return [hardware]
+        return [hardware, f"accel: {self._forecast(items)}"]
+
+    def _forecast(self, items: Sequence[pytest.Item]) -> str:
+        """How long the session will take."""
+        store, against = self._prepared.store, self._prepared.settings.against
+        stored = {} if against is not None else {one.benchmark: one for one in store.baselines()}
+        expected = [
+            (self.settings_of(item), stored.get(naming.benchmark(item, store.folder).name))
+            for item in items
+            if naming.display_name(item) in self._prepared.benchmarks
+        ]
+        budget_s = self._prepared.settings.session_budget
+        limit = "" if budget_s is None else f", ended after {duration(budget_s)} (--accel-session-budget)"
+        return forecast(expected) + limit
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

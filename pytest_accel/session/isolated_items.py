@@ -175,7 +175,7 @@ class IsolatedItems:
         progress = TerminalProgress(item.config, item.name)
         spec = self._run_spec(item, progress)
         if self._session.reference is None or self._environments is None:
-            gate = self._session.baseline_gate(item, progress.compared)
+            gate = self._session.baseline_gate(item, progress.compared, progress.pause)
             runs = FreshRuns(spec, gate.run_size, as_stored=gate.as_stored)
             return runs, functools.partial(gate.result, runs)
         gate_of_pairs = self._session.environment_gate(item, progress.compared)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ class TerminalProgress:
         if verdict.comparisons:
             low, high = verdict.comparisons[0].interval
             self._interval = f"{percent(low)}% to {percent(high)}%"
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and say why."""
+        with self._bar(self._name, None) as update:
+            update(0, f"waiting {seconds:.0f} s: runs apart in time do not share a slow spell of the machine")
+            time.sleep(seconds)
 
     @contextlib.contextmanager
     def training(self, seed: int, epochs: int) -> Iterator[OnEpoch]:

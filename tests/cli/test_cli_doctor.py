@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_accel import hardware
 from pytest_accel.cli import main
 from pytest_accel.hardware import noise_sources
+from pytest_accel.hardware.other_programs import Usage
 from pytest_accel.records import Conditions
 
 STAT = "cpu  {user} 0 100 5000 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
@@ -19,6 +21,7 @@ def machine(tmp_path, monkeypatch):
     """The files that Linux would show, and nothing else going on."""
     monkeypatch.setattr(noise_sources, "CPU", tmp_path / "cpu")
     monkeypatch.setattr(noise_sources, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(noise_sources, "WATCHED_S", 0.0)  # too short to see other programs
     monkeypatch.setattr(hardware, "conditions", lambda kind, own_pids: Conditions(load_average=0.05))
 
     def machine(files):
@@ -84,7 +87,7 @@ def test_what_disturbs_is_named_with_its_remedy(machine, doctor, file, text, wha
 @pytest.mark.parametrize(
     ("conditions", "what"),
     [
-        (Conditions(load_average=1.5), "a load of 1.50 per core"),
+        (Conditions(load_average=1.8), "a load of 1.8 per core"),
         (Conditions(0.0, throttle_reasons=("thermal",)), "the GPU throttles (thermal)"),
         (Conditions(0.0, foreign_processes=("pid 7 (python3)",)), "others use the GPU (pid 7 (python3))"),
     ],
@@ -94,6 +97,19 @@ def test_what_goes_on_now_is_named(machine, doctor, monkeypatch, conditions, wha
     code, _, data = doctor()
     assert code == 1
     assert what in data["disturbances"][0]["description"]
+
+
+@pytest.mark.parametrize(("cores", "is_said"), [(0.08, False), (1.0, True)])
+def test_programs_that_disturb_runs_are_named_by_the_limit_that_runs_have(
+    machine, doctor, monkeypatch, cores, is_said
+):
+    usage = Usage(cores, of_cores=2, largest="python3 (pid 1234)", largest_cores=cores)
+    monkeypatch.setattr(noise_sources, "OtherPrograms", lambda: SimpleNamespace(usage=lambda: usage))
+    monkeypatch.setattr(hardware, "conditions", lambda kind, own_pids: Conditions(load_average=9.0))
+    _, printed, data = doctor()
+    assert len(data["disturbances"]) == is_said
+    sentence = "other programs use 50% of the CPU (python3 (pid 1234) has 100% of a core)"
+    assert (sentence in printed) is is_said
 
 
 @pytest.mark.parametrize("text", ["", "cpu", "cpu a b c d e f g h", "\0\0", "SwapTotal: much kB\n"])

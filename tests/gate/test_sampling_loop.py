@@ -43,6 +43,14 @@ def test_so_many_runs_are_collected_as_asked_for():
     assert len(sampling_loop.collect(Sampler(), 3)) == 3
 
 
+@pytest.mark.parametrize(("count", "min_samples", "before"), [(3, 1, [2]), (1, 4, [3]), (1, 1, [])])
+def test_something_may_happen_before_the_last_run(count, min_samples, before):
+    sampler, seen = Sampler(), []
+    sampler.min_samples = min_samples
+    sampling_loop.collect(sampler, count, lambda runs, _elapsed_s: seen.append(len(runs)))
+    assert seen == before
+
+
 def test_a_rule_that_decides_takes_no_further_run():
     assert decide(lambda seen, more: PASSED) == (PASSED, 1)
 

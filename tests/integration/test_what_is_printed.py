@@ -32,6 +32,18 @@ def test_the_hardware_line_comes_only_with_benchmarks(project):
     assert "= accel =" not in result.stdout.str()
 
 
+def test_what_the_session_will_take_is_said_before_it_begins(project):
+    result = project.run("--accel-budget=90", "--accel-session-budget=600")
+    result.stdout.fnmatch_lines([
+        "accel: cpu, *",
+        "accel: 1 benchmark, at most 90 s of timed steps, plus start-up, ended after 10 min "
+        "(--accel-session-budget)",
+    ])  # fmt: skip
+    project.record()
+    project.run().stdout.fnmatch_lines(["accel: cpu, *", "accel: 1 benchmark, about * s"])
+    project.run("--collect-only").stdout.no_fnmatch_line("accel: 1 benchmark*")
+
+
 def test_collecting_only_lists_benchmarks_and_runs_none(project):
     result = project.run("--collect-only", "-q", "--accel-json=report.json", "--accel-strict")
     assert result.ret == pytest.ExitCode.OK
