@@ -7,6 +7,9 @@ slowdown here and unchanged there. What each came to is added to the file at onc
 call it again, and it goes on to so many trials of each slowdown. ``pairs`` there are step times in s: of each
 pair of processes those of the rounds here, and those in the other environment. TensorFlow must be in both;
 further options are pytest's.
+
+Trials outlive the rule that judged them. So the table also says how many of them the present rule decides by
+the pairs that they took, and how: the others would go on.
 """
 
 from __future__ import annotations
@@ -25,9 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import tabulate
+from pairs_model import POLICY, recorded_run
 from scipy import stats
 
+from pytest_accel.analysis.rules.paired import judge
 from pytest_accel.api.options import positive_int
+from pytest_accel.records import NeedMore, Pair
 
 STEP = Path(__file__).parent / "planted_step.py"
 OUTCOMES = ("passed", "inconclusive", "regressed", "improved")
@@ -124,8 +130,28 @@ def table(trials: Sequence[dict[str, Any]]) -> str:
             *(f"{count} ({rate(count, len(alike))})" for count in counts),
             f"{statistics.median(len(trial['pairs']) for trial in alike):g}",
             f"{statistics.median(trial['time_s'] for trial in alike):.0f} s",
+            _by_the_present_rule(alike),
         ])  # fmt: skip
-    return tabulate.tabulate(rows, ["slower", "trials", *OUTCOMES, "median pairs", "median time"])
+    headers = ["slower", "trials", *OUTCOMES, "median pairs", "median time", "by the present rule"]
+    return tabulate.tabulate(rows, headers)
+
+
+def _by_the_present_rule(trials: Sequence[dict[str, Any]]) -> str:
+    outcomes = [outcome for trial in trials if (outcome := _replayed(trial)) is not None]
+    return ", ".join(f"{outcomes.count(one)} {one}" for one in OUTCOMES if one in outcomes) or "none decided"
+
+
+def _replayed(trial: dict[str, Any]) -> str | None:
+    """The verdict of the present rule on the pairs of a trial; None where it would take more of them."""
+    pairs = [
+        Pair(recorded_run(candidate_s), recorded_run(reference_s), interleaved=True)
+        for candidate_s, reference_s in trial["pairs"]
+    ]
+    for count in range(1, len(pairs) + 1):
+        answer = judge(pairs[:count], POLICY, may_take_more=count < POLICY.max_pairs)
+        if not isinstance(answer, NeedMore):
+            return answer.outcome.value
+    return None
 
 
 def rate(count: int, trials: int) -> str:

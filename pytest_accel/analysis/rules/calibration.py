@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
-from pytest_accel.analysis.rules.paired import INTERLEAVED_DOF, INTERLEAVED_SD
+from pytest_accel.analysis.rules.paired import EXPECTED_DOF, INTERLEAVED_SD
 from pytest_accel.analysis.rules.policy import LOOK_SHARES, LOOKS
 from pytest_accel.analysis.rules.variance import FLOOR_DOF, MIN_RUN_SD, SESSION_SD_RATIO
 from pytest_accel.analysis.stats import Spread, pooled_log_variance, two_sided_quantile
@@ -83,7 +83,7 @@ def supported_by_baselines(found: Floors, runs: int = 3) -> float:
 def supported_by_pairs(found: Floors) -> float:
     """The same for ``--accel-against``, if it takes all the pairs that it may."""
     standard_error = found.pairs.sd / math.sqrt(LOOKS[-1])
-    dof = INTERLEAVED_DOF + LOOKS[-1] - 1
+    dof = EXPECTED_DOF + LOOKS[-1] - 1
     passing, change = (1 - LOOK_SHARES[-1] * (1 - level) for level in (PASS_CONFIDENCE, CHANGE_CONFIDENCE))
     return _supported(standard_error, standard_error, dof, passing, change)
 

@@ -38,9 +38,12 @@ that."""
 MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
 
-INTERLEAVED_DOF = 40
-"""Degrees of freedom that the variation between pairs is taken to be known with, beside those of the pairs
-themselves. It was measured on some hundreds of pairs, but of few programs."""
+EXPECTED_DOF = 4
+"""Degrees of freedom that the expected variation between pairs counts with, beside those of the pairs.
+
+They are few, since programs differ in it: on two shared cores, processes of a memory-bound step differed by
+more than is expected, those of a compute-bound one by less than could be seen (docs/verdicts.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,18 @@ def _of_rounds(candidate_s: Sequence[float], reference_s: Sequence[float]) -> _C
 
 
 def _combined(changes: Sequence[_Change]) -> LogRatio:
-    """The mean over pairs. Their variance is the larger of what was expected of them and what was seen."""
+    """The mean over pairs, with a moderated variance: what was expected of them, pooled with what was seen.
+
+    So few pairs need no t of three degrees of freedom: Smyth, "Linear models and empirical Bayes methods for
+    assessing differential expression in microarray experiments" (2004).
+    """
     estimates = [change.estimate for change in changes]
     expected = statistics.fmean(change.variance for change in changes)
     seen = statistics.variance(estimates) if len(estimates) > 1 else 0.0
-    standard_error = math.sqrt(max(expected, seen) / len(estimates))
-    dof = INTERLEAVED_DOF + len(estimates) - 1
-    return LogRatio(statistics.fmean(estimates), standard_error, dof)
+    seen_dof = len(estimates) - 1
+    dof = EXPECTED_DOF + seen_dof
+    variance = (EXPECTED_DOF * expected + seen_dof * seen) / dof
+    return LogRatio(statistics.fmean(estimates), math.sqrt(variance / len(estimates)), dof)
 
 
 def _reason(
