@@ -6,8 +6,8 @@
 
 ``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this project's
 rule and by those of other tools. ``model`` draws sessions from Gaussian noise instead, as many as are asked
-for. ``blocks`` cuts the recorded runs short. ``pairs`` draws comparisons of two environments. Without a name,
-all run, in about three minutes. Rates are in percent, with 95% intervals.
+for, and ``sessions`` whole ones with several benchmarks each. ``blocks`` cuts the recorded runs short.
+``pairs`` draws comparisons of two environments. Without a name, all run, in about five minutes. Rates are in percent, with 95% intervals.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 import noise_study
 import pairs_model
 import recordings
+import sessions_model
 from noise_model import drawn, noises
 from replay import trials
 from tables import contract_rows, contract_table, rules_table
@@ -66,6 +67,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--benchmarks", type=positive_int, default=4, help="stored for the same hardware")
     parser.add_argument("--trials", type=positive_int, default=200, help="at most, of each recording")
     parser.add_argument("--drawn", type=positive_int, default=2000, help="trials of each noise of the model")
+    parser.add_argument("--sessions", type=positive_int, default=100, help="of each noise of the model")
     parser.add_argument("--compared", type=positive_int, default=400, help="trials of pairs, of each noise")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the tables in this page")
@@ -108,6 +110,16 @@ def model(options: argparse.Namespace) -> Tables:
     yield "model/contract", f"{options.drawn} trials per line", contract_table(promised)
 
 
+def sessions(options: argparse.Namespace) -> Tables:
+    """whole sessions of unchanged benchmarks, drawn from Gaussian noise."""
+    shows = f"at the default tolerances, {options.sessions} sessions per line"
+    yield (
+        "sessions/red",
+        shows,
+        sessions_model.table(noises(recordings.load()), options.sessions, options.seed),
+    )
+
+
 def blocks(options: argparse.Namespace) -> Tables:
     """recorded runs cut short."""
     promised = []
@@ -134,6 +146,7 @@ STUDIES: dict[str, Callable[[argparse.Namespace], Tables]] = {
     "noise": noise,
     "replay": replay,
     "model": model,
+    "sessions": sessions,
     "blocks": blocks,
     "pairs": pairs,
 }

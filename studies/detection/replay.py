@@ -14,7 +14,7 @@ from recordings import Recording, Times, consecutive
 
 from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
-from pytest_accel.analysis.rules.decision import Confidence
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS, PASS_CONFIDENCE
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
@@ -61,11 +61,20 @@ def trials(recording: Recording, baseline_runs: int, benchmarks: int, *, most: i
     return made
 
 
-def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Kind.CPU) -> Outcome:
-    """What this project says: after one run, and after each further one that the rule asks for."""
+def our_outcome(
+    trial: Trial, tolerance: float, slowdown: float, kind: Kind = Kind.CPU, *, benchmarks: int = 1
+) -> Outcome:
+    """What this project says: after one run, and after each further one that the rule asks for.
+
+    ``benchmarks`` is how many the session has.
+    """
     before, now = steps(trial.before), steps((1 + slowdown) * trial.now)
     decide = policy(
-        [before, *map(steps, trial.others)], tolerance, kind, step_time.fewest_blocks(now, before)
+        [before, *map(steps, trial.others)],
+        tolerance,
+        kind,
+        step_time.fewest_blocks(now, before),
+        benchmarks,
     )
     for count in range(1, RUNS + 1):
         answer = step_time.judge(now[:count], before, decide, may_take_more=count < RUNS)
@@ -74,8 +83,10 @@ def our_outcome(trial: Trial, tolerance: float, slowdown: float, kind: Kind = Ki
     raise AssertionError("without more runs the rule comes to a verdict")
 
 
-def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int) -> Policy:
-    """That of a session on hardware for which these baselines are stored."""
+def policy(
+    stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int, benchmarks: int = 1
+) -> Policy:
+    """That of a session of so many benchmarks on hardware for which these baselines are stored."""
     between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored], blocks)
     return Policy(
         tolerance=tolerance,
@@ -85,7 +96,7 @@ def policy(stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, bloc
         between_run_sd=between.sd,
         between_run_dof=between.dof,
         assumed=between.assumed,
-        confidence=Confidence(PASS_CONFIDENCE),
+        confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
     )
 
 
