@@ -7,7 +7,8 @@
 ``noise`` shows how much the recordings in data/ vary. ``replay`` compares their sessions, by this project's
 rule and by those of other tools. ``model`` draws sessions from Gaussian noise instead, as many as are asked
 for, and ``sessions`` whole ones with several benchmarks each. ``blocks`` cuts the recorded runs short.
-``pairs`` draws comparisons of two environments. Without a name, all run, in about five minutes. Rates are in percent, with 95% intervals.
+``pairs`` draws comparisons of two environments. Without a name, all run, in about five minutes. Rates are in
+percent, with 95% intervals.
 """
 
 from __future__ import annotations
