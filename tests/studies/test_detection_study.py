@@ -49,7 +49,7 @@ def test_pairs_finds_what_is_planted_and_leaves_the_unchanged_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["noise", "replay", "model", "blocks", "pairs"])
+@pytest.mark.parametrize("name", ["noise", "replay", "model", "sessions", "blocks", "pairs"])
 def test_the_documentation_has_the_tables_of_the_study(name, tmp_path):
     documented = (ROOT / "docs/error-rates.md").read_text()
     page = tmp_path / "error-rates.md"
