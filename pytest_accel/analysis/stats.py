@@ -73,6 +73,13 @@ def one_sided_quantile(confidence: float, dof: float) -> float:
     return -float(stdtrit(dof, tail))
 
 
+def f_quantile(confidence: float, dof: float, expected_dof: float) -> float:
+    """Quantile of Snedecor's F: how much larger than expected a variance of ``dof`` is by chance."""
+    from scipy.special import fdtri
+
+    return float(fdtri(dof, expected_dof, confidence))
+
+
 def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     """Variance of the logarithm within groups of positive times, and its degrees of freedom.
 

@@ -147,6 +147,8 @@ class BaselineGate:
         kind = self._kind(runs)
         baseline = self._stored(runs)
         if self._is_recorded(baseline):
+            while kind.wants_another_run_to_record(runs) and not self._is_out_of_time():
+                runs.append(sampler.next())
             return self._recorded(kind, runs, baseline)
         if baseline is None:
             return self._without_baseline(kind, runs)
@@ -168,6 +170,9 @@ class BaselineGate:
 
     def _recorded(self, kind: BenchmarkKind, runs: list[Run], baseline: Baseline | None) -> Result:
         workload = runs[0].workload
+        slow = kind.slow_run(runs)
+        if slow is not None:
+            runs = [*runs[:slow], *runs[slow + 1 :]]
         failure = kind.failure(runs)
         if failure is not None:
             reason = f"{failure}: not recorded as a baseline; fix the training, or relax the target"
@@ -176,6 +181,8 @@ class BaselineGate:
         if unfit is not None:
             return self._finished(kind, Verdict(Outcome.INVALID, unfit), runs, baseline)
         reason = f"baseline recorded from {count(len(runs), 'run')}"
+        if slow is not None:
+            reason += ", without one that was much slower than all others"
         if len(runs) < kind.advised_runs:
             reason += f" (--accel-runs={kind.advised_runs} or more makes later verdicts sharper)"
         comparisons: tuple[Comparison, ...] = ()

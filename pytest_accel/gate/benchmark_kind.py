@@ -56,6 +56,14 @@ class BenchmarkKind(abc.ABC):
         """What is wrong with these runs whatever the baseline is; they are not recorded either."""
         return None
 
+    def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:
+        """Whether a further run has to tell if one of these was slow by chance."""
+        return False
+
+    def slow_run(self, runs: Sequence[Run]) -> int | None:
+        """The index of a run that a baseline is better off without."""
+        return None
+
     def unfit_to_record(self, runs: Sequence[Run]) -> str | None:
         """Why these runs are not recorded although nothing is wrong with them."""
         return None

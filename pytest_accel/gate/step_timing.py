@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
-from pytest_accel.analysis.rules import step_time, variance
+from pytest_accel.analysis.rules import outliers, step_time, variance
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
@@ -125,6 +125,22 @@ class StepTiming(BenchmarkKind):
             session_sd=self._floors.sessions.sd if calibrated else None,
             pause_s=self._apart_s,
         )
+
+    def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:
+        if self._settings.in_process or not len(runs) >= outliers.MIN_RUNS:
+            return False
+        most = max(self._settings.runs, outliers.MIN_RUNS) + outliers.FURTHER_RUNS
+        return len(runs) < most and not outliers.are_alike(*self._times_and_sd(runs))
+
+    def slow_run(self, runs: Sequence[Run]) -> int | None:
+        enough = max(self._settings.runs, outliers.MIN_RUNS) + outliers.FURTHER_RUNS
+        return outliers.slow_run(*self._times_and_sd(runs)) if len(runs) >= enough else None
+
+    def _times_and_sd(self, runs: Sequence[Run]) -> tuple[list[float], float]:
+        """The step time of each run, and what they vary by on a machine of this kind."""
+        steps = [clean_blocks(run.steps) for run in runs]
+        sd = variance.sd_for_few_blocks(self._floors.runs.sd, step_time.fewest_blocks(steps, []))
+        return [metrics_steps.run_step_time_s(run) for run in steps], sd
 
     def unfit_to_record(self, runs: Sequence[Run]) -> str | None:
         """Who disturbed these runs, unless that is allowed by ``--accel-wait=0``."""
