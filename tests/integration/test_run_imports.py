@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.own_process import start
+from support.session_process import start
 
 SCRIPT = Path(sys.executable).with_name("pytest")
 
