@@ -156,7 +156,7 @@ def photograph(page: Path) -> None:
                 viewport={"width": width, "height": height}, color_scheme=scheme
             ).new_page()
             seen.goto(page.as_uri())
-            seen.wait_for_function("document.querySelectorAll('.plot[data-drawn]').length > 0")
+            seen.locator(".plot[data-drawn]").first.wait_for(state="attached")
             seen.screenshot(path=PICTURES / name)
         browser.close()
 

@@ -60,7 +60,7 @@ def test_it_opens_without_complaint_and_asks_for_nothing_else(opened):
     for benchmark in page.locator("details.benchmark").all():
         if not benchmark.evaluate("element => element.open"):
             benchmark.locator("> summary").click()
-    page.wait_for_function("document.querySelectorAll('.plot:not([data-drawn])').length === 0")
+    page.locator(".plot:not([data-drawn])").first.wait_for(state="detached")
     assert page.complaints == []
     assert len(page.asked) == 1
 
@@ -72,8 +72,8 @@ def test_the_worst_is_open_and_the_others_are_drawn_when_they_are_opened_by_keyb
     assert not drawn(second)
     second.locator("> summary").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('details.benchmark[open]').length === 2")
-    page.wait_for_function("document.querySelectorAll('details.benchmark .plot[data-drawn]').length > 1")
+    page.locator("details.benchmark[open]").nth(1).wait_for(state="attached")
+    page.locator("details.benchmark .plot[data-drawn]").nth(1).wait_for(state="attached")
     assert drawn(second)
 
 
