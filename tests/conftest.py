@@ -182,6 +182,11 @@ class Project:
         self.run(f"--accel-json={file}", *arguments, **settings)
         return json.loads(file.read_text())
 
+    def only_benchmark(self, *arguments: object, **settings: Any) -> dict[str, Any]:
+        """The benchmark of such a report that has no other."""
+        (benchmark,) = self.report(*arguments, **settings)["benchmarks"]
+        return benchmark
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:

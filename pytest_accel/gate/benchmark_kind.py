@@ -61,7 +61,7 @@ class BenchmarkKind(abc.ABC):
         return False
 
     def slow_run(self, runs: Sequence[Run]) -> int | None:
-        """The index of a run that a baseline is better off without."""
+        """The index of a run that was slow by chance, which a baseline is recorded without."""
         return None
 
     def unfit_to_record(self, runs: Sequence[Run]) -> str | None:

@@ -127,13 +127,11 @@ class StepTiming(BenchmarkKind):
         )
 
     def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:
-        if self._settings.in_process or not len(runs) >= outliers.MIN_RUNS:
-            return False
-        most = max(self._settings.runs, outliers.MIN_RUNS) + outliers.FURTHER_RUNS
-        return len(runs) < most and not outliers.are_alike(*self._times_and_sd(runs))
+        most = self._settings.runs + outliers.FURTHER_RUNS
+        return outliers.MIN_RUNS <= len(runs) < most and not outliers.are_alike(*self._times_and_sd(runs))
 
     def slow_run(self, runs: Sequence[Run]) -> int | None:
-        enough = max(self._settings.runs, outliers.MIN_RUNS) + outliers.FURTHER_RUNS
+        enough = outliers.MIN_RUNS + outliers.FURTHER_RUNS
         return outliers.slow_run(*self._times_and_sd(runs)) if len(runs) >= enough else None
 
     def _times_and_sd(self, runs: Sequence[Run]) -> tuple[list[float], float]:

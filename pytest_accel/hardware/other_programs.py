@@ -18,7 +18,7 @@ MIN_WINDOW_S = 0.5
 """Shortest time to look at: the kernel counts in ticks of 10 ms, so a window of 0.5 s is known to 2%."""
 
 UNSEEN_SLACK_CORES = 0.1
-"""The kernel's two counts, of cores and of processes, differ by a few ticks. Less than this is no program."""
+"""The kernel's two counts, of cores and of processes, differ by a few ticks: that is not a program."""
 
 
 @dataclass(frozen=True)

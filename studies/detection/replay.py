@@ -86,7 +86,7 @@ def our_outcome(
 def policy(
     stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int, benchmarks: int = 1
 ) -> Policy:
-    """That of a session of so many benchmarks on hardware for which these baselines are stored."""
+    """That of a session of this many benchmarks on hardware for which these baselines are stored."""
     between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored], blocks)
     return Policy(
         tolerance=tolerance,

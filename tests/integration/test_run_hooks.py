@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
-def measured(project, *arguments, **settings):
-    (benchmark,) = project.report(*arguments, **settings)["benchmarks"]
-    return benchmark
-
-
 HOOKS = """
 def pytest_configure(config):
     config.stash[CLOCK] = Clock()
@@ -18,7 +12,7 @@ def pytest_configure(config):
 """
 
 
-def test_hooks_know_that_they_are_in_the_process_of_a_run(project):
+def test_hooks_know_that_they_are_in_a_worker_process(project):
     with (project.path / "conftest.py").open("a") as conftest:
         conftest.write(HOOKS)
     project.run()

@@ -21,11 +21,6 @@ def layers(request):
 """
 
 
-def measured(project, *arguments, **settings):
-    (benchmark,) = project.report(*arguments, **settings)["benchmarks"]
-    return benchmark
-
-
 @pytest.mark.parametrize("where", ["command line", "addopts", "PYTEST_ADDOPTS"])
 def test_an_option_of_a_plugin_reaches_the_run_wherever_it_was_given(project, monkeypatch, where):
     (project.path / "benchtools.py").write_text(OF_A_PLUGIN)
@@ -38,7 +33,7 @@ def test_an_option_of_a_plugin_reaches_the_run_wherever_it_was_given(project, mo
     elif where == "PYTEST_ADDOPTS":
         monkeypatch.setenv("PYTEST_ADDOPTS", words)
     given = words.split() if where == "command line" else []
-    assert measured(project, *given, subprocess=True)["workload"]["examples_per_step"] == 8
+    assert project.only_benchmark(*given, subprocess=True)["workload"]["examples_per_step"] == 8
 
 
 SKIPPED_UNLESS_ASKED_FOR = """

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
-def measured(project, *arguments, **settings):
-    (benchmark,) = project.report(*arguments, **settings)["benchmarks"]
-    return benchmark
-
-
 SHARDS = """
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):

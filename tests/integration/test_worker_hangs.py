@@ -165,7 +165,7 @@ def test_an_interrupt_ends_all(project, survivors, send):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_child_outlives_its_session(project, survivors, number):
+def test_no_worker_outlives_its_session(project, survivors, number):
     project.benchmark(IN_A_STEP)
     session = start(project)
     wait_for(project.path / "hanging")

@@ -1,7 +1,7 @@
 """What training costs: throughput for money, and money for an epoch or a target. Pure.
 
 Prices are of the whole machine, in USD an hour. As in the comparison that this project follows (RiseML,
-April 2018), start-up and evaluation are not counted where a time is told by epochs and throughput.
+April 2018), start-up and evaluation are not counted where a time follows from epochs and throughput.
 """
 
 from __future__ import annotations

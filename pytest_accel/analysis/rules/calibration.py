@@ -1,4 +1,4 @@
-"""How much unchanged programs vary on a machine, and the smallest change that can be told there. Pure.
+"""How much unchanged programs vary on a machine, and the smallest change that can be detected there. Pure.
 
 What was measured by ``pytest-accel calibrate`` takes the place of the declared floors, lower or higher, once
 it is known well enough. It counts with its upper limit: a sitting may have been quiet by chance.

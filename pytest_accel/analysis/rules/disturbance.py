@@ -1,7 +1,7 @@
 """Was a run disturbed by programs outside of the session? Pure.
 
-Other programs only ever make a step slower. So a disturbed run is no evidence for a regression; a fast one is
-still evidence against it.
+Other programs only ever make a step slower. So a disturbed run is not evidence for a regression; a fast one
+is still evidence against it.
 """
 
 from __future__ import annotations

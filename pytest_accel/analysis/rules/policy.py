@@ -26,10 +26,11 @@ class Policy:
     ``tolerance`` is relative (0.02: a step time below 1.02 x baseline does not matter). Results are evaluated
     after ``min_runs`` fresh processes and after each further run up to ``max_runs``. A change is confirmed by
     ``confirmation_runs`` later ones, which begin ``pause_s`` seconds after those that showed it.
-    ``between_run_sd`` is the
-    standard deviation of the log step time between fresh processes, with ``between_run_dof`` degrees of
-    freedom; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
-    ``session_sd`` is that between sessions, None where it is taken to be a share of the one between runs.
+
+    ``between_run_sd`` is the standard deviation of the log step time between fresh processes, with
+    ``between_run_dof`` degrees of freedom; ``assumed`` says that it was declared for the accelerator kind
+    rather than measured here. ``session_sd`` is that between sessions, None where it is taken to be a share
+    of the one between runs.
     """
 
     tolerance: float

@@ -1,4 +1,4 @@
-"""A test that runs in a worker: told what to do step by step, and its reports gathered."""
+"""A test that runs in a worker: sends it one order after another, and gathers its reports."""
 
 from __future__ import annotations
 
