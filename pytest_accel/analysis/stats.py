@@ -80,6 +80,13 @@ def f_quantile(confidence: float, dof: float, expected_dof: float) -> float:
     return float(fdtri(dof, expected_dof, confidence))
 
 
+def chi_squared_quantile(share: float, dof: float) -> float:
+    """The value below which this share of the distribution lies."""
+    from scipy.special import chdtri
+
+    return float(chdtri(dof, 1 - share))
+
+
 def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     """Variance of the logarithm within groups of positive times, and its degrees of freedom.
 

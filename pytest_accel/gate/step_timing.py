@@ -13,7 +13,17 @@ from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
 from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
-from pytest_accel.records import Baseline, Kind, NeedMore, Outcome, Run, Steps, Verdict, Workload
+from pytest_accel.records import (
+    AcceptedEntry,
+    Baseline,
+    Kind,
+    NeedMore,
+    Outcome,
+    Run,
+    Steps,
+    Verdict,
+    Workload,
+)
 
 EXTRA_RUNS = 2
 """Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
@@ -101,15 +111,10 @@ class StepTiming(BenchmarkKind):
         )
 
     def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
-        groups = [
-            [metrics_steps.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps)]
-            for one in (baseline, *(other for other in self._stored if other != baseline))
-            for entry in one.accepted
-        ]
         calibrated = not self._floors.runs.declared
-        between = variance.between_run(
+        expected = variance.expected_variation(
             self._kind,
-            groups,
+            [_times_s(other.accepted) for other in self._stored if other != baseline],
             step_time.fewest_blocks(now, reference),
             calibrated_sd=self._floors.runs.sd if calibrated else None,
         )
@@ -117,13 +122,13 @@ class StepTiming(BenchmarkKind):
             tolerance=self._settings.tolerance_for(self._kind),
             min_runs=self._settings.runs,
             max_runs=most_runs(self._settings),
-            between_run_sd=between.sd,
-            between_run_dof=between.dof,
-            assumed=between.assumed,
+            expected_sd=expected.sd,
+            assumed=expected.assumed,
             confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
             session_sd=self._floors.sessions.sd if calibrated else None,
             pause_s=self._apart_s,
+            earlier_s=_times_s(baseline.accepted[:-1]),
         )
 
     def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:
@@ -171,3 +176,11 @@ def _unconfirmed(verdict: Verdict) -> Verdict:
 
 def _steps(baseline: Baseline) -> list[Steps]:
     return [run for run in baseline.current.runs if isinstance(run, Steps)]
+
+
+def _times_s(entries: Sequence[AcceptedEntry]) -> tuple[tuple[float, ...], ...]:
+    """The step times (s) of the runs of each entry."""
+    return tuple(
+        tuple(metrics_steps.run_step_time_s(run) for run in entry.runs if isinstance(run, Steps))
+        for entry in entries
+    )

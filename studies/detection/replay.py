@@ -70,7 +70,7 @@ def our_outcome(
     """
     before, now = steps(trial.before), steps((1 + slowdown) * trial.now)
     decide = policy(
-        [before, *map(steps, trial.others)],
+        list(map(steps, trial.others)),
         tolerance,
         kind,
         step_time.fewest_blocks(now, before),
@@ -84,18 +84,19 @@ def our_outcome(
 
 
 def policy(
-    stored: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int, benchmarks: int = 1
+    others: Sequence[Sequence[Steps]], tolerance: float, kind: Kind, blocks: int, benchmarks: int = 1
 ) -> Policy:
-    """That of a session of this many benchmarks on hardware for which these baselines are stored."""
-    between = variance.between_run(kind, [[run_step_time_s(run) for run in runs] for runs in stored], blocks)
+    """That of a session of this many benchmarks; ``others`` are the baselines of other ones."""
+    expected = variance.expected_variation(
+        kind, [[[run_step_time_s(run) for run in runs]] for runs in others], blocks
+    )
     return Policy(
         tolerance=tolerance,
         min_runs=1,
         max_runs=LOOKS,
         confirmation_runs=CONFIRMATION_RUNS,
-        between_run_sd=between.sd,
-        between_run_dof=between.dof,
-        assumed=between.assumed,
+        expected_sd=expected.sd,
+        assumed=expected.assumed,
         confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
     )
 

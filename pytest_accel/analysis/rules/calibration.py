@@ -12,10 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
-from pytest_accel.analysis.rules.paired import EXPECTED_DOF, INTERLEAVED_SD
+from pytest_accel.analysis.rules.paired import INTERLEAVED_SD
 from pytest_accel.analysis.rules.policy import LOOK_SHARES, LOOKS
-from pytest_accel.analysis.rules.variance import FLOOR_DOF, MIN_RUN_SD, SESSION_SD_RATIO
-from pytest_accel.analysis.stats import Spread, pooled_log_variance, two_sided_quantile
+from pytest_accel.analysis.rules.variance import EXPECTED_DOF, MIN_RUN_SD, SESSION_SD_RATIO
+from pytest_accel.analysis.stats import (
+    Spread,
+    chi_squared_quantile,
+    pooled_log_variance,
+    two_sided_quantile,
+)
 from pytest_accel.records import Kind
 from pytest_accel.records.noise import MachineNoise, Sitting
 
@@ -24,6 +29,9 @@ MIN_DOF = 10
 
 MIN_DAYS = 6
 """Sittings on different days that the variation between sessions has to be seen on."""
+
+RUNS_COMPARED = 3
+"""Runs that a comparison with a stored baseline may take by default."""
 
 UPPER_LIMIT = 0.9
 """Confidence of the limit that a measured standard deviation counts with."""
@@ -70,14 +78,10 @@ def supported_by_baselines(found: Floors, runs: int = 3) -> float:
 
     An unchanged program then passes 98 times in 100, and twice the tolerance is found 95 times in 100.
     """
-    spread = Spread(found.runs.sd, found.sessions.sd, FLOOR_DOF)
-    return _supported(
-        spread.standard_error(3, runs),
-        spread.standard_error(2, runs),
-        FLOOR_DOF,
-        PASS_CONFIDENCE,
-        CHANGE_CONFIDENCE,
-    )
+    dof = EXPECTED_DOF + runs - 1 + RUNS_COMPARED - 1
+    spread = Spread(found.runs.sd, found.sessions.sd, dof)
+    to_pass, to_confirm = spread.standard_error(RUNS_COMPARED, runs), spread.standard_error(2, runs)
+    return _supported(to_pass, to_confirm, dof, PASS_CONFIDENCE, CHANGE_CONFIDENCE)
 
 
 def supported_by_pairs(found: Floors) -> float:
@@ -103,15 +107,8 @@ def _estimate(variance: float, dof: int, declared: float) -> Estimate:
     if dof < MIN_DOF:
         return Estimate(declared, measured, dof, declared=True)
     return Estimate(
-        math.sqrt(variance * dof / _chi_squared(1 - UPPER_LIMIT, dof)), measured, dof, declared=False
+        math.sqrt(variance * dof / chi_squared_quantile(1 - UPPER_LIMIT, dof)), measured, dof, declared=False
     )
-
-
-def _chi_squared(share: float, dof: int) -> float:
-    """The value below which this share of the distribution lies."""
-    from scipy.special import chdtri  # slow to import, and only a calibrated machine needs it
-
-    return float(chdtri(dof, 1 - share))
 
 
 def _runs(sittings: Sequence[Sitting]) -> Iterable[Sequence[float]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_accel.analysis.rules.variance import FLOOR_DOF
 from pytest_accel.analysis.stats import f_quantile, pooled_log_variance
 
 MIN_RUNS = 3
@@ -19,6 +18,10 @@ FURTHER_RUNS = 2
 
 CONFIDENCE = 0.999
 """That runs vary more than expected. Runs that do not, take further ones once in 1,000 times."""
+
+
+FLOOR_DOF = 22
+"""Degrees of freedom of what is expected: those of the two recordings that the CPU's floor rests on."""
 
 
 def are_alike(times_s: Sequence[float], sd: float) -> bool:

@@ -16,7 +16,7 @@ from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import Confidence, comparison_of
 from pytest_accel.analysis.rules.policy import PairPolicy
-from pytest_accel.analysis.rules.variance import sd_for_few_blocks
+from pytest_accel.analysis.rules.variance import EXPECTED_DOF, sd_for_few_blocks
 from pytest_accel.analysis.stats import LogRatio, trimmed_mean
 from pytest_accel.records import Kind, NeedMore, Outcome, Pair, Verdict
 
@@ -37,13 +37,6 @@ that."""
 
 MIN_ROUNDS_BEFORE_STOPPING = 10
 """Of fewer, too little can be said about how they scatter to stop."""
-
-EXPECTED_DOF = 4
-"""Degrees of freedom that the expected variation between pairs counts with, beside those of the pairs.
-
-They are few, since programs differ in it: on two shared cores, processes of a memory-bound step differed by
-more than is expected, those of a compute-bound one by less than could be seen (docs/verdicts.md).
-"""
 
 
 @dataclass(frozen=True)

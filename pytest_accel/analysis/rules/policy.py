@@ -27,22 +27,23 @@ class Policy:
     after ``min_runs`` fresh processes and after each further run up to ``max_runs``. A change is confirmed by
     ``confirmation_runs`` later ones, which begin ``pause_s`` seconds after those that showed it.
 
-    ``between_run_sd`` is the standard deviation of the log step time between fresh processes, with
-    ``between_run_dof`` degrees of freedom; ``assumed`` says that it was declared for the accelerator kind
-    rather than measured here. ``session_sd`` is that between sessions, None where it is taken to be a share
-    of the one between runs.
+    ``expected_sd`` is the standard deviation of the log step time between fresh processes that is expected
+    on this machine; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
+    ``session_sd`` is that between sessions, None where it is taken to be a share of the one between runs.
+    ``earlier_s`` has the step times (s) of runs that belong together and are not compared, such as those of
+    earlier baselines: they tell how much this benchmark varies.
     """
 
     tolerance: float
     min_runs: int
     max_runs: int
-    between_run_sd: float
-    between_run_dof: float
+    expected_sd: float
     assumed: bool
     confidence: Confidence = DEFAULT_CONFIDENCE
     confirmation_runs: int = 2
     pause_s: float = 0.0
     session_sd: float | None = None
+    earlier_s: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,24 @@ from collections.abc import Sequence
 from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
 from pytest_accel.analysis.rules import wording
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, PASS_CONFIDENCE, comparison_of
+from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
 from pytest_accel.analysis.rules.disturbance import description, is_disturbed, programs
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO
-from pytest_accel.analysis.stats import LogRatio, Spread, log_ratio, two_sided_quantile
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO, moderated
+from pytest_accel.analysis.stats import (
+    LogRatio,
+    Spread,
+    log_ratio,
+    pooled_log_variance,
+    two_sided_quantile,
+)
 from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
+
+REACH_CONFIDENCE = 0.99
+"""That further runs do not move the estimate by more than what counts as within reach."""
+
+VARIES_MUCH = 2.0
+"""A message says that a benchmark varies, once its standard deviation is this many times what is expected."""
 
 QUIET = "stop them, use a quieter machine, or compare side by side with --accel-against"
 
@@ -125,22 +137,22 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
         confidence=policy.confidence,
     )
     outcome = comparison.outcome
-    blocks = fewest_blocks(now, reference)
-    cause = _cause(now, policy, blocks) if outcome is Outcome.INCONCLUSIVE else ""
-    return Verdict(outcome, _reason(outcome, ratio, now, policy, blocks), (comparison,), cause)
+    cause = _cause(now, reference, policy) if outcome is Outcome.INCONCLUSIVE else ""
+    return Verdict(outcome, _reason(outcome, ratio, now, reference, policy), (comparison,), cause)
 
 
 def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
-    return log_ratio(
-        [run_step_time_s(run) for run in now], [run_step_time_s(run) for run in reference], _spread(policy)
-    )
+    return log_ratio(_times_s(now), _times_s(reference), _spread(now, reference, policy))
 
 
-def _spread(policy: Policy) -> Spread:
-    session_sd = policy.session_sd
-    if session_sd is None:
-        session_sd = SESSION_SD_RATIO * policy.between_run_sd
-    return Spread(policy.between_run_sd, session_sd, policy.between_run_dof)
+def _times_s(runs: Sequence[Steps]) -> list[float]:
+    return [run_step_time_s(run) for run in runs]
+
+
+def _spread(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Spread:
+    sd, dof = moderated(policy.expected_sd, [_times_s(now), _times_s(reference), *policy.earlier_s])
+    session_sd = SESSION_SD_RATIO * sd if policy.session_sd is None else policy.session_sd
+    return Spread(sd, session_sd, dof)
 
 
 def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
@@ -155,8 +167,8 @@ def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
 def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> bool:
     """Whether the last planned evaluation could end otherwise than inconclusive.
 
-    Until then the estimate moves by no more than ``reach``, with the confidence of a change: the mean of n
-    runs has variance sd²/n beside what they share, that of all N has sd²/N, and their difference has
+    Until then the estimate moves by no more than ``reach``, with REACH_CONFIDENCE: the mean of n runs has
+    variance sd²/n beside what they share, that of all N has sd²/N, and their difference has
     sd² (1/n - 1/N). An improvement needs no line of its own: where one is in reach, so is a pass.
     """
     runs, last = len(now), max(len(now), policy.max_runs)
@@ -164,16 +176,18 @@ def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Poli
         return False
     if any(map(is_disturbed, now)):
         return True  # the next run may find a quiet machine
-    ratio, spread = _ratio(now, reference, policy), _spread(policy)
-    reach = two_sided_quantile(CHANGE_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
-    at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof)
+    ratio, spread = _ratio(now, reference, policy), _spread(now, reference, policy)
+    reach = two_sided_quantile(REACH_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
+    at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof + last - runs)
     tolerance = math.log1p(policy.tolerance)
-    could_pass = ratio.estimate - reach + at_last.half_width(PASS_CONFIDENCE) <= tolerance
-    could_regress = ratio.estimate + reach > max(tolerance, at_last.half_width(CHANGE_CONFIDENCE))
+    could_pass = ratio.estimate - reach + at_last.half_width(policy.confidence.passing) <= tolerance
+    could_regress = ratio.estimate + reach > max(tolerance, at_last.half_width(policy.confidence.change))
     return could_pass or could_regress
 
 
-def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Policy, blocks: int) -> str:
+def _reason(
+    outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy
+) -> str:
     tolerance = f"{100 * policy.tolerance:g}%"
     change = f"{100 * abs(ratio.change):.1f}%"
     size = wording.size(ratio, policy.confidence)
@@ -188,31 +202,31 @@ def _reason(outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], policy: Pol
     if outcome is Outcome.REGRESSED:
         return (
             f"step time is {change} longer than the baseline {interval}, "
-            f"above the tolerance of {tolerance}{_assumption(policy, blocks)}"
+            f"above the tolerance of {tolerance}{_variation(now, reference, policy)}"
         )
     visible = wording.smallest_visible(ratio, policy.tolerance, policy.confidence)
     return (
         f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
         f"slowdown this could have seen is {visible}; "
-        f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
+        f"{_way_out(now, reference, policy)}{_variation(now, reference, policy)}"
     )
 
 
-def _cause(now: Sequence[Steps], policy: Policy, blocks: int) -> str:
+def _cause(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
     """Of an inconclusive comparison."""
     return (
         f"the runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: "
-        f"{_way_out(now, policy, blocks)}{_assumption(policy, blocks)}"
+        f"{_way_out(now, reference, policy)}{_variation(now, reference, policy)}"
     )
 
 
-def _way_out(now: Sequence[Steps], policy: Policy, blocks: int) -> str:
+def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
     """What to do about an inconclusive comparison: longer runs, or more, unless sessions differ too much."""
-    if blocks < FULL_BLOCKS:
+    if fewest_blocks(now, reference) < FULL_BLOCKS:
         return f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
-    spread = _spread(policy)
-    limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), spread.dof)
-    if limit.half_width(PASS_CONFIDENCE) < math.log1p(policy.tolerance):
+    spread = _spread(now, reference, policy)
+    limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), math.inf)
+    if limit.half_width(policy.confidence.passing) < math.log1p(policy.tolerance):
         return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
     return (
         "sessions on this machine differ too much for that, however many runs they have: compare side by "
@@ -220,10 +234,20 @@ def _way_out(now: Sequence[Steps], policy: Policy, blocks: int) -> str:
     )
 
 
-def _assumption(policy: Policy, blocks: int) -> str:
+def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
+    """Where the width of an interval comes from, if it is not what was measured on this machine."""
+    expected = f"{100 * policy.expected_sd:.3g}%"
+    variance, _ = pooled_log_variance([_times_s(now), _times_s(reference), *policy.earlier_s])
+    seen = math.sqrt(variance)
+    if seen > VARIES_MUCH * policy.expected_sd:
+        return (
+            f" (the runs of this benchmark differ by a standard deviation of {100 * seen:.3g}%, where "
+            f"{expected} is expected)"
+        )
     if not policy.assumed:
         return ""
-    assumed = f" (a standard deviation of {100 * policy.between_run_sd:.3g}% between runs"
+    assumed = f" (a standard deviation of {expected} between runs"
+    blocks = fewest_blocks(now, reference)
     if blocks < FULL_BLOCKS:
         return (
             f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "
