@@ -110,6 +110,10 @@ def _lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[
         f"  --accel-against: a tolerance of {_percent(pairs)}; slowdowns of {_percent(2 * pairs)} are found "
         "95 times in 100",
     ]
+    lines += [
+        f"{benchmark} varies more than the others: {100 * sd:.2g}% between runs. Its own intervals are wider"
+        for benchmark, sd in calibration.unusual(floors)
+    ]
     if unfit:
         lines.append(
             f"{count(unfit, 'run')} left out: disturbed by other programs, or fewer than {FULL_BLOCKS} blocks"
@@ -136,7 +140,7 @@ def _data(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> dict[s
     return {
         "file": str(path),
         "sittings": len(noise.sittings),
-        "floors": encode(floors),
+        "floors": {name: encode(getattr(floors, name)) for name in ("runs", "sessions", "pairs")},
         "runs_left_out": unfit,
         "supported_tolerance": {
             "baselines": calibration.supported_by_baselines(floors),

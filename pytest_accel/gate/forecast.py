@@ -43,4 +43,4 @@ def _limit(benchmarks: Sequence[Settings], whose: str) -> str:
             f"at most {LOOKS[-1]} pairs of processes and {duration(most_s)} of timed steps per side{whose}, "
             "plus start-up"
         )
-    return f"at most {duration(most_s)} of timed steps{whose}, plus start-up"
+    return f"at most {duration(most_s)} of timed steps{whose}, plus start-up and trainings to a target"

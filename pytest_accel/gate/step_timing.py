@@ -28,13 +28,6 @@ from pytest_accel.records import (
 EXTRA_RUNS = 2
 """Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
 
-PASS_CONFIDENCE = 0.96
-"""Of each of up to three evaluations and a confirmation.
-
-All together then pass a slowdown of just the tolerance 2.0 to 2.6% of the time (simulated, with the declared
-spread): evaluations of one session have most of their noise in common.
-"""
-
 CONFIRMATION_RUNS = 2
 """Runs that have to confirm a change by themselves. They come on top of the budget: a change is rare."""
 
@@ -124,11 +117,14 @@ class StepTiming(BenchmarkKind):
             max_runs=most_runs(self._settings),
             expected_sd=expected.sd,
             assumed=expected.assumed,
-            confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
+            confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
             session_sd=self._floors.sessions.sd if calibrated else None,
             pause_s=self._apart_s,
-            earlier_s=_times_s(baseline.accepted[:-1]),
+            earlier_s=(
+                *_times_s(baseline.accepted[:-1]),
+                *self._floors.runs_s.get(baseline.benchmark, ()),
+            ),
         )
 
     def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:

@@ -47,6 +47,6 @@ class TimeLimit:
         if self._end_s is not None and time.monotonic() > self._end_s:
             raise InvalidRun(
                 f"the benchmark took longer than the {self._limit_s:g} s that pytest-timeout allows a test, "
-                "and all its runs count: give it more with @pytest.mark.timeout(SECONDS), or let it do less "
-                "with --accel-budget=SECONDS"
+                "and all its runs and pauses count: give it more with @pytest.mark.timeout(SECONDS), let it "
+                "do less with --accel-budget=SECONDS, or let it wait less with --accel-wait=SECONDS"
             )

@@ -16,7 +16,7 @@ from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS, PASS_CONFIDENCE
+from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 
 LOOKS = 1 + EXTRA_RUNS
@@ -97,7 +97,7 @@ def policy(
         confirmation_runs=CONFIRMATION_RUNS,
         expected_sd=expected.sd,
         assumed=expected.assumed,
-        confidence=Confidence(PASS_CONFIDENCE, 1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
+        confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / benchmarks),
     )
 
 

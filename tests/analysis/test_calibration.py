@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from pytest_accel.analysis.rules.calibration import (
     floors,
     supported_by_baselines,
     supported_by_pairs,
+    unusual,
 )
 from pytest_accel.analysis.rules.paired import INTERLEAVED_SD
 from pytest_accel.analysis.rules.variance import MIN_RUN_SD, SESSION_SD_RATIO
@@ -71,6 +73,41 @@ def test_the_variation_between_sessions_takes_sittings_on_several_days():
     found = floors(Kind.CPU, noise(0.002, session_sd=0.01, days=MIN_DAYS))
     assert not found.sessions.declared
     assert found.sessions.measured == pytest.approx(0.01, rel=0.25)
+
+
+def with_others(noise, **others):
+    """The same sittings, with more benchmarks of other noise."""
+    sittings = [
+        dataclasses.replace(
+            sitting,
+            sessions=tuple(
+                {name: one["a.py::test"] for name, one in zip(("a", *others), same, strict=True)}
+                for same in zip(
+                    sitting.sessions,
+                    *(other.sittings[day].sessions for other in others.values()),
+                    strict=True,
+                )
+            ),
+        )
+        for day, sitting in enumerate(noise.sittings)
+    ]
+    return dataclasses.replace(noise, sittings=tuple(sittings))
+
+
+def test_a_benchmark_that_varies_raises_nothing_for_the_others_and_is_named():
+    calm = noise(0.01)
+    mixed = with_others(calm, b=noise(0.01, seed=1), wild=noise(0.08, seed=2))
+    found = floors(Kind.CPU, mixed)
+    assert found.runs.measured == pytest.approx(0.01, rel=0.3)
+    ((name, sd),) = unusual(found)
+    assert name == "wild"
+    assert sd == pytest.approx(0.08, rel=0.3)
+    assert len(found.runs_s["wild"]) == 10
+
+
+def test_among_benchmarks_alike_none_is_named():
+    alike = with_others(noise(0.01, days=3), b=noise(0.01, seed=1, days=3), c=noise(0.01, seed=2, days=3))
+    assert unusual(floors(Kind.CPU, alike)) == []
 
 
 def test_a_quieter_machine_supports_a_smaller_tolerance():

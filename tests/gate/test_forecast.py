@@ -34,11 +34,11 @@ def stored(*runs):
         ([stored(STEPS), stored(STEPS)], "2 benchmarks, about 3 min"),
         ([stored(CURVE, CURVE)], "1 benchmark, about 4 min"),  # 120 s for each seed
         ([stored(PROGRAM)], "1 benchmark, about 40 s"),
-        ([None], "1 benchmark, at most 60 s of timed steps, plus start-up"),
+        ([None], "1 benchmark, at most 60 s of timed steps, plus start-up and trainings to a target"),
         (
             [stored(STEPS), None, None],
             "3 benchmarks, about 90 s for 1 of them, at most 60 s of timed steps for each of the others, "
-            "plus start-up",
+            "plus start-up and trainings to a target",
         ),
     ],
 )

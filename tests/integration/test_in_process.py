@@ -28,7 +28,7 @@ def test_one_run_confirms_no_change(project, step_time_s, change):
     assert benchmark["outcome"] == "inconclusive"
     assert [one["outcome"] for one in benchmark["comparisons"]] == ["inconclusive"]
     assert re.match(
-        rf"step time changed by {change}% \(96% interval [+-]\d+\.\d% to [+-]\d+\.\d%\), and one run in "
+        rf"step time changed by {change}% \(95% interval [+-]\d+\.\d% to [+-]\d+\.\d%\), and one run in "
         "this process can neither confirm nor rule out a change: run without --accel-in-process",
         benchmark["reason"],
     )

@@ -33,7 +33,7 @@ def test_the_report_of_a_regression(project):
         "baseline": 0.25,
         "now": pytest.approx(0.3),
         "change": pytest.approx(0.2),
-        "confidence": 0.96,
+        "confidence": 0.95,
         "tolerance": 0.1,
         "direction": "lower_is_better",
         "outcome": "regressed",

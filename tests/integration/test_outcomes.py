@@ -28,7 +28,7 @@ def regressed(project):
 def test_a_slower_step_fails_its_test_and_says_by_how_much(project, regressed):
     assert regressed.ret == pytest.ExitCode.TESTS_FAILED
     assert regressed.parseoutcomes() == {"failed": 1}
-    interval = "(96% interval +13.2% to +27.2%)"
+    interval = "(95% interval +12.0% to +28.5%)"
     reason = f"step time is 20.0% longer than the baseline {interval}, above the tolerance"
     regressed.stdout.fnmatch_lines([
         "test_it.py::test_step FAILED*",

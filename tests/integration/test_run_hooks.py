@@ -191,7 +191,7 @@ def test_the_time_limit_of_pytest_timeout_ends_a_benchmark_in_one_sentence(proje
     assert result.parseoutcomes() == {"failed": 1, "passed": 1}
     result.stdout.fnmatch_lines([
         "invalid: the benchmark took longer than the 4 s that pytest-timeout allows a test, and all its runs "
-        "count: give it more with @pytest.mark.timeout(SECONDS), or let it do less with "
-        "--accel-budget=SECONDS",
+        "and pauses count: give it more with @pytest.mark.timeout(SECONDS), let it do less with "
+        "--accel-budget=SECONDS, or let it wait less with --accel-wait=SECONDS",
     ])  # fmt: skip
     result.stdout.no_fnmatch_line("*pytest_accel/*.py*")

@@ -8,27 +8,36 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
 from pytest_accel.analysis.rules.paired import INTERLEAVED_SD
 from pytest_accel.analysis.rules.policy import LOOK_SHARES, LOOKS
-from pytest_accel.analysis.rules.variance import EXPECTED_DOF, MIN_RUN_SD, SESSION_SD_RATIO
+from pytest_accel.analysis.rules.variance import (
+    EXPECTED_DOF,
+    MIN_RUN_SD,
+    SESSION_SD_RATIO,
+    median_variance_ratio,
+)
 from pytest_accel.analysis.stats import (
     Spread,
     chi_squared_quantile,
+    f_quantile,
     pooled_log_variance,
     two_sided_quantile,
 )
 from pytest_accel.records import Kind
-from pytest_accel.records.noise import MachineNoise, Sitting
+from pytest_accel.records.noise import MachineNoise
 
 MIN_DOF = 10
 """From here on a measured standard deviation takes the place of a declared one."""
 
 MIN_DAYS = 6
 """Sittings on different days that the variation between sessions has to be seen on."""
+
+UNUSUAL = 0.99
+"""That a benchmark varies more than others is said where chance explains it once in 100 times (an F test)."""
 
 RUNS_COMPARED = 3
 """Runs that a comparison with a stored baseline may take by default."""
@@ -52,25 +61,40 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Floors:
-    """Between the runs of a session, between sessions, and between interleaved pairs."""
+    """Between the runs of a session, between sessions, and between interleaved pairs, of a typical benchmark.
+
+    ``runs_s`` has the step times (s) of the runs of each calibrated session, by benchmark.
+    """
 
     runs: Estimate
     sessions: Estimate
     pairs: Estimate
+    runs_s: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
 
 
 def floors(kind: Kind, noise: MachineNoise | None) -> Floors:
     """What counts on this machine: what was measured, or else what is declared for its kind."""
     sittings = () if noise is None else noise.sittings
-    runs = pooled_log_variance(_runs(sittings))
-    pairs = _pooled_variance(_pairs(sittings))
+    runs_s = _by_benchmark(session for sitting in sittings for session in sitting.sessions)
+    pairs = _by_benchmark(session for sitting in sittings for session in sitting.pairs)
     days = len({sitting.time[:10] for sitting in sittings})
-    sessions = _between_sessions(sittings, runs[0]) if days >= MIN_DAYS else (0.0, 0)
+    sessions = _typical(map(_between_sessions, runs_s.values())) if days >= MIN_DAYS else (0.0, 0)
     return Floors(
-        _estimate(*runs, MIN_RUN_SD[kind]),
+        _estimate(*_typical(map(pooled_log_variance, runs_s.values())), MIN_RUN_SD[kind]),
         _estimate(*sessions, SESSION_SD_RATIO * MIN_RUN_SD[kind]),
-        _estimate(*pairs, INTERLEAVED_SD[kind]),
+        _estimate(*_typical(map(_pooled_variance, pairs.values())), INTERLEAVED_SD[kind]),
+        runs_s,
     )
+
+
+def unusual(found: Floors) -> list[tuple[str, float]]:
+    """Benchmarks whose runs vary more than a typical one explains, and by what standard deviation."""
+    measured = ((benchmark, *pooled_log_variance(runs_s)) for benchmark, runs_s in found.runs_s.items())
+    return [
+        (benchmark, math.sqrt(variance))
+        for benchmark, variance, dof in measured
+        if dof and variance > f_quantile(UNUSUAL, dof, MIN_DOF) * found.runs.sd**2
+    ]
 
 
 def supported_by_baselines(found: Floors, runs: int = 3) -> float:
@@ -111,16 +135,29 @@ def _estimate(variance: float, dof: int, declared: float) -> Estimate:
     )
 
 
-def _runs(sittings: Sequence[Sitting]) -> Iterable[Sequence[float]]:
-    for sitting in sittings:
-        for session in sitting.sessions:
-            yield from session.values()
+def _by_benchmark(
+    sessions: Iterable[Mapping[str, tuple[float, ...]]],
+) -> dict[str, tuple[tuple[float, ...], ...]]:
+    """What each session has of it, without those that have nothing."""
+    found: dict[str, tuple[tuple[float, ...], ...]] = {}
+    for session in sessions:
+        for benchmark, numbers in session.items():
+            if numbers:
+                found[benchmark] = (*found.get(benchmark, ()), numbers)
+    return found
 
 
-def _pairs(sittings: Sequence[Sitting]) -> Iterable[Sequence[float]]:
-    for sitting in sittings:
-        for session in sitting.pairs:
-            yield from session.values()
+def _typical(benchmarks: Iterable[tuple[float, int]]) -> tuple[float, int]:
+    """The variance of the median benchmark and its degrees of freedom, given those of each benchmark.
+
+    One that varies much says nothing about the others. A median is known as well as a mean of 2/pi as many
+    numbers, for normal noise.
+    """
+    known = [(variance, dof) for variance, dof in benchmarks if dof]
+    if len(known) < 2:
+        return known[0] if known else (0.0, 0)
+    medians = [variance / median_variance_ratio(dof) for variance, dof in known]
+    return statistics.median_low(medians), int(2 / math.pi * sum(dof for _, dof in known))
 
 
 def _pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
@@ -131,16 +168,8 @@ def _pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     return (squares / dof if dof else 0.0), dof
 
 
-def _between_sessions(sittings: Sequence[Sitting], run_variance: float) -> tuple[float, int]:
+def _between_sessions(sessions_s: Sequence[Sequence[float]]) -> tuple[float, int]:
     """Variance of what the runs of a session have in common: that of their means, less their own part."""
-    means: dict[str, list[float]] = {}
-    counts: list[int] = []
-    for sitting in sittings:
-        for session in sitting.sessions:
-            for benchmark, times_s in session.items():
-                if times_s:
-                    means.setdefault(benchmark, []).append(statistics.fmean(map(math.log, times_s)))
-                    counts.append(len(times_s))
-    variance, dof = _pooled_variance(means.values())
-    own = run_variance / statistics.harmonic_mean(counts) if counts else 0.0
-    return max(0.0, variance - own), dof
+    variance, dof = _pooled_variance([[statistics.fmean(map(math.log, times_s)) for times_s in sessions_s]])
+    own, _ = pooled_log_variance(sessions_s)
+    return max(0.0, variance - own / statistics.harmonic_mean(map(len, sessions_s))), dof

@@ -10,8 +10,8 @@ from pytest_accel.records import Comparison, Outcome
 PASS_CONFIDENCE = 0.95
 """Of the interval that is shown. A slowdown beyond its upper end is ruled out, which makes a pass.
 
-A slowdown of just the tolerance then passes at most one time in 40. Of twice the tolerance, which is what
-must not pass, it is far less (docs/verdicts.md).
+A slowdown of just the tolerance then passes one evaluation at most one time in 40. Of twice the tolerance,
+which is what must not pass, it is far less (docs/error-rates.md).
 """
 
 CHANGE_CONFIDENCE = 0.99

@@ -16,7 +16,7 @@ from pytest_accel.analysis.rules import wording
 from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
 from pytest_accel.analysis.rules.disturbance import description, is_disturbed, programs
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.analysis.rules.variance import FULL_BLOCKS, SESSION_SD_RATIO, moderated
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS, MEASURED_DOF, SESSION_SD_RATIO, moderated
 from pytest_accel.analysis.stats import (
     LogRatio,
     Spread,
@@ -237,7 +237,7 @@ def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
 def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
     """Where the width of an interval comes from, if it is not what was measured on this machine."""
     expected = f"{100 * policy.expected_sd:.3g}%"
-    variance, _ = pooled_log_variance([_times_s(now), _times_s(reference), *policy.earlier_s])
+    variance, dof = pooled_log_variance([_times_s(now), _times_s(reference), *policy.earlier_s])
     seen = math.sqrt(variance)
     if seen > VARIES_MUCH * policy.expected_sd:
         return (
@@ -253,7 +253,7 @@ def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy)
             f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "
             "--accel-budget gives it more)"
         )
-    return f"{assumed} is assumed: `pytest-accel calibrate` measures it)"
+    return "" if dof >= MEASURED_DOF else f"{assumed} is assumed: `pytest-accel calibrate` measures it)"
 
 
 def _runs(runs: Sequence[Steps]) -> str:

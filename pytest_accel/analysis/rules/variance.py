@@ -87,7 +87,7 @@ def expected_variation(
     known = MIN_RUN_SD[kind] if calibrated_sd is None else calibrated_sd
     floor = sd_for_few_blocks(known, blocks)
     measured = [(variance, dof) for variance, dof in map(pooled_log_variance, others) if dof]
-    medians = [variance / _median_ratio(dof) for variance, dof in measured]
+    medians = [variance / median_variance_ratio(dof) for variance, dof in measured]
     sd = math.sqrt(max(floor**2, statistics.median_low([floor**2, *medians])))
     unconfirmed = calibrated_sd is None and sum(dof for _, dof in measured) < MEASURED_DOF
     return ExpectedVariation(sd, assumed=sd <= floor and (blocks < FULL_BLOCKS or unconfirmed))
@@ -105,6 +105,6 @@ def moderated(expected_sd: float, groups: Iterable[Sequence[float]]) -> tuple[fl
     return max(expected_sd, math.sqrt(pooled)), dof
 
 
-def _median_ratio(dof: int) -> float:
-    """Of a variance of ``dof`` to the true one: below 1, since now and then it is far too large."""
+def median_variance_ratio(dof: int) -> float:
+    """Median of a sample variance over the true one: below 1, since now and then it is far too large."""
     return chi_squared_quantile(0.5, dof) / dof
