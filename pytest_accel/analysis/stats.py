@@ -93,9 +93,13 @@ def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     Groups may differ in their means; groups of fewer than two times tell nothing. Without any degree of
     freedom the variance is 0. Raises ValueError for a time that is not positive.
     """
-    telling = [[math.log(time) for time in group] for group in groups if len(group) > 1]
-    dof = sum(len(group) - 1 for group in telling)
-    squares = math.fsum((len(group) - 1) * statistics.variance(group) for group in telling)
+    squares, dof = 0.0, 0
+    for group in groups:
+        if len(group) > 1:
+            logarithms = [math.log(time) for time in group]
+            mean = statistics.fmean(logarithms)
+            squares += math.fsum((value - mean) ** 2 for value in logarithms)
+            dof += len(group) - 1
     return (squares / dof if dof else 0.0), dof
 
 
