@@ -23,9 +23,10 @@ from pytest_accel.analysis.rules.variance import FULL_BLOCKS
 from pytest_accel.api.options import seconds
 from pytest_accel.baselines import noise_file
 from pytest_accel.cli import CommandResult
-from pytest_accel.records import Accelerator, Steps
+from pytest_accel.hardware.gpu_watch import GpuWatch
+from pytest_accel.records import Accelerator, Kind, Steps
 from pytest_accel.records.json_codec import encode
-from pytest_accel.records.noise import MachineNoise, Sitting
+from pytest_accel.records.noise import GpuState, MachineNoise, Sitting
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_reader import Report, load, report
 from pytest_accel.worker import provenance
@@ -35,6 +36,13 @@ RUNS = 3
 
 MIN_SESSIONS = 2
 """Of either kind, however little time there is."""
+
+
+SAMPLED_EVERY_S = 1.0
+"""The state of the GPUs, from outside of the processes that are timed."""
+
+STEADY_CLOCK = 0.01
+"""A clock that moves by no more than this fraction while the GPU is busy is called steady."""
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -65,16 +73,16 @@ def answer(options: argparse.Namespace) -> CommandResult:
     pairs: list[Mapping[str, tuple[float, ...]]] = []
     unfit = 0
     accelerator: Accelerator | None = None
+    watch = GpuWatch()
     with tempfile.TemporaryDirectory() as folder:
         while len(pairs) < MIN_SESSIONS or time.monotonic() < end:
-            stored = _session(options.arguments, folder, f"--accel-runs={RUNS}")
+            stored = report(_session(options.arguments, folder, watch, f"--accel-runs={RUNS}"))
             accelerator = stored.accelerator
             times_s, left_out = _step_times(stored)
             unfit += left_out
             sessions.append(times_s)
-            pairs.append(
-                _ratios(_raw_session(options.arguments, folder, f"--accel-against={sys.executable}"))
-            )
+            against = _session(options.arguments, folder, watch, f"--accel-against={sys.executable}")
+            pairs.append(_ratios(against))
             _say(f"{count(len(pairs), 'session')} of either kind")
     if not any(sessions) and not any(pairs):
         raise UserError(
@@ -83,13 +91,17 @@ def answer(options: argparse.Namespace) -> CommandResult:
         )
     assert accelerator is not None
     path = noise_file.path_in(options.baselines, accelerator.identity)
-    sitting = Sitting(began, provenance.provenance(), tuple(sessions), tuple(pairs))
+    gpus = watch.states() if accelerator.kind is Kind.GPU else ()
+    sitting = Sitting(began, provenance.provenance(), tuple(sessions), tuple(pairs), gpus)
     noise = noise_file.append(path, accelerator.kind, sitting)
     floors = calibration.floors(accelerator.kind, noise)
-    return CommandResult("\n".join(_lines(path, noise, floors, unfit)), _data(path, noise, floors, unfit))
+    return CommandResult(
+        "\n".join(summary_lines(path, noise, floors, unfit)), _data(path, noise, floors, unfit)
+    )
 
 
-def _lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[str]:
+def summary_lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[str]:
+    """What a calibration says: ``unfit`` runs were left out."""
     days = len({sitting.time[:10] for sitting in noise.sittings})
     between = (
         f"  between sessions: {_words(floors.sessions)}"
@@ -114,11 +126,32 @@ def _lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[
         f"{benchmark} varies more than the others: {100 * sd:.2g}% between runs. Its own intervals are wider"
         for benchmark, sd in calibration.unusual(floors)
     ]
+    lines += map(_gpu, noise.sittings[-1].gpus)
+    boards = {gpu.uuid for sitting in noise.sittings for gpu in sitting.gpus}
+    if len(boards) > max(len(sitting.gpus) for sitting in noise.sittings):
+        lines.append(f"the sittings were on {len(boards)} boards: {', '.join(sorted(boards))}")
     if unfit:
         lines.append(
             f"{count(unfit, 'run')} left out: disturbed by other programs, or fewer than {FULL_BLOCKS} blocks"
         )
     return lines
+
+
+def _gpu(gpu: GpuState) -> str:
+    parts = []
+    if gpu.min_clock_mhz is not None and gpu.max_clock_mhz is not None:
+        lowest, highest = gpu.min_clock_mhz, gpu.max_clock_mhz
+        parts.append(
+            f"a steady clock of {highest} MHz while busy"
+            if lowest >= (1 - STEADY_CLOCK) * highest
+            else f"a clock between {lowest} and {highest} MHz while busy; lock it to see smaller changes "
+            f"(nvidia-smi --lock-gpu-clocks={lowest})"
+        )
+    if gpu.max_temperature_c is not None:
+        parts.append(f"at most {gpu.max_temperature_c} °C")
+    if gpu.power_limit_w is not None:
+        parts.append(f"a power limit of {gpu.power_limit_w:g} W")
+    return f"{gpu.uuid}: {', '.join(parts) or 'its driver tells nothing'}"
 
 
 def _words(estimate: Estimate) -> str:
@@ -176,27 +209,34 @@ def _ratios(data: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     return ratios
 
 
-def _session(arguments: Sequence[str], folder: str, *options: str) -> Report:
-    return report(_raw_session(arguments, folder, *options))
-
-
-def _raw_session(arguments: Sequence[str], folder: str, *options: str) -> dict[str, Any]:
+def _session(arguments: Sequence[str], folder: str, watch: GpuWatch, *options: str) -> dict[str, Any]:
     """The JSON report of a session. Its baselines are nowhere, so all runs are taken and none is compared."""
     file = Path(folder, "report.json")
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *arguments, *options, f"--accel-json={file}"]
     command += [f"--accel-baselines={folder}/baselines", "--no-accel-strict", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "CI": ""},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, 1) or not file.exists():
-        raise UserError(f"a session of these benchmarks failed:\n{done.stdout}{done.stderr}")
+    with tempfile.TemporaryFile("w+") as output:
+        session = subprocess.Popen(
+            command,
+            env={**os.environ, "CI": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        while _still_running(session):
+            watch.sample()
+        output.seek(0)
+        if session.returncode not in (0, 1) or not file.exists():
+            raise UserError(f"a session of these benchmarks failed:\n{output.read()}")
     return load(file, "a report of --accel-json")
+
+
+def _still_running(session: subprocess.Popen[bytes]) -> bool:
+    try:
+        session.wait(SAMPLED_EVERY_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def _minutes(text: str) -> float:

@@ -9,13 +9,14 @@ import pytest
 from pytest_accel.baselines import BaselineStore, noise_file
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError
 from pytest_accel.records import Kind
-from pytest_accel.records.noise import Sitting
+from pytest_accel.records.noise import GpuState, Sitting
 
 SITTING = Sitting(
     "2026-01-01T12:00:00+00:00",
     {"python": "3.11"},
     ({"a.py::test": (0.25, 0.26)},),
     ({"a.py::test": (-0.01, 0.02)},),
+    (GpuState("GPU-1", 700.0, 65, 1410, 1980),),
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
+from pytest_accel.analysis.rules.calibration import floors
 from pytest_accel.cli import calibrate
-
-pytestmark = pytest.mark.slow
+from pytest_accel.records import Kind
+from pytest_accel.records.noise import GpuState, MachineNoise, Sitting
 
 SCATTERS = """
 import os
@@ -31,6 +33,38 @@ def run(project, *arguments):
     )
 
 
+@pytest.mark.parametrize(
+    ("gpu", "words"),
+    [
+        (
+            GpuState("GPU-1", 700.0, 65, 1980, 1980),
+            "GPU-1: a steady clock of 1980 MHz while busy, at most 65 °C, a power limit of 700 W",
+        ),
+        (
+            GpuState("GPU-1", None, 65, 1410, 1980),
+            "GPU-1: a clock between 1410 and 1980 MHz while busy; lock it to see smaller changes "
+            "(nvidia-smi --lock-gpu-clocks=1410), at most 65 °C",
+        ),
+        (GpuState("GPU-1"), "GPU-1: its driver tells nothing"),
+    ],
+)
+def test_the_state_of_gpus_is_said(gpu, words):
+    assert words in summary_of([gpu])
+
+
+def test_sittings_on_several_boards_are_said():
+    boards = [GpuState(f"GPU-{number}") for number in (1, 2)]
+    assert "the sittings were on 2 boards: GPU-1, GPU-2" in summary_of(*([board] for board in boards))
+    assert "boards" not in "".join(summary_of(boards, boards))
+
+
+def summary_of(*gpus_of_sittings):
+    sittings = tuple(Sitting("2026-01-01T12:00:00+00:00", {}, gpus=tuple(gpus)) for gpus in gpus_of_sittings)
+    noise = MachineNoise(Kind.GPU, sittings)
+    return calibrate.summary_lines(Path("noise.json"), noise, floors(Kind.GPU, noise), 0)
+
+
+@pytest.mark.slow
 def test_what_was_seen_is_written_and_what_it_supports_is_said(project):
     project.benchmark(SCATTERS)
     result = run(project, ".")
@@ -50,6 +84,7 @@ def test_what_was_seen_is_written_and_what_it_supports_is_said(project):
     assert project.run().parseoutcomes() == {"passed": 1}
 
 
+@pytest.mark.slow
 def test_a_broken_file_ends_a_session_before_anything_runs(project):
     project.record()
     (project.baseline_file.parents[2] / "noise.json").write_text("{")
@@ -59,6 +94,7 @@ def test_a_broken_file_ends_a_session_before_anything_runs(project):
     assert "call pytest-accel calibrate again" in result.stderr.str() + result.stdout.str()
 
 
+@pytest.mark.slow
 def test_benchmarks_that_cannot_run_are_said(project):
     project.benchmark("import nothing_of_that_name")
     result = run(project, ".")
@@ -66,6 +102,7 @@ def test_benchmarks_that_cannot_run_are_said(project):
     result.stderr.fnmatch_lines(["pytest-accel: a session of these benchmarks failed:"])
 
 
+@pytest.mark.slow
 def test_benchmarks_that_time_no_steps_are_said(project):
     project.benchmark("def test_nothing(): pass")
     result = run(project, ".")

@@ -67,6 +67,7 @@ class FakeGpu:
     def __init__(self, name, uuid, *, throttle=0, pids=(), migs=(), parent=None, memory=16 * 2**30):
         self.name, self.uuid, self.throttle, self.pids = name, uuid, throttle, pids
         self.migs, self.parent, self.memory = list(migs), parent, memory
+        self.utilization, self.clock_mhz, self.temperature_c, self.power_limit_mw = 100, 1980, 60, 700_000
         for mig in self.migs:
             mig.parent = self
 
@@ -112,7 +113,22 @@ def fake_pynvml(gpus, *, init_error=None, commands=None, old_driver=False):
             raise NVMLError("Not Found")
         return commands[pid]
 
+    def told(name):
+        def value(gpu, *_):
+            found = getattr(gpu, name)
+            if found is None:
+                raise NVMLError("Not Supported")
+            return found
+
+        return value
+
     fake.NVMLError = NVMLError
+    fake.NVML_CLOCK_SM = 1
+    fake.NVML_TEMPERATURE_GPU = 0
+    fake.nvmlDeviceGetUtilizationRates = lambda gpu: types.SimpleNamespace(gpu=told("utilization")(gpu))
+    fake.nvmlDeviceGetClockInfo = told("clock_mhz")
+    fake.nvmlDeviceGetTemperature = told("temperature_c")
+    fake.nvmlDeviceGetEnforcedPowerLimit = told("power_limit_mw")
     fake.NVML_DEVICE_MIG_ENABLE = 1
     fake.nvmlInit = init
     fake.nvmlShutdown = lambda: None
