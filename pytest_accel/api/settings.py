@@ -63,6 +63,11 @@ class Settings:
     def recording(self) -> bool:
         return self.update_baselines or self.record_missing
 
+    @property
+    def run_wait_s(self) -> float:
+        """How long one run may wait: at most half of its time limit, so that no run ends by waiting alone."""
+        return min(self.wait, self.timeout / 2)
+
     def tolerance_for(self, kind: Kind) -> float:
         if self.tolerance is not None:
             return self.tolerance

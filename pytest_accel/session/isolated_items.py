@@ -198,7 +198,7 @@ class IsolatedItems:
             check=self._limit.check,
             timeout_s=self._session.settings_of(item).timeout,
             watch_other_programs=self._watch_other_programs,
-            wait_s=self._session.settings_of(item).wait,
+            wait_s=self._session.settings_of(item).run_wait_s,
             sample_conditions=self._session.sample_conditions,
             devices=self._session.settings_of(item).devices,
             compared=self._session.reference is not None,

@@ -53,6 +53,35 @@ def test_what_is_no_kind_is_named_with_the_choices(value):
     assert str(error.value).startswith(repr(value))
 
 
+def given_nothing(**given):
+    defaults = {
+        "accel": "auto",
+        "framework": "tensorflow",
+        "identity": None,
+        "baselines": "baselines",
+        "tolerance": None,
+        "strict": False,
+        "runs": 1,
+        "budget": 60.0,
+        "session_budget": None,
+        "wait": 60.0,
+        "timeout": 1800.0,
+        "price": None,
+        "data": None,
+        "update_baselines": False,
+        "record_missing": False,
+        "against": None,
+        "topology": None,
+        "in_process": False,
+        "json": None,
+        "devices": None,
+        "html": None,
+        "markdown": None,
+        "coordinator": None,
+    }
+    return Settings(**{**defaults, **given})
+
+
 @pytest.mark.parametrize(
     ("against", "kind", "tolerance"),
     [
@@ -61,11 +90,11 @@ def test_what_is_no_kind_is_named_with_the_choices(value):
     ],
 )  # fmt: skip
 def test_the_default_tolerance_is_that_of_the_kind(against, kind, tolerance):
-    given_nothing = Settings(
-        accel="auto", framework="tensorflow", identity=None, baselines="baselines", tolerance=None,
-        strict=False, runs=1, budget=60.0, session_budget=None, wait=60.0, timeout=1800.0, price=None,
-        data=None, update_baselines=False,
-        record_missing=False, against=against, topology=None, in_process=False, json=None, devices=None,
-        html=None, markdown=None, coordinator=None,
-    )  # fmt: skip
-    assert given_nothing.tolerance_for(kind) == tolerance
+    assert given_nothing(against=against).tolerance_for(kind) == tolerance
+
+
+@pytest.mark.parametrize(
+    ("wait", "timeout", "longest"), [(60.0, 1800.0, 60.0), (60.0, 40.0, 20.0), (0.0, 40.0, 0.0)]
+)
+def test_no_run_reaches_its_time_limit_by_waiting(wait, timeout, longest):
+    assert given_nothing(wait=wait, timeout=timeout).run_wait_s == longest
