@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytest_accel.analysis.formatting import count
 from pytest_accel.analysis.metrics.steps import run_step_time_s
@@ -215,28 +215,33 @@ def _session(arguments: Sequence[str], folder: str, watch: GpuWatch, *options: s
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *arguments, *options, f"--accel-json={file}"]
     command += [f"--accel-baselines={folder}/baselines", "--no-accel-strict", "-p", "no:cacheprovider"]
-    with tempfile.TemporaryFile("w+") as output:
-        session = subprocess.Popen(
-            command,
-            env={**os.environ, "CI": ""},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        while _still_running(session):
-            watch.sample()
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        status = watched(command, output, watch)
         output.seek(0)
-        if session.returncode not in (0, 1) or not file.exists():
+        if status not in (0, 1) or not file.exists():
             raise UserError(f"a session of these benchmarks failed:\n{output.read()}")
     return load(file, "a report of --accel-json")
 
 
-def _still_running(session: subprocess.Popen[bytes]) -> bool:
+def watched(command: Sequence[str], output: IO[str], watch: GpuWatch) -> int:
+    """Run it to its end, or end it with us; the exit status."""
+    session = subprocess.Popen(
+        command,
+        env={**os.environ, "CI": ""},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
     try:
-        session.wait(SAMPLED_EVERY_S)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
+        while True:
+            try:
+                return session.wait(SAMPLED_EVERY_S)
+            except subprocess.TimeoutExpired:
+                watch.sample()
+    except BaseException:
+        session.terminate()
+        session.wait()
+        raise
 
 
 def _minutes(text: str) -> float:

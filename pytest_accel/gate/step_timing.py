@@ -104,11 +104,12 @@ class StepTiming(BenchmarkKind):
         )
 
     def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
+        blocks = step_time.fewest_blocks(now, reference)
         calibrated = not self._floors.runs.declared
         expected = variance.expected_variation(
             self._kind,
             [_times_s(other.accepted) for other in self._stored if other != baseline],
-            step_time.fewest_blocks(now, reference),
+            blocks,
             calibrated_sd=self._floors.runs.sd if calibrated else None,
         )
         return Policy(
@@ -119,13 +120,31 @@ class StepTiming(BenchmarkKind):
             assumed=expected.assumed,
             confidence=Confidence(change=1 - (1 - CHANGE_CONFIDENCE) / self._benchmarks),
             confirmation_runs=CONFIRMATION_RUNS,
-            session_sd=self._floors.sessions.sd if calibrated else None,
+            session_sd=self._session_sd(expected.sd),
             pause_s=self._apart_s,
-            earlier_s=(
-                *_times_s(baseline.accepted[:-1]),
-                *self._floors.runs_s.get(baseline.benchmark, ()),
-            ),
+            earlier_s=self._earlier_s(baseline) if blocks >= variance.FULL_BLOCKS else (),
         )
+
+    def _earlier_s(self, baseline: Baseline) -> tuple[tuple[float, ...], ...]:
+        """Step times (s) of full-length runs that tell how this benchmark varies, a group for each session.
+
+        A calibration names benchmarks from rootdir, which may lie deeper than the folder of the baselines.
+        """
+        calibrated = [
+            times_s
+            for name, sessions_s in self._floors.runs_s.items()
+            if f"/{baseline.benchmark}".endswith(f"/{name}")
+            for times_s in sessions_s
+        ]
+        full = [entry for entry in baseline.accepted[:-1] if _fewest_blocks(entry) >= variance.FULL_BLOCKS]
+        return (*_times_s(full), *calibrated)
+
+    def _session_sd(self, expected_run_sd: float) -> float:
+        """As measured; until then at least the declared floor, however calm the runs of one sitting were."""
+        sessions = self._floors.sessions
+        if not sessions.declared:
+            return sessions.sd
+        return max(sessions.sd, variance.SESSION_SD_RATIO * expected_run_sd)
 
     def wants_another_run_to_record(self, runs: Sequence[Run]) -> bool:
         most = self._settings.runs + outliers.FURTHER_RUNS
@@ -150,6 +169,10 @@ class StepTiming(BenchmarkKind):
             f"{description(steps)}: not recorded as a baseline. End them and record again, let runs wait "
             "longer (--accel-wait=600), or record all the same (--accel-wait=0)"
         )
+
+
+def _fewest_blocks(entry: AcceptedEntry) -> int:
+    return min((len(run.step_times_s) for run in entry.runs if isinstance(run, Steps)), default=0)
 
 
 def most_runs(settings: Settings) -> int:

@@ -105,6 +105,39 @@ def test_a_benchmark_that_varies_raises_nothing_for_the_others_and_is_named():
     assert len(found.runs_s["wild"]) == 10
 
 
+def test_of_two_benchmarks_nobody_can_say_which_is_unusual():
+    assert unusual(floors(Kind.CPU, with_others(noise(0.01), wild=noise(0.08, seed=2)))) == []
+
+
+def test_a_benchmark_with_little_data_does_not_set_the_figure():
+    long = noise(0.017, sessions=20)
+    short = dataclasses.replace(
+        noise().sittings[0], sessions=({"b": (0.25, 0.25)},), pairs=({"b": (0.0, 0.0)},)
+    )
+    found = floors(Kind.CPU, dataclasses.replace(long, sittings=(*long.sittings, short)))
+    assert found.runs.measured == pytest.approx(0.017, rel=0.3)
+    assert found.runs.dof == 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_ever_taken_not_to_vary(seed):
+    found = floors(Kind.CPU, noise(0.01, 0.0, days=MIN_DAYS, sessions=2, seed=seed))
+    assert found.sessions.sd >= 0.003
+    assert found.pairs.sd > 0
+    constant = floors(Kind.CPU, noise(0.0, 0.0, days=MIN_DAYS, sessions=5))
+    assert min(constant.runs.sd, constant.sessions.sd, constant.pairs.sd) > 0
+
+
+def test_days_count_for_the_benchmark_that_was_timed_on_them():
+    old = noise(0.01, session_sd=0.01, days=MIN_DAYS - 1)
+    new = dataclasses.replace(
+        noise().sittings[0],
+        time="2026-02-01T12:00:00+00:00",
+        sessions=tuple({"new": session["a.py::test"]} for session in noise().sittings[0].sessions),
+    )
+    assert floors(Kind.CPU, dataclasses.replace(old, sittings=(*old.sittings, new))).sessions.declared
+
+
 def test_among_benchmarks_alike_none_is_named():
     alike = with_others(noise(0.01, days=3), b=noise(0.01, seed=1, days=3), c=noise(0.01, seed=2, days=3))
     assert unusual(floors(Kind.CPU, alike)) == []

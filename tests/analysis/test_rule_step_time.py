@@ -236,11 +236,19 @@ class TestAnotherRun:
         assert isinstance(answer, Verdict)
         assert answer.outcome is not Outcome.PASSED
 
+    @pytest.mark.parametrize("times", [[0.08, 0.12, 0.12], [0.125, 0.085, 0.085]])
+    def test_later_runs_that_show_the_opposite_confirm_nothing(self, times):
+        answer = judge(runs(times), runs([0.1] * 3), policy(tolerance=0.04), may_take_more=True)
+        assert isinstance(answer, Verdict)
+        assert answer.outcome is Outcome.INCONCLUSIVE
+        assert "after 1 run step time changed by" in answer.reason
+        assert answer.reason.endswith(": run it again")
+
     def test_a_change_that_nothing_could_confirm_is_inconclusive(self):
         answer = judge(runs([0.2]), runs([0.1]), POLICY, may_take_more=False)
         assert answer.outcome is Outcome.INCONCLUSIVE
         assert answer.comparisons[0].outcome is Outcome.INCONCLUSIVE
-        assert "no later run could confirm it: a larger --accel-budget allows more" in answer.reason
+        assert "no later run could confirm it: a larger --accel-session-budget allows more" in answer.reason
 
     def test_with_many_benchmarks_a_change_has_to_be_surer(self):
         """Of 100 benchmarks one in 10,000 may be called changed by chance."""

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pytest_accel.analysis.rules.calibration import floors
@@ -56,6 +57,20 @@ def test_sittings_on_several_boards_are_said():
     boards = [GpuState(f"GPU-{number}") for number in (1, 2)]
     assert "the sittings were on 2 boards: GPU-1, GPU-2" in summary_of(*([board] for board in boards))
     assert "boards" not in "".join(summary_of(boards, boards))
+
+
+def test_a_session_ends_with_the_command(tmp_path):
+    file = tmp_path / "output"
+
+    class Interrupted:
+        def sample(self):
+            if file.read_text():
+                raise KeyboardInterrupt
+
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    with file.open("w") as output, pytest.raises(KeyboardInterrupt):
+        calibrate.watched([sys.executable, "-c", program], output, Interrupted())
+    assert not psutil.pid_exists(int(file.read_text()))
 
 
 def summary_of(*gpus_of_sittings):

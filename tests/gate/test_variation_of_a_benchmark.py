@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from pytest_accel.analysis.rules.calibration import floors
@@ -34,19 +36,19 @@ def steps(time_s):
     return Steps((time_s,) * 40, 1, 1.0, 1.0, 1.0, 1.0, 4)
 
 
-def stored(name, times_s):
+def stored(name, times_s, folder=""):
     runs = tuple(map(steps, times_s))
     entry = AcceptedEntry("2026-01-01T00:00:00+00:00", {}, {"step_time_s": min(times_s)}, runs)
-    return Baseline(f"test_it.py::test_{name}", WORKLOAD, (entry,))
+    return Baseline(f"{folder}test_it.py::test_{name}", WORKLOAD, (entry,))
 
 
 @pytest.fixture
 def verdict(tmp_path):
     """``verdict(times_s, others, calibrated)`` judges one run of 0.251 s by a baseline with these times."""
 
-    def verdict(times_s, others=(), calibrated=()):
+    def verdict(times_s, others=(), calibrated=(), folder=""):
         store = BaselineStore(tmp_path / "baselines", "some-identity")
-        baseline = stored("it", times_s)
+        baseline = stored("it", times_s, folder)
         for one in (baseline, *(stored(index, other) for index, other in enumerate(others))):
             (entry,) = one.accepted
             store.accept(Benchmark(one.benchmark), one.workload, entry)
@@ -84,6 +86,27 @@ def test_its_own_variation_is_known_from_a_calibration(verdict):
     assert "the runs of this benchmark differ" in found.reason
 
 
+def test_a_calibration_may_name_it_from_a_folder_further_down(verdict):
+    sessions = [{"test_it.py::test_it": VARIES, "test_calm.py::test_it": CALM, "it.py::test_it": CALM}] * 10
+    assert verdict(CALM, calibrated=sessions, folder="pkg/").outcome is Outcome.INCONCLUSIVE
+
+
 def test_a_calibrated_benchmark_that_varies_changes_nothing_for_another(verdict):
     sessions = [{"test_it.py::test_other": VARIES, "test_it.py::test_it": CALM}] * 10
     assert verdict(CALM, calibrated=sessions).outcome is Outcome.PASSED
+
+
+def test_a_calm_calibration_of_one_day_says_nothing_about_other_sessions(verdict):
+    """The half width is then that of what sessions are assumed to differ by, and little more."""
+    for times_s in ((0.25, 0.25, 0.25), (0.25, 0.25, 0.25001)):
+        (comparison,) = verdict(CALM, calibrated=[{"test_it.py::test_it": times_s}] * 10).comparisons
+        low, high = comparison.interval
+        assert 1 < (high - low) / 2 / (1.96 * math.sqrt(2) * 0.7 * 0.017) < 1.3
+
+
+def test_a_noisy_calibration_widens_what_is_assumed_between_sessions(verdict):
+    few, many = ([{"test_it.py::test_it": (0.24, 0.25, 0.26)}] * sessions for sessions in (10, 1000))
+    for sessions in (few, many):
+        (comparison,) = verdict(CALM, calibrated=sessions).comparisons
+        low, high = comparison.interval
+        assert (high - low) / 2 > 1.96 * math.sqrt(2) * 0.7 * 0.03

@@ -125,7 +125,13 @@ def fake_pynvml(gpus, *, init_error=None, commands=None, old_driver=False):
     fake.NVMLError = NVMLError
     fake.NVML_CLOCK_SM = 1
     fake.NVML_TEMPERATURE_GPU = 0
-    fake.nvmlDeviceGetUtilizationRates = lambda gpu: types.SimpleNamespace(gpu=told("utilization")(gpu))
+
+    def utilization(gpu):
+        if gpu.migs:
+            raise NVMLError("Not Supported")
+        return types.SimpleNamespace(gpu=told("utilization")(gpu))
+
+    fake.nvmlDeviceGetUtilizationRates = utilization
     fake.nvmlDeviceGetClockInfo = told("clock_mhz")
     fake.nvmlDeviceGetTemperature = told("temperature_c")
     fake.nvmlDeviceGetEnforcedPowerLimit = told("power_limit_mw")

@@ -16,7 +16,7 @@ def test_each_gpu_has_the_range_of_its_clock_and_its_highest_temperature(fake_gp
     first, second = fake_gpu("NVIDIA H200", "GPU-1"), fake_gpu("NVIDIA H200", "GPU-2")
     install_gpus(first, second)
     watch = GpuWatch()
-    for first.clock_mhz, first.temperature_c in ((1980, 40), (1410, 70), (1700, 65)):
+    for first.clock_mhz, first.temperature_c in ((345, 40), (1980, 60), (1410, 70), (1700, 65), (210, 50)):
         watch.sample()
     assert watch.states() == (
         GpuState("GPU-1", 700.0, 70, 1410, 1980),
@@ -28,7 +28,8 @@ def test_the_clock_of_an_idle_gpu_says_nothing(fake_gpu, install_gpus):
     gpu = fake_gpu("NVIDIA H200", "GPU-1")
     install_gpus(gpu)
     watch = GpuWatch()
-    for gpu.utilization, gpu.clock_mhz in ((0, 345), (90, 1980), (10, 210)):
+    busy = [(90, 1200), (90, 1980), (90, 1500)]
+    for gpu.utilization, gpu.clock_mhz in [(0, 345), *busy, (10, 210), (90, 900), (90, 1000), (0, 345)]:
         watch.sample()
     assert watch.states() == (GpuState("GPU-1", 700.0, 60, 1980, 1980),)
 
@@ -47,5 +48,6 @@ def test_a_mig_device_has_the_state_of_its_gpu(fake_gpu, install_gpus):
     slices = [fake_gpu("NVIDIA H200 MIG 1g.18gb", "MIG-77")]
     install_gpus(fake_gpu("NVIDIA H200", "GPU-1", migs=slices))
     watch = GpuWatch()
-    watch.sample()
-    assert [gpu.uuid for gpu in watch.states()] == ["GPU-1"]
+    for _ in range(3):
+        watch.sample()
+    assert watch.states() == (GpuState("GPU-1", 700.0, 60),), "NVML tells no utilization of a GPU in MIG mode"

@@ -28,7 +28,7 @@ from pytest_accel.analysis.stats import (
     two_sided_quantile,
 )
 from pytest_accel.records import Kind
-from pytest_accel.records.noise import MachineNoise
+from pytest_accel.records.noise import MachineNoise, Sitting
 
 MIN_DOF = 10
 """From here on a measured standard deviation takes the place of a declared one."""
@@ -38,6 +38,15 @@ MIN_DAYS = 6
 
 UNUSUAL = 0.99
 """That a benchmark varies more than others is said where chance explains it once in 100 times (an F test)."""
+
+MIN_BENCHMARKS = 3
+"""Of fewer, nobody can say which is the odd one."""
+
+MIN_SD = 0.0003
+"""Least standard deviation that counts: what the most repeatable devices showed."""
+
+MIN_SESSION_SD_RATIO = 0.3
+"""Least standard deviation between sessions, over that between runs: the smallest that a recording showed."""
 
 RUNS_COMPARED = 3
 """Runs that a comparison with a stored baseline may take by default."""
@@ -77,23 +86,25 @@ def floors(kind: Kind, noise: MachineNoise | None) -> Floors:
     sittings = () if noise is None else noise.sittings
     runs_s = _by_benchmark(session for sitting in sittings for session in sitting.sessions)
     pairs = _by_benchmark(session for sitting in sittings for session in sitting.pairs)
-    days = len({sitting.time[:10] for sitting in sittings})
-    sessions = _typical(map(_between_sessions, runs_s.values())) if days >= MIN_DAYS else (0.0, 0)
+    runs = _typical(map(pooled_log_variance, runs_s.values()))
+    on_enough_days = [runs_s[benchmark] for benchmark, days in _days(sittings).items() if days >= MIN_DAYS]
     return Floors(
-        _estimate(*_typical(map(pooled_log_variance, runs_s.values())), MIN_RUN_SD[kind]),
-        _estimate(*sessions, SESSION_SD_RATIO * MIN_RUN_SD[kind]),
+        _estimate(*runs, MIN_RUN_SD[kind]),
+        _between_sessions(on_enough_days, SESSION_SD_RATIO * MIN_RUN_SD[kind]),
         _estimate(*_typical(map(_pooled_variance, pairs.values())), INTERLEAVED_SD[kind]),
         runs_s,
     )
 
 
 def unusual(found: Floors) -> list[tuple[str, float]]:
-    """Benchmarks whose runs vary more than a typical one explains, and by what standard deviation."""
+    """Benchmarks whose runs vary more than those of most others, and by what standard deviation."""
+    if found.runs.measured is None or len(found.runs_s) < MIN_BENCHMARKS:
+        return []
     measured = ((benchmark, *pooled_log_variance(runs_s)) for benchmark, runs_s in found.runs_s.items())
     return [
         (benchmark, math.sqrt(variance))
         for benchmark, variance, dof in measured
-        if dof and variance > f_quantile(UNUSUAL, dof, MIN_DOF) * found.runs.sd**2
+        if dof and variance > f_quantile(UNUSUAL, dof, found.runs.dof) * found.runs.measured**2
     ]
 
 
@@ -130,9 +141,11 @@ def _estimate(variance: float, dof: int, declared: float) -> Estimate:
     measured = math.sqrt(variance)
     if dof < MIN_DOF:
         return Estimate(declared, measured, dof, declared=True)
-    return Estimate(
-        math.sqrt(variance * dof / chi_squared_quantile(1 - UPPER_LIMIT, dof)), measured, dof, declared=False
-    )
+    return Estimate(max(MIN_SD, math.sqrt(_upper_limit(variance, dof))), measured, dof, declared=False)
+
+
+def _upper_limit(variance: float, dof: int) -> float:
+    return variance * dof / chi_squared_quantile(1 - UPPER_LIMIT, dof)
 
 
 def _by_benchmark(
@@ -150,14 +163,27 @@ def _by_benchmark(
 def _typical(benchmarks: Iterable[tuple[float, int]]) -> tuple[float, int]:
     """The variance of the median benchmark and its degrees of freedom, given those of each benchmark.
 
-    One that varies much says nothing about the others. A median is known as well as a mean of 2/pi as many
+    One that varies much says nothing about the others, and one with few runs little: benchmarks with less
+    than half of the most degrees of freedom do not count. A median is known as well as a mean of 2/pi as many
     numbers, for normal noise.
     """
-    known = [(variance, dof) for variance, dof in benchmarks if dof]
+    every = list(benchmarks)
+    most_dof = max((dof for _, dof in every), default=0)
+    known = [(variance, dof) for variance, dof in every if 2 * dof >= most_dof > 0]
     if len(known) < 2:
         return known[0] if known else (0.0, 0)
     medians = [variance / median_variance_ratio(dof) for variance, dof in known]
     return statistics.median_low(medians), int(2 / math.pi * sum(dof for _, dof in known))
+
+
+def _days(sittings: Sequence[Sitting]) -> dict[str, int]:
+    """On how many days each benchmark was timed."""
+    days: dict[str, set[str]] = {}
+    for sitting in sittings:
+        for session in sitting.sessions:
+            for benchmark in session:
+                days.setdefault(benchmark, set()).add(sitting.time[:10])
+    return {benchmark: len(dates) for benchmark, dates in days.items()}
 
 
 def _pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
@@ -168,8 +194,14 @@ def _pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     return (squares / dof if dof else 0.0), dof
 
 
-def _between_sessions(sessions_s: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """Variance of what the runs of a session have in common: that of their means, less their own part."""
-    variance, dof = _pooled_variance([[statistics.fmean(map(math.log, times_s)) for times_s in sessions_s]])
-    own, _ = pooled_log_variance(sessions_s)
-    return max(0.0, variance - own / statistics.harmonic_mean(map(len, sessions_s))), dof
+def _between_sessions(benchmarks: Sequence[Sequence[Sequence[float]]], declared: float) -> Estimate:
+    """Of what the runs of a session have in common: the variance of their means, less the runs' own part."""
+    means = [[[statistics.fmean(map(math.log, times_s)) for times_s in sessions]] for sessions in benchmarks]
+    variance, dof = _typical(map(_pooled_variance, means))
+    if dof < MIN_DOF:
+        return Estimate(declared, None, 0, declared=True)
+    runs_variance, _ = _typical(map(pooled_log_variance, benchmarks))
+    own = runs_variance / statistics.harmonic_mean(len(times_s) for each in benchmarks for times_s in each)
+    at_least = max(MIN_SD, MIN_SESSION_SD_RATIO * math.sqrt(runs_variance))
+    sd = math.sqrt(max(at_least**2, _upper_limit(variance, dof) - own))
+    return Estimate(sd, math.sqrt(max(0.0, variance - own)), dof, declared=False)

@@ -29,7 +29,8 @@ class Policy:
 
     ``expected_sd`` is the standard deviation of the log step time between fresh processes that is expected
     on this machine; ``assumed`` says that it was declared for the accelerator kind rather than measured here.
-    ``session_sd`` is that between sessions, None where it is taken to be a share of the one between runs.
+    ``session_sd`` is that between sessions for a benchmark that varies as expected, None where it is taken to
+    be a share of ``expected_sd``.
     ``earlier_s`` has the step times (s) of runs that belong together and are not compared, such as those of
     earlier baselines: they tell how much this benchmark varies.
     """

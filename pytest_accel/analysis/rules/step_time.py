@@ -105,9 +105,16 @@ def _confirmation(
         )
     if not later:
         return _undecided(
-            suspected, f"{size}, and no later run could confirm it: a larger --accel-budget allows more"
+            suspected,
+            f"{size}, and no later run could confirm it: a larger --accel-session-budget allows more",
         )
     alone, pooled = compare(later, reference, policy), compare([*earlier, *later], reference, policy)
+    if alone.outcome in CHANGED and alone.outcome is not suspected.outcome:
+        return _undecided(
+            alone,
+            f"after {_runs(earlier)} {size}, and of the next {len(later)} {_size(later, reference, policy)}: "
+            "run it again",
+        )
     confirmed = alone.outcome is Outcome.INCONCLUSIVE and _beyond(alone) is suspected.outcome
     return pooled if confirmed and pooled.outcome is suspected.outcome else alone
 
@@ -151,8 +158,11 @@ def _times_s(runs: Sequence[Steps]) -> list[float]:
 
 def _spread(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Spread:
     sd, dof = moderated(policy.expected_sd, [_times_s(now), _times_s(reference), *policy.earlier_s])
-    session_sd = SESSION_SD_RATIO * sd if policy.session_sd is None else policy.session_sd
-    return Spread(sd, session_sd, dof)
+    session_sd = policy.session_sd
+    if session_sd is None:
+        session_sd = SESSION_SD_RATIO * policy.expected_sd
+    scaled = min(session_sd * sd / policy.expected_sd, SESSION_SD_RATIO * sd)
+    return Spread(sd, max(session_sd, scaled), dof)
 
 
 def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
@@ -253,7 +263,9 @@ def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy)
             f"{assumed} is assumed, since the shortest has only {blocks} blocks of steps: a larger "
             "--accel-budget gives it more)"
         )
-    return "" if dof >= MEASURED_DOF else f"{assumed} is assumed: `pytest-accel calibrate` measures it)"
+    if dof >= MEASURED_DOF or _spread(now, reference, policy).sd > policy.expected_sd:
+        return ""
+    return f"{assumed} is assumed: `pytest-accel calibrate` measures it)"
 
 
 def _runs(runs: Sequence[Steps]) -> str:
