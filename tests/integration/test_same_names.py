@@ -67,7 +67,7 @@ def test_a_shared_folder_of_baselines_has_each_test_once_wherever_it_is_called_f
     shared = f"--accel-baselines={monorepo.path / 'baselines'}"
     for name in ("pkg_a", "pkg_b"):
         monkeypatch.chdir(monorepo.path / name)
-        monorepo.record(shared, step_times_s=0.25 if name == "pkg_a" else 0.75)
+        monorepo.record(shared, step_times_s=0.25 if name == "pkg_a" else 0.35)
     assert [file.relative_to(monorepo.path / "baselines").parts[2] for file in monorepo.baseline_files] == [
         "pkg_a",
         "pkg_b",
@@ -76,7 +76,7 @@ def test_a_shared_folder_of_baselines_has_each_test_once_wherever_it_is_called_f
     # One run each, since a package's runs follow each other: the first of this session, then the second.
     report = monorepo.report(shared, "pkg_a", "--accel-in-process", step_times_s=0.25)
     assert set(outcomes(report).values()) == {"passed"}
-    report = monorepo.report(shared, "pkg_b", "--accel-in-process", step_times_s=0.75)
+    report = monorepo.report(shared, "pkg_b", "--accel-in-process", step_times_s=0.35)
     assert set(outcomes(report).values()) == {"passed"}
 
 
