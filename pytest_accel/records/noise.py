@@ -28,7 +28,7 @@ class Sitting:
 
     ``sessions`` has for each session the step times (s) of its runs, by benchmark; ``pairs`` for each session
     with the same environment on both sides the logarithms of the ratios of its pairs. ``time`` is when it
-    began, ISO 8601, ``provenance`` with which versions. ``gpus`` are those that were used, if any.
+    began, ISO 8601, ``provenance`` with which versions. ``gpus`` are those that could be used.
     """
 
     time: str

@@ -32,6 +32,9 @@ REACH_CONFIDENCE = 0.99
 VARIES_MUCH = 2.0
 """A message says that a benchmark varies, once its standard deviation is this many times what is expected."""
 
+SHORT = (Outcome.PASSED, Outcome.IMPROVED)
+"""Outcomes whose reason does not say how much runs vary."""
+
 QUIET = "stop them, use a quieter machine, or compare side by side with --accel-against"
 
 
@@ -144,8 +147,11 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
         confidence=policy.confidence,
     )
     outcome = comparison.outcome
-    cause = _cause(now, reference, policy) if outcome is Outcome.INCONCLUSIVE else ""
-    return Verdict(outcome, _reason(outcome, ratio, now, reference, policy), (comparison,), cause)
+    variation = "" if outcome in SHORT else _variation(now, reference, policy)
+    if outcome is not Outcome.INCONCLUSIVE:
+        return Verdict(outcome, _reason(outcome, ratio, policy) + variation, (comparison,))
+    way_out = _way_out(now, reference, policy) + variation
+    return Verdict(outcome, _doubt(ratio, now, policy) + way_out, (comparison,), _cause(policy) + way_out)
 
 
 def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
@@ -195,39 +201,34 @@ def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Poli
     return could_pass or could_regress
 
 
-def _reason(
-    outcome: Outcome, ratio: LogRatio, now: Sequence[Steps], reference: Sequence[Steps], policy: Policy
-) -> str:
+def _reason(outcome: Outcome, ratio: LogRatio, policy: Policy) -> str:
+    """Of a verdict that is not inconclusive."""
     tolerance = f"{100 * policy.tolerance:g}%"
     change = f"{100 * abs(ratio.change):.1f}%"
-    size = wording.size(ratio, policy.confidence)
-    interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.PASSED:
-        return f"a slowdown above {tolerance} is ruled out: {size}"
+        return f"a slowdown above {tolerance} is ruled out: {wording.size(ratio, policy.confidence)}"
+    interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.IMPROVED:
         return (
             f"step time is {change} shorter than the baseline {interval}, beyond the tolerance of "
             f"{tolerance}: update the baseline with --accel-update-baselines"
         )
-    if outcome is Outcome.REGRESSED:
-        return (
-            f"step time is {change} longer than the baseline {interval}, "
-            f"above the tolerance of {tolerance}{_variation(now, reference, policy)}"
-        )
+    return f"step time is {change} longer than the baseline {interval}, above the tolerance of {tolerance}"
+
+
+def _doubt(ratio: LogRatio, now: Sequence[Steps], policy: Policy) -> str:
+    """Of an inconclusive comparison, the way out of which follows."""
     visible = wording.smallest_visible(ratio, policy.tolerance, policy.confidence)
     return (
-        f"{_runs(now)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the smallest "
-        f"slowdown this could have seen is {visible}; "
-        f"{_way_out(now, reference, policy)}{_variation(now, reference, policy)}"
+        f"{_runs(now)} can neither show nor rule out a slowdown above {100 * policy.tolerance:g}%: "
+        f"{wording.size(ratio, policy.confidence)}, and the smallest slowdown this could have seen is "
+        f"{visible}; "
     )
 
 
-def _cause(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
-    """Of an inconclusive comparison."""
-    return (
-        f"the runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: "
-        f"{_way_out(now, reference, policy)}{_variation(now, reference, policy)}"
-    )
+def _cause(policy: Policy) -> str:
+    """The same for several benchmarks at once."""
+    return f"the runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: "
 
 
 def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
