@@ -87,20 +87,24 @@ def chi_squared_quantile(share: float, dof: float) -> float:
     return float(chdtri(dof, 1 - share))
 
 
-def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
-    """Variance of the logarithm within groups of positive times, and its degrees of freedom.
+def pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Variance within groups of numbers, and its degrees of freedom.
 
-    Groups may differ in their means; groups of fewer than two times tell nothing. Without any degree of
-    freedom the variance is 0. Raises ValueError for a time that is not positive.
+    Groups may differ in their means; groups of fewer than two numbers tell nothing. Without any degree of
+    freedom the variance is 0.
     """
     squares, dof = 0.0, 0
     for group in groups:
         if len(group) > 1:
-            logarithms = [math.log(time) for time in group]
-            mean = statistics.fmean(logarithms)
-            squares += math.fsum((value - mean) ** 2 for value in logarithms)
+            mean = statistics.fmean(group)
+            squares += math.fsum((value - mean) ** 2 for value in group)
             dof += len(group) - 1
     return (squares / dof if dof else 0.0), dof
+
+
+def pooled_log_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """The same for the logarithms of positive times. Raises ValueError for a time that is not positive."""
+    return pooled_variance([math.log(time) for time in group] for group in groups)
 
 
 TRIMMED = 0.2

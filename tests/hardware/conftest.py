@@ -113,7 +113,7 @@ def fake_pynvml(gpus, *, init_error=None, commands=None, old_driver=False):
             raise NVMLError("Not Found")
         return commands[pid]
 
-    def told(name):
+    def field(name):
         def value(gpu, *_):
             found = getattr(gpu, name)
             if found is None:
@@ -129,12 +129,12 @@ def fake_pynvml(gpus, *, init_error=None, commands=None, old_driver=False):
     def utilization(gpu):
         if gpu.migs:
             raise NVMLError("Not Supported")
-        return types.SimpleNamespace(gpu=told("utilization")(gpu))
+        return types.SimpleNamespace(gpu=field("utilization")(gpu))
 
     fake.nvmlDeviceGetUtilizationRates = utilization
-    fake.nvmlDeviceGetClockInfo = told("clock_mhz")
-    fake.nvmlDeviceGetTemperature = told("temperature_c")
-    fake.nvmlDeviceGetEnforcedPowerLimit = told("power_limit_mw")
+    fake.nvmlDeviceGetClockInfo = field("clock_mhz")
+    fake.nvmlDeviceGetTemperature = field("temperature_c")
+    fake.nvmlDeviceGetEnforcedPowerLimit = field("power_limit_mw")
     fake.NVML_DEVICE_MIG_ENABLE = 1
     fake.nvmlInit = init
     fake.nvmlShutdown = lambda: None

@@ -25,6 +25,7 @@ from pytest_accel.analysis.stats import (
     chi_squared_quantile,
     f_quantile,
     pooled_log_variance,
+    pooled_variance,
     two_sided_quantile,
 )
 from pytest_accel.records import Kind
@@ -43,7 +44,7 @@ MIN_BENCHMARKS = 3
 """Of fewer, nobody can say which is the odd one."""
 
 MIN_SD = 0.0003
-"""Least standard deviation that counts: what the most repeatable devices showed."""
+"""Least standard deviation that counts, declared: no device is taken to repeat itself better."""
 
 MIN_SESSION_SD_RATIO = 0.3
 """Least standard deviation between sessions, over that between runs: the smallest that a recording showed."""
@@ -91,7 +92,7 @@ def floors(kind: Kind, noise: MachineNoise | None) -> Floors:
     return Floors(
         _estimate(*runs, MIN_RUN_SD[kind]),
         _between_sessions(on_enough_days, SESSION_SD_RATIO * MIN_RUN_SD[kind]),
-        _estimate(*_typical(map(_pooled_variance, pairs.values())), INTERLEAVED_SD[kind]),
+        _estimate(*_typical(map(pooled_variance, pairs.values())), INTERLEAVED_SD[kind]),
         runs_s,
     )
 
@@ -186,18 +187,10 @@ def _days(sittings: Sequence[Sitting]) -> dict[str, int]:
     return {benchmark: len(dates) for benchmark, dates in days.items()}
 
 
-def _pooled_variance(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
-    """Within groups of plain numbers, and its degrees of freedom."""
-    telling = [group for group in groups if len(group) > 1]
-    dof = sum(len(group) - 1 for group in telling)
-    squares = math.fsum((len(group) - 1) * statistics.variance(group) for group in telling)
-    return (squares / dof if dof else 0.0), dof
-
-
 def _between_sessions(benchmarks: Sequence[Sequence[Sequence[float]]], declared: float) -> Estimate:
     """Of what the runs of a session have in common: the variance of their means, less the runs' own part."""
     means = [[[statistics.fmean(map(math.log, times_s)) for times_s in sessions]] for sessions in benchmarks]
-    variance, dof = _typical(map(_pooled_variance, means))
+    variance, dof = _typical(map(pooled_variance, means))
     if dof < MIN_DOF:
         return Estimate(declared, None, 0, declared=True)
     runs_variance, _ = _typical(map(pooled_log_variance, benchmarks))

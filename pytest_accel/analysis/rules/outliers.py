@@ -19,7 +19,6 @@ FURTHER_RUNS = 2
 CONFIDENCE = 0.999
 """That runs vary more than expected. Runs that do not, take further ones once in 1,000 times."""
 
-
 FLOOR_DOF = 22
 """Degrees of freedom of what is expected: those of the two recordings that the CPU's floor rests on."""
 

@@ -32,9 +32,6 @@ REACH_CONFIDENCE = 0.99
 VARIES_MUCH = 2.0
 """A message says that a benchmark varies, once its standard deviation is this many times what is expected."""
 
-SHORT = (Outcome.PASSED, Outcome.IMPROVED)
-"""Outcomes whose reason does not say how much runs vary."""
-
 QUIET = "stop them, use a quieter machine, or compare side by side with --accel-against"
 
 
@@ -147,8 +144,10 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
         confidence=policy.confidence,
     )
     outcome = comparison.outcome
-    variation = "" if outcome in SHORT else _variation(now, reference, policy)
-    if outcome is not Outcome.INCONCLUSIVE:
+    if outcome in (Outcome.PASSED, Outcome.IMPROVED):
+        return Verdict(outcome, _reason(outcome, ratio, policy), (comparison,))
+    variation = _variation(now, reference, policy)
+    if outcome is Outcome.REGRESSED:
         return Verdict(outcome, _reason(outcome, ratio, policy) + variation, (comparison,))
     way_out = _way_out(now, reference, policy) + variation
     return Verdict(outcome, _doubt(ratio, now, policy) + way_out, (comparison,), _cause(policy) + way_out)
