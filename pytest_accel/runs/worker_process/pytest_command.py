@@ -6,24 +6,26 @@ options that pytest itself has, so that what is not for a run can be left out (`
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from pytest_accel.api.command_line import CommandLine, command_line
+from pytest_accel.api.command_line import command_line
 from pytest_accel.records import parameters
 from pytest_accel.runs.worker_process import withheld_options
+from pytest_accel.runs.worker_process.given_options import (
+    BARE,
+    GivenOption,
+    given_options,
+    session_words,
+)
 from pytest_accel.worker.messages import ConftestOption
-
-_BARE = object()
-"""The value of an option that was given without one, though it may have one."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,6 @@ class HandedOver:
     withheld: tuple[str, ...]
     basetemp: Path | None
     objects: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Given:
-    """One option of a command line: how it is spelt there, every spelling that it has, and its value."""
-
-    flag: str
-    spellings: tuple[str, ...]
-    value: Any
-
-    @property
-    def words(self) -> list[str]:
-        if self.value is _BARE or self.value == []:
-            return [self.flag]
-        if isinstance(self.value, list):
-            return [self.flag, *self.value]
-        if len(self.flag) > 2:
-            return [f"{self.flag}={self.value}"]
-        # A short option's value may only begin with a dash where it is glued to it.
-        return [self.flag + self.value] if self.value.startswith("-") else [self.flag, self.value]
 
 
 _PATH_OF_RUNS = pytest.StashKey[tuple[str, ...]]()
@@ -96,14 +78,14 @@ def conftest_options(config: pytest.Config) -> tuple[ConftestOption, ...]:
     line = command_line(config)
     return tuple(
         ConftestOption(given.spellings, _count(given.value))
-        for given in _given(line, _words(config, line))
+        for given in given_options(line, session_words(config, line))
         if line.is_of_conftest(given.spellings)
     )
 
 
 def _count(value: object) -> int | str | None:
     """How many values an option takes, as argparse has it."""
-    if value is _BARE:
+    if value is BARE:
         return "?"
     return len(value) if isinstance(value, list) else None
 
@@ -166,7 +148,7 @@ def _handed_over(config: pytest.Config) -> HandedOver:
     kept: list[str] = []
     left_out: list[str] = []
     basetemp = None
-    for given in _given(line, _words(config, line)):
+    for given in given_options(line, session_words(config, line)):
         if "--basetemp" in given.spellings:
             basetemp = config.invocation_params.dir / Path(given.value).expanduser()
         elif withheld_options.is_withheld(given.spellings, also):
@@ -183,7 +165,7 @@ def _handed_over(config: pytest.Config) -> HandedOver:
     return HandedOver(tuple(kept), tuple(dict.fromkeys(left_out)), basetemp, objects)
 
 
-def _is_path_setting(given: _Given) -> bool:
+def _is_path_setting(given: GivenOption) -> bool:
     return "-o" in given.spellings and given.value.startswith("pythonpath=")
 
 
@@ -193,46 +175,10 @@ def _absolute(setting: str, folder: Path) -> str:
     return f"{key}={shlex.join(str(folder / path) for path in shlex.split(value))}"
 
 
-def _is_settled_by_us(given: _Given) -> bool:
+def _is_settled_by_us(given: GivenOption) -> bool:
     if "-p" in given.spellings:
         return given.value.strip() in withheld_options.NOT_ASKED_FOR
     return not set(withheld_options.SETTLED_BY_US).isdisjoint(given.spellings)
-
-
-def _words(config: pytest.Config, line: CommandLine) -> Sequence[str]:
-    """The command line with all that was added to it, in pytest's order."""
-    if line.words is not None:
-        return line.words
-    # A conftest.py loaded this plugin, later than pytest says what it was called with.
-    added = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
-    return [*config.getini("addopts"), *added, *map(str, config.invocation_params.args)]
-
-
-def _given(line: CommandLine, words: Sequence[str]) -> Iterator[_Given]:
-    """The options among these words, in their order."""
-    recorder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, fromfile_prefix_chars="@")
-    recorder.add_argument("positional", nargs="*")
-    for action in line.actions:
-        if action.option_strings:
-            recorder.add_argument(
-                *action.option_strings, action=_Record, nargs=action.nargs, const=_BARE, dest="given"
-            )
-    namespace, _ = recorder.parse_known_args(list(words), argparse.Namespace(given=[]))
-    yield from namespace.given
-
-
-class _Record(argparse.Action):
-    """Keeps an option as it was given."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        assert option_string is not None
-        namespace.given.append(_Given(option_string, tuple(self.option_strings), values))
 
 
 def _session_basetemp(config: pytest.Config, given: Path) -> Path:
