@@ -59,6 +59,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def elapsed(seconds: float) -> str:
+    """A time that has passed, to the second: ``8 s``, ``2 min 41 s``, ``1 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
     # 0.9995: what would be rounded to 1,000 ms is 1 s.
     scale, unit = next((pair for pair in units if abs(value) >= 0.9995 * pair[0]), units[-1])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.analysis.formatting import count
+from pytest_accel.analysis.rules import next_steps
 from pytest_accel.analysis.rules.disturbance import clean_blocks
 from pytest_accel.baselines.errors import BrokenBaseline, StoreError
 from pytest_accel.frameworks.introspection import NO_FRAMEWORK
@@ -119,7 +120,8 @@ class BaselineGate:
             runs = sampling_loop.collect(sampler, self._settings.runs, self._before_last)
             return self._judged(runs, sampler)
         except InvalidRun as invalid:
-            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
+            next_step = None if self._settings.in_process else next_steps.HERE
+            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid), next_step=next_step))
         except Unmeasured:
             return unmeasured_result(self._nodeid)
         except BrokenBaseline as broken:
@@ -179,7 +181,8 @@ class BaselineGate:
             return self._finished(kind, Verdict(Outcome.INVALID, reason), runs, baseline)
         unfit = kind.unfit_to_record(runs)
         if unfit is not None:
-            return self._finished(kind, Verdict(Outcome.INVALID, unfit), runs, baseline)
+            next_step = next_steps.record_when_quiet(len(runs))
+            return self._finished(kind, Verdict(Outcome.INVALID, unfit, next_step=next_step), runs, baseline)
         reason = f"baseline recorded from {count(len(runs), 'run')}"
         if slow is not None:
             reason += ", without one that was much slower than all others"
@@ -193,7 +196,8 @@ class BaselineGate:
             else:
                 comparisons = _old_to_new(kind, runs, baseline)
         self._store.accept(self._benchmark, workload, _accepted(kind, runs))
-        return self._finished(kind, Verdict(Outcome.RECORDED, reason, comparisons), runs, baseline)
+        verdict = Verdict(Outcome.RECORDED, reason, comparisons, next_step=next_steps.COMPARE)
+        return self._finished(kind, verdict, runs, baseline)
 
     def _without_baseline(self, kind: BenchmarkKind, runs: list[Run]) -> Result:
         workload = runs[0].workload
@@ -209,7 +213,8 @@ class BaselineGate:
             f"nothing is stored for {self._accelerator.identity}: record it with "
             f"--accel-record-missing --accel-runs={kind.advised_runs}"
         )
-        return self._finished(kind, Verdict(Outcome.NO_BASELINE, reason), runs, None)
+        next_step = next_steps.record(self._runs_to_record(kind))
+        return self._finished(kind, Verdict(Outcome.NO_BASELINE, reason, next_step=next_step), runs, None)
 
     def _across_hardware(
         self, kind: BenchmarkKind, verdict: Verdict, runs: list[Run], baseline: Baseline, identity: str
@@ -232,6 +237,9 @@ class BaselineGate:
         reason = f"the baseline is of other work ({fields}): {way_out}"
         return self._finished(kind, Verdict(Outcome.INCOMPARABLE, reason), runs, baseline)
 
+    def _runs_to_record(self, kind: BenchmarkKind) -> int:
+        return max(kind.advised_runs, self._settings.runs)
+
     def _differing(self, kind: BenchmarkKind, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """Where the work is not that of the baseline, a phrase each; empty if it is the same."""
         before, now = baseline.current.runs[-1].KIND, runs[0].observation.KIND
@@ -250,6 +258,10 @@ class BaselineGate:
         baseline: Baseline | None,
         notes: Sequence[str] = (),
     ) -> Result:
+        acceptable = verdict.comparisons or verdict.outcome is Outcome.INCOMPARABLE
+        if verdict.next_step is None and acceptable and verdict.outcome is not Outcome.PASSED:
+            step = next_steps.accept(self._runs_to_record(kind))
+            verdict = dataclasses.replace(verdict, next_step=step)
         versions = runs[-1].provenance
         changes = () if baseline is None else provenance_diff.changes(baseline.current.provenance, versions)
         return Result(

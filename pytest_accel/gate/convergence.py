@@ -8,7 +8,7 @@ from typing import cast
 
 from pytest_accel.analysis.metrics import convergence
 from pytest_accel.analysis.rules import convergence as rules_convergence
-from pytest_accel.analysis.rules import variance
+from pytest_accel.analysis.rules import next_steps, variance
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate.benchmark_kind import BenchmarkKind
 from pytest_accel.records import Baseline, Curve, Kind, Outcome, Run, Verdict, Workload
@@ -53,6 +53,7 @@ class ConvergenceTraining(BenchmarkKind):
                 Outcome.INCONCLUSIVE,
                 "the baseline has one seed, which cannot tell how much seeds differ: record it with "
                 f"--accel-update-baselines --accel-runs={self.advised_runs}",
+                next_step=next_steps.accept(self.advised_runs),
             )
         curves = [run.curve for run in runs]
         return rules_convergence.judge(curves, reference, target_of(baseline.workload), time_tolerance)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_accel.analysis import provenance_diff
 from pytest_accel.analysis.metrics import convergence, steps
 from pytest_accel.analysis.rules import convergence as rules_convergence
-from pytest_accel.analysis.rules import paired
+from pytest_accel.analysis.rules import next_steps, paired
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import PairPolicy
 from pytest_accel.gate import convergence as gate_convergence
@@ -91,7 +92,7 @@ class EnvironmentGate:
                 pairs, sampler, self._judge, self._affordable, self._on_progress
             )
         except InvalidRun as invalid:
-            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
+            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid), next_step=next_steps.HERE))
         except OtherWork as differing:
             reason = f"the test measures other work in {self._name} ({differing}): let it measure the same"
             return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, reason))
@@ -112,6 +113,11 @@ class EnvironmentGate:
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         candidate, reference = [pair.candidate for pair in pairs], [pair.reference for pair in pairs]
+        if verdict.outcome is Outcome.INCONCLUSIVE and not _trained(pairs):
+            step = next_steps.longer_pairs(2 * self._settings.budget)
+            verdict = dataclasses.replace(verdict, next_step=step)
+        elif verdict.outcome is Outcome.REGRESSED:
+            verdict = dataclasses.replace(verdict, next_step=next_steps.see_plots())
         changes, only = provenance_diff.differences(reference[-1].provenance, candidate[-1].provenance)
         return Result(
             nodeid=self._nodeid,

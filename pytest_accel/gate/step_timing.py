@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
-from pytest_accel.analysis.rules import outliers, step_time, variance
+from pytest_accel.analysis.rules import next_steps, outliers, step_time, variance
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
@@ -190,7 +190,7 @@ def _unconfirmed(verdict: Verdict) -> Verdict:
         "rule out a change: run without --accel-in-process"
     )
     inconclusive = dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE)
-    return Verdict(Outcome.INCONCLUSIVE, reason, (inconclusive,))
+    return Verdict(Outcome.INCONCLUSIVE, reason, (inconclusive,), next_step=next_steps.IN_ITS_OWN_PROCESS)
 
 
 def _steps(baseline: Baseline) -> list[Steps]:

@@ -23,7 +23,15 @@ from pytest_accel.records.observations import (
     Steps,
 )
 from pytest_accel.records.plans import Lowered, Plan, Program, Training, TrainingPlan
-from pytest_accel.records.verdicts import Comparison, NeedMore, Outcome, Result, Verdict
+from pytest_accel.records.verdicts import (
+    Comparison,
+    NeedMore,
+    NextCommand,
+    NextStep,
+    Outcome,
+    Result,
+    Verdict,
+)
 from pytest_accel.records.workload import DataSource, Scalar, Workload
 
 __all__ = [
@@ -40,6 +48,8 @@ __all__ = [
     "Kind",
     "Lowered",
     "NeedMore",
+    "NextCommand",
+    "NextStep",
     "Observation",
     "Operations",
     "Outcome",

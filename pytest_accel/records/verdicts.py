@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_accel.records.baselines import AcceptedEntry
@@ -52,6 +53,40 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class NextStep:
+    """What can be done about a verdict: call the session again for this benchmark, in another way.
+
+    ``purpose`` says what for, as in "to record it". ``options`` come on top of those of the session, and in
+    place of the same ones; those in ``without`` are left out. ``command`` is ``pytest``, or a subcommand of
+    ``pytest-accel`` that takes benchmarks as pytest does.
+    """
+
+    purpose: str
+    options: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    command: str = "pytest"
+
+
+@dataclass(frozen=True)
+class NextCommand:
+    """A next step as it can be typed: the words before the benchmark, the benchmark, the words after it.
+
+    ``session`` are the words that select all benchmarks of the session, None if the command has none.
+    """
+
+    purpose: str
+    before: tuple[str, ...]
+    benchmark: str
+    session: tuple[str, ...] | None = None
+    after: tuple[str, ...] = ()
+
+    def line(self, benchmarks: Sequence[str] | None = None) -> str:
+        """The command, quoted for a POSIX shell, for this benchmark or for what these words select."""
+        selected = [self.benchmark] if benchmarks is None else benchmarks
+        return shlex.join([*self.before, *selected, *self.after])
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The outcome of a benchmark, its reason in one sentence, and the comparisons behind it.
 
@@ -62,6 +97,7 @@ class Verdict:
     reason: str
     comparisons: tuple[Comparison, ...] = ()
     cause: str = ""
+    next_step: NextStep | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +120,7 @@ class Result:
     ``summary`` of the kind of benchmark (``analysis/metrics``), and what ``gate/derived_metrics`` adds.
     ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
     the other environment, such as "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift
-    against the anchor, packages that only one environment has.
+    against the anchor, packages that only one environment has. ``next_command`` is the verdict's next step.
     """
 
     nodeid: str
@@ -97,3 +133,4 @@ class Result:
     notes: tuple[str, ...] = ()
     reference_runs: tuple[Observation, ...] = ()
     history: tuple[AcceptedEntry, ...] = ()
+    next_command: NextCommand | None = None

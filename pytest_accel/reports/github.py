@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_accel.records import Result
 from pytest_accel.reports.common.atomic_write import ReportError
+from pytest_accel.reports.common.worst_first import worst_first
 
 MAX_ANNOTATIONS = 10
 """GitHub shows no more errors of a step: "Workflow commands", its documentation of Actions."""
@@ -31,9 +32,8 @@ def error_commands(
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
     failing = [result for result in results if result.verdict.outcome.fails(strict=strict)]
-    failing.sort(key=lambda result: result.verdict.outcome.severity, reverse=True)
     lines = []
-    for result in failing[:MAX_ANNOTATIONS]:
+    for result in worst_first(failing)[:MAX_ANNOTATIONS]:
         file, line = places[result.nodeid]
         title = f"{result.verdict.outcome}: {result.nodeid}"
         properties = f"file={_property(file)},line={line},title={_property(title)}"

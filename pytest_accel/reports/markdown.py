@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pytest_accel.analysis.formatting import one_line
-from pytest_accel.records import Result
+from pytest_accel.records import Outcome, Result
 from pytest_accel.reports.common.sentences import Sentence, sentences
 from pytest_accel.reports.common.table import header, rows
+from pytest_accel.reports.common.worst_first import worst_first
+
+MAX_PASSED = 20
+"""Benchmarks that passed and are shown at once; more are folded."""
 
 LONGEST = 1000
 """Characters of a name or a sentence that are shown."""
@@ -21,12 +25,15 @@ def text(hardware: str, results: Sequence[Result]) -> str:
 
     What comes from tests and machines is escaped: it is shown as it is, never as markup, HTML or a mention.
     """
-    worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
-    all_sentences = sentences(worst_first)
+    ordered = worst_first(results)
+    all_sentences = sentences(ordered)
+    passed = [result for result in ordered if result.verdict.outcome is Outcome.PASSED]
+    folded = passed if len(passed) > MAX_PASSED else []
     blocks = [
-        f"## {headline(worst_first)}",
+        f"## {headline(ordered)}",
         plain(hardware),
-        "\n".join(_table(worst_first)),
+        "\n".join(_table(ordered[: len(ordered) - len(folded)], ordered)),
+        *_details(f"{len(folded)} passed", _table(folded, ordered) if folded else ()),
         "\n".join(map(_bullet, (sentence for sentence in all_sentences if sentence.outcome is not None))),
         *_folded("Changed", [sentence for sentence in all_sentences if sentence.word == "changed"]),
         *_folded("Notes", [sentence for sentence in all_sentences if sentence.word == "note"]),
@@ -34,9 +41,9 @@ def text(hardware: str, results: Sequence[Result]) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def headline(worst_first: Sequence[Result]) -> str:
+def headline(ordered: Sequence[Result]) -> str:
     """Count the outcomes, such as "pytest-accel: 1 regressed, 4 passed"."""
-    counts = Counter(result.verdict.outcome for result in worst_first)
+    counts = Counter(result.verdict.outcome for result in ordered)
     if not counts:
         return "pytest-accel: no benchmark ran"
     return f"pytest-accel: {', '.join(f'{count} {plain(outcome)}' for outcome, count in counts.items())}"
@@ -54,8 +61,9 @@ def code(text: str) -> str:
     return f"<code>{plain(text)}</code>"
 
 
-def _table(results: Sequence[Result]) -> Iterable[str]:
-    heads = header(results)
+def _table(results: Sequence[Result], of_session: Sequence[Result]) -> Iterable[str]:
+    """Both tables of a session have the same heads."""
+    heads = header(of_session)
     yield f"| {' | '.join(map(plain, heads))} |"
     yield f"|{' --- |' * len(heads)}"
     for outcome, (name, *cells) in rows(results):
@@ -64,14 +72,18 @@ def _table(results: Sequence[Result]) -> Iterable[str]:
 
 def _bullet(sentence: Sentence) -> str:
     names = ", ".join(map(code, sentence.nodeids))
-    return f"- **{plain(sentence.word)}** {names}{': ' if names else ''}{plain(sentence.text)}"
+    said = f"- **{plain(sentence.word)}** {names}{': ' if names else ''}{plain(sentence.text)}"
+    return "\n".join([said, *(f"  <br>{plain(command)}" for command in sentence.next_commands)])
 
 
 def _folded(title: str, some: Sequence[Sentence]) -> Iterable[str]:
-    if some:
-        yield f"<details><summary>{title}</summary>"
-        yield "\n".join(map(_bullet, some))
-        yield "</details>"
+    return _details(title, map(_bullet, some))
+
+
+def _details(title: str, lines: Iterable[str]) -> Iterable[str]:
+    """Lines that are shown once somebody asks for them; nothing where there are none."""
+    text = "\n".join(lines)
+    return (f"<details><summary>{title}</summary>", text, "</details>") if text else ()
 
 
 def _short(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
@@ -10,6 +11,7 @@ import pytest
 
 from pytest_accel import hardware
 from pytest_accel.analysis.formatting import duration
+from pytest_accel.analysis.rules import next_steps
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
@@ -24,6 +26,7 @@ from pytest_accel.records import Accelerator, Conditions, Outcome, Result, Verdi
 from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
 from pytest_accel.runs.worker_process import end_reason
 from pytest_accel.runs.worker_process.environments import Environment
+from pytest_accel.session.next_command import next_command
 from pytest_accel.session.preparation import Preparation
 from pytest_accel.worker.step_timer import CLOCK
 
@@ -37,11 +40,22 @@ def _no_pause(_seconds: float) -> None:
     """On a fake clock no time passes."""
 
 
-class BenchmarkSession:
-    """A pytest plugin, registered once the tests are selected and a benchmark is among them."""
+def _shorten(report: pytest.TestReport) -> None:
+    """Leave the name of the exception out of pytest's short summary: at 80 columns every word counts."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = crash.message.removeprefix("Failed: ")
 
-    def __init__(self, prepared: Preparation) -> None:
+
+class BenchmarkSession:
+    """A pytest plugin, registered once the tests are selected and a benchmark is among them.
+
+    ``tells_pytest_benchmark`` lets that plugin show and save what was measured.
+    """
+
+    def __init__(self, prepared: Preparation, *, tells_pytest_benchmark: bool) -> None:
         self._prepared = prepared
+        self._tells_pytest_benchmark = tells_pytest_benchmark
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
         self._began_s = time.monotonic()
@@ -77,7 +91,8 @@ class BenchmarkSession:
             f"not measured: the session has used its {self._prepared.settings.session_budget:g} s "
             "(--accel-session-budget)"
         )
-        return Result(item.nodeid, Verdict(Outcome.INCONCLUSIVE, reason))
+        next_step = next_steps.WITHOUT_SESSION_BUDGET
+        return Result(item.nodeid, Verdict(Outcome.INCONCLUSIVE, reason, next_step=next_step))
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
@@ -146,8 +161,12 @@ class BenchmarkSession:
     def keep_result(self, item: pytest.Item, result: Result) -> Result:
         """Keep the result of a benchmark for the reports, under the name that it has here."""
         result = dataclasses.replace(result, nodeid=naming.display_name(item))
+        if result.verdict.next_step is not None and result.next_command is None:
+            command = next_command(item, result.verdict.next_step)
+            result = dataclasses.replace(result, next_command=command)
         self._results[result.nodeid] = result
-        pytest_benchmark.export(item, result)
+        if self._tells_pytest_benchmark:
+            pytest_benchmark.export(item, result)
         item.user_properties += junit.properties(result)
         return result
 
@@ -200,6 +219,7 @@ class BenchmarkSession:
         result = self._results.get(name)
         if result is not None:
             vars(report)["accel_outcome"] = result.verdict.outcome.value
+            _shorten(report)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -232,7 +252,7 @@ class BenchmarkSession:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self._summarized = True
-        terminal.write(terminalreporter, list(self._results.values()))
+        terminal.write(terminalreporter, list(self._results.values()), self._closing_line())
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
         if not self.coordinator.is_leader:
@@ -240,6 +260,12 @@ class BenchmarkSession:
         results, strict = list(self._results.values()), self._prepared.settings.strict
         for line in github.error_commands(results, self._prepared.places, strict=strict):
             terminalreporter.write_line(line)
+
+    def _closing_line(self) -> str:
+        prepared, seconds = self._prepared, time.monotonic() - self._began_s
+        reference = terminal.reference(self.accelerator, against=prepared.settings.against)
+        reports = [os.path.relpath(path) for path in prepared.reports.values() if path.exists()]
+        return terminal.closing_line(list(self._results.values()), seconds, reference, reports)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.get_plugin("terminalreporter")

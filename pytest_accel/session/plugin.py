@@ -52,13 +52,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_UnderXdist())
         return
-    from pytest_accel.session import isolated_items
+    from pytest_accel.session import benchmark_table, isolated_items
     from pytest_accel.session.hooks import BenchmarkSession
     from pytest_accel.session.in_process_items import InProcessItems
     from pytest_accel.session.preparation import prepare
 
     try:
-        session_plugin = BenchmarkSession(prepare(config, session.items))
+        session_plugin = BenchmarkSession(
+            prepare(config, session.items),
+            tells_pytest_benchmark=benchmark_table.is_wanted(config, session.items),
+        )
         if config.getoption("accel_in_process"):
             runner: object = InProcessItems(session_plugin, config)
         else:

@@ -129,7 +129,7 @@ def test_recording_trains_a_seed_a_run_and_keeps_the_curves(training, project):
 
 def test_one_unchanged_seed_passes(training):
     record(training)
-    result = training()
+    result = training("-v")
     assert result.ret == pytest.ExitCode.OK
     assert result.benchmark["outcome"] == "passed"
     metrics = {comparison["metric"] for comparison in result.benchmark["comparisons"]}

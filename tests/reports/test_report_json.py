@@ -13,6 +13,7 @@ from pytest_accel.records import (
     Comparison,
     Conditions,
     Kind,
+    NextCommand,
     Outcome,
     Result,
     Steps,
@@ -37,6 +38,9 @@ RESULT = Result(
     {"tensorflow": "2.21.0"},
     ("tensorflow 2.20.0 -> 2.21.0",),
     ("the machine was loaded",),
+    next_command=NextCommand(
+        "take more runs", ("pytest",), "benchmarks/test_resnet50.py::test_größe[128]", (), ("--accel-runs=6",)
+    ),
 )
 
 numbers = st.floats()
@@ -126,6 +130,7 @@ def test_the_report_is_the_schema_that_is_documented():
                 "nodeid": "benchmarks/test_resnet50.py::test_größe[128]",
                 "outcome": "regressed",
                 "reason": "11.8% slower",
+                "next_command": "pytest 'benchmarks/test_resnet50.py::test_größe[128]' --accel-runs=6",
                 "workload": {
                     "name": "resnet50",
                     "framework": "tensorflow",

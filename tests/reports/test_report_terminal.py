@@ -38,8 +38,8 @@ def result(outcome: Outcome = Outcome.REGRESSED, nodeid: str = NODEID, **changes
     return Result(**(facts | changes))
 
 
-def printed(*results: Result, width: int = 200) -> str:
-    return "\n".join(line.text for line in terminal.lines(results, width))
+def printed(*results: Result, width: int = 200, verbose: bool = False) -> str:
+    return "\n".join(line.text for line in terminal.lines(results, width, verbose=verbose))
 
 
 @pytest.mark.parametrize("width", [20, 80, 200])
@@ -134,6 +134,71 @@ def test_what_several_benchmarks_suffer_from_is_said_once_without_their_numbers(
         in several
     )
     assert "neither" not in several
+
+
+def changed(nodeid: str, outcome: Outcome, change: float) -> Result:
+    comparison = step_time(outcome, change=change, interval=(change - 0.02, change + 0.02))
+    return result(nodeid=nodeid, verdict=Verdict(outcome, f"changed by {change}", (comparison,)))
+
+
+def test_the_worst_outcome_comes_first_and_within_it_the_largest_change():
+    text = printed(
+        changed("a.py::test_passed", Outcome.PASSED, 0.01),
+        changed("a.py::test_less", Outcome.REGRESSED, 0.12),
+        changed("a.py::test_more", Outcome.REGRESSED, 0.45),
+        changed("a.py::test_faster", Outcome.IMPROVED, -0.3),
+    )
+    rows = [line.split()[1] for line in text.splitlines()[2:6]]
+    assert rows == ["test_more", "test_less", "test_faster", "test_passed"]
+    assert text.index("regressed  a.py::test_more") < text.index("regressed  a.py::test_less")
+
+
+def with_memory(outcome: Outcome) -> Result:
+    memory = step_time(Outcome.PASSED, metric="peak_memory_bytes", now=811_597_824, baseline=811_597_824)
+    return result(outcome, verdict=Verdict(outcome, "because", (step_time(outcome), memory)))
+
+
+def test_a_benchmark_that_passed_has_one_row_and_with_v_one_per_metric():
+    assert "peak memory" not in printed(with_memory(Outcome.PASSED))
+    assert "peak memory" in printed(with_memory(Outcome.PASSED), verbose=True)
+    assert "peak memory" in printed(with_memory(Outcome.REGRESSED))
+
+
+def test_very_many_that_passed_share_one_line_and_with_v_have_a_row_each():
+    passed = [changed(f"a.py::test_{number}", Outcome.PASSED, number / 1000) for number in range(40)]
+    slower = changed("a.py::test_slower", Outcome.REGRESSED, 0.3)
+    text = printed(*passed, slower)
+    assert "passed  40 benchmarks; the largest change is +3.9% in step time (a.py::test_39)" in text
+    assert "regressed  test_slower" in text
+    assert len(text.splitlines()) < 10
+    assert "test_7 " in printed(*passed, slower, verbose=True)
+    assert "passed  40 benchmarks" in printed(*passed)
+
+
+def test_skipped_benchmarks_are_one_line_per_reason_and_with_v_are_named():
+    skipped = Verdict(Outcome.SKIPPED, "needs a GPU")
+    results = [result(nodeid=f"a.py::test_{number}", metrics={}, verdict=skipped) for number in range(3)]
+    text = printed(*results, result(nodeid="a.py::test_ran"))
+    assert text.count("skipped") == 1
+    assert "skipped  3 benchmarks: needs a GPU" in text
+    assert "a.py::test_1" in printed(*results, verbose=True)
+
+
+def test_many_names_below_a_sentence_are_cut_and_with_v_are_not():
+    missing = Verdict(Outcome.NO_BASELINE, "nothing stored")
+    results = [result(nodeid=f"a.py::test_{number}", metrics={}, verdict=missing) for number in range(30)]
+    assert "    a.py::test_8\n    and 21 more (-v names them)" in printed(*results)
+    assert "    a.py::test_29" in printed(*results, verbose=True)
+
+
+def test_the_last_line_sums_up_the_session():
+    results = [result(Outcome.PASSED), result(Outcome.PASSED, "a.py::x"), result(nodeid="a.py::y")]
+    assert terminal.closing_line(results, 161, "baselines: cpu-x", ["report.html"]) == (
+        "accel: 1 regressed, 2 passed in 2 min 41 s; baselines: cpu-x; details: report.html"
+    )
+    assert terminal.closing_line(results[:1], 3661, "against: old", []) == (
+        "accel: 1 passed in 1 h 1 min; against: old"
+    )
 
 
 def test_changed_versions_are_listed_once_if_the_same_for_all():

@@ -21,6 +21,7 @@ from pytest_accel.analysis.metrics.convergence import (
     final_top1,
     time_to_target_s,
 )
+from pytest_accel.analysis.rules import next_steps
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
 from pytest_accel.analysis.stats import one_sided_quantile, two_sided_quantile
 from pytest_accel.records import Comparison, Curve, Outcome, Verdict
@@ -121,7 +122,9 @@ def judge(
     worst = max(judged, key=lambda one: one.comparison.outcome.severity)
     comparisons = tuple(one.comparison for one in judged)
     reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
-    return Verdict(worst.comparison.outcome, reason, comparisons)
+    undecided = worst.comparison.outcome is Outcome.INCONCLUSIVE
+    next_step = next_steps.more_runs(2 * len(now)) if undecided else None
+    return Verdict(worst.comparison.outcome, reason, comparisons, next_step=next_step)
 
 
 def failure(now: Sequence[Curve], target: float) -> str | None:

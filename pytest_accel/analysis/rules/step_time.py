@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pytest_accel.analysis import formatting
 from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
-from pytest_accel.analysis.rules import wording
+from pytest_accel.analysis.rules import next_steps, wording
 from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
 from pytest_accel.analysis.rules.disturbance import description, is_disturbed, programs
 from pytest_accel.analysis.rules.policy import Policy
@@ -24,7 +24,7 @@ from pytest_accel.analysis.stats import (
     pooled_log_variance,
     two_sided_quantile,
 )
-from pytest_accel.records import NeedMore, Outcome, Steps, Verdict
+from pytest_accel.records import NeedMore, NextStep, Outcome, Steps, Verdict
 
 REACH_CONFIDENCE = 0.99
 """That further runs do not move the estimate by more than what counts as within reach."""
@@ -85,6 +85,7 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     return _undecided(
         verdict,
         f"{when}{description(side)}, so a change cannot be confirmed: {QUIET}",
+        next_steps.record_when_quiet(len(reference)) if side is reference else next_steps.WAIT_FOR_QUIET,
         f"{when}other programs used the CPU ({programs(side)}), so a change cannot be confirmed: {QUIET}",
     )
 
@@ -107,6 +108,7 @@ def _confirmation(
         return _undecided(
             suspected,
             f"{size}, and no later run could confirm it: a larger --accel-session-budget allows more",
+            next_steps.WITHOUT_SESSION_BUDGET,
         )
     alone, pooled = compare(later, reference, policy), compare([*earlier, *later], reference, policy)
     if alone.outcome in CHANGED and alone.outcome is not suspected.outcome:
@@ -114,6 +116,7 @@ def _confirmation(
             alone,
             f"after {_runs(earlier)} {size}, and of the next {len(later)} {_size(later, reference, policy)}: "
             "run it again",
+            next_steps.AGAIN,
         )
     confirmed = alone.outcome is Outcome.INCONCLUSIVE and _beyond(alone) is suspected.outcome
     return pooled if confirmed and pooled.outcome is suspected.outcome else alone
@@ -127,11 +130,11 @@ def _beyond(verdict: Verdict) -> Outcome | None:
     return Outcome.IMPROVED if comparison.change < 1 / (1 + comparison.tolerance) - 1 else None
 
 
-def _undecided(verdict: Verdict, reason: str, cause: str = "") -> Verdict:
+def _undecided(verdict: Verdict, reason: str, next_step: NextStep, cause: str = "") -> Verdict:
     comparisons = tuple(
         dataclasses.replace(comparison, outcome=Outcome.INCONCLUSIVE) for comparison in verdict.comparisons
     )
-    return Verdict(Outcome.INCONCLUSIVE, reason, comparisons, cause)
+    return Verdict(Outcome.INCONCLUSIVE, reason, comparisons, cause, next_step)
 
 
 def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Verdict:
@@ -149,8 +152,10 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
     variation = _variation(now, reference, policy)
     if outcome is Outcome.REGRESSED:
         return Verdict(outcome, _reason(outcome, ratio, policy) + variation, (comparison,))
-    way_out = _way_out(now, reference, policy) + variation
-    return Verdict(outcome, _doubt(ratio, now, policy) + way_out, (comparison,), _cause(policy) + way_out)
+    way_out, next_step = _way_out(now, reference, policy)
+    way_out += variation
+    reason, cause = _doubt(ratio, now, policy) + way_out, _cause(policy) + way_out
+    return Verdict(outcome, reason, (comparison,), cause, next_step)
 
 
 def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
@@ -209,10 +214,10 @@ def _reason(outcome: Outcome, ratio: LogRatio, policy: Policy) -> str:
     interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.IMPROVED:
         return (
-            f"step time is {change} shorter than the baseline {interval}, beyond the tolerance of "
+            f"{change} shorter step time than the baseline {interval}, beyond the tolerance of "
             f"{tolerance}: update the baseline with --accel-update-baselines"
         )
-    return f"step time is {change} longer than the baseline {interval}, above the tolerance of {tolerance}"
+    return f"{change} longer step time than the baseline {interval}, above the tolerance of {tolerance}"
 
 
 def _doubt(ratio: LogRatio, now: Sequence[Steps], policy: Policy) -> str:
@@ -230,18 +235,24 @@ def _cause(policy: Policy) -> str:
     return f"the runs vary too much to show or rule out a slowdown above {100 * policy.tolerance:g}%: "
 
 
-def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
+def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> tuple[str, NextStep]:
     """What to do about an inconclusive comparison: longer runs, or more, unless sessions differ too much."""
     if fewest_blocks(now, reference) < FULL_BLOCKS:
-        return f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
+        words = f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
+        return words, next_steps.record_longer_runs(len(reference))
     spread = _spread(now, reference, policy)
     limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), math.inf)
     if limit.half_width(policy.confidence.passing) < math.log1p(policy.tolerance):
-        return f"more runs, here and in the baseline, narrow it (--accel-runs={max(5, 2 * len(now))})"
-    return (
+        runs = max(5, 2 * len(now))
+        return (
+            f"more runs, here and in the baseline, narrow it (--accel-runs={runs})",
+            next_steps.more_runs(runs),
+        )
+    words = (
         "sessions on this machine differ too much for that, however many runs they have: compare side by "
         "side with --accel-against, or set a wider --accel-tolerance"
     )
+    return words, next_steps.CALIBRATE
 
 
 def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:

@@ -62,6 +62,7 @@ def _benchmark(result: Result) -> dict[str, object]:
         "nodeid": result.nodeid,
         "outcome": result.verdict.outcome,
         "reason": result.verdict.reason,
+        "next_command": None if result.next_command is None else result.next_command.line(),
         "workload": workload_fields(result.workload) if result.workload else None,
         "metrics": result.metrics,
         "comparisons": result.verdict.comparisons,

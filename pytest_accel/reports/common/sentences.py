@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pytest_accel.analysis.formatting import label, percent, quantity
-from pytest_accel.records import Comparison, Outcome, Result
+from pytest_accel.records import Comparison, NextCommand, Outcome, Result
 
 
 class Sentence(NamedTuple):
     """``text`` is true of the benchmarks ``nodeids``, of all of them where none is named.
 
-    ``word`` is what kind of sentence it is: an outcome, "changed" or "note".
+    ``word`` is what kind of sentence it is: an outcome, "changed" or "note". ``next_commands`` say what to do
+    about it, such as "to record it: pytest ...".
     """
 
     word: str
     text: str
     nodeids: tuple[str, ...]
     outcome: Outcome | None = None
+    next_commands: tuple[str, ...] = ()
+
+
+MAX_BENCHMARKS = 20
+"""In one command: a longer one is no longer copied with confidence."""
 
 
 def sentences(results: Sequence[Result]) -> list[Sentence]:
@@ -34,6 +41,7 @@ def _reasons(results: Sequence[Result]) -> list[Sentence]:
     operations changed without weight.
     """
     gathered = []
+    measured = sum(result.verdict.outcome is not Outcome.SKIPPED for result in results)
     for outcome in reversed(Outcome):
         worded = [result for result in results if outcome is not Outcome.PASSED or _with_words(result)]
         those = [result for result in worded if result.verdict.outcome is outcome]
@@ -42,8 +50,28 @@ def _reasons(results: Sequence[Result]) -> list[Sentence]:
             (result.nodeid, result.verdict.cause if result.verdict.cause in shared else _reason(result))
             for result in those
         ]
-        gathered += [sentence._replace(outcome=outcome) for sentence in _once(outcome, reasons)]
+        for sentence in _once(outcome, reasons):
+            named = [result for result in those if result.nodeid in sentence.nodeids]
+            whole = len(named) == measured
+            gathered.append(
+                sentence._replace(outcome=outcome, next_commands=tuple(_next_commands(named, whole=whole)))
+            )
     return gathered
+
+
+def _next_commands(results: Sequence[Result], *, whole: bool) -> Iterator[str]:
+    """One line for all that need the same; ``whole`` says that these are all benchmarks of the session."""
+    alike: dict[NextCommand, list[str]] = {}
+    for command in (result.next_command for result in results):
+        if command is not None:
+            alike.setdefault(dataclasses.replace(command, benchmark=""), []).append(command.benchmark)
+    for command, benchmarks in alike.items():
+        some = benchmarks[:MAX_BENCHMARKS]
+        only = f", the first {len(some)} of {len(benchmarks)}" if len(benchmarks) > len(some) else ""
+        words = some
+        if whole and len(alike) == 1 and len(benchmarks) > 1 and command.session is not None:
+            words, only = list(command.session), ""
+        yield f"to {command.purpose}{only}: {command.line(words)}"
 
 
 def _shared_causes(results: Sequence[Result]) -> set[str]:

@@ -37,21 +37,22 @@ def markup(outcome: Outcome) -> Mapping[str, bool]:
     return {"green": True}
 
 
-def table(results: Sequence[Result], width: int) -> list[Line]:
-    """One row a comparison, or one row for a benchmark that was compared with nothing.
+def table(results: Sequence[Result], width: int, *, every_metric: bool = True) -> list[Line]:
+    """One row per comparison, or per metric of a benchmark that was compared with nothing.
 
-    Where ``width`` is too small for it, benchmark and throughput are a line above their rows.
+    Without ``every_metric``, a benchmark that needs no attention has one row. Where ``width`` is too small
+    for it, benchmark and throughput are a line above their rows.
     """
-    wide = _wide_table(results)
-    return wide if max(len(line.text) for line in wide) <= width else _narrow_table(results)
+    wide = _wide_table(results, every_metric)
+    return wide if max(len(line.text) for line in wide) <= width else _narrow_table(results, every_metric)
 
 
-def rows(results: Sequence[Result]) -> list[tuple[Outcome, Sequence[str]]]:
-    """One row a comparison: its outcome, and what ``header`` names after that."""
+def rows(results: Sequence[Result], *, every_metric: bool = True) -> list[tuple[Outcome, Sequence[str]]]:
+    """The outcome of each row, and what ``header`` names after that."""
     return [
         (row.outcome, (name, throughput, *row[1:]))
         for (name, throughput), result in zip(_benchmarks(results), results, strict=True)
-        for row in _rows(result)
+        for row in _rows(result, every_metric)
     ]
 
 
@@ -61,8 +62,8 @@ def header(results: Sequence[Result]) -> tuple[str, ...]:
     return (*heads, _reference(results), _change_header(results))
 
 
-def _wide_table(results: Sequence[Result]) -> list[Line]:
-    printed_rows = rows(results)
+def _wide_table(results: Sequence[Result], every_metric: bool) -> list[Line]:
+    printed_rows = rows(results, every_metric=every_metric)
     texts = _tabulate([(outcome, *cells) for outcome, cells in printed_rows], header(results))
     printed = [Line(text) for text in texts[:2]]
     return printed + [
@@ -70,14 +71,15 @@ def _wide_table(results: Sequence[Result]) -> list[Line]:
     ]
 
 
-def _narrow_table(results: Sequence[Result]) -> list[Line]:
-    printed_rows = [row for result in results for row in _rows(result)]
+def _narrow_table(results: Sequence[Result], every_metric: bool) -> list[Line]:
+    rows_of_each = [_rows(result, every_metric) for result in results]
+    printed_rows = [row for rows in rows_of_each for row in rows]
     heads = ("outcome", "metric", "now", _reference(results), _change_header(results))
     texts = iter(_tabulate(printed_rows, heads))
     printed = [Line(next(texts)), Line(next(texts))]
-    for (name, throughput), result in zip(_benchmarks(results), results, strict=True):
+    for (name, throughput), rows in zip(_benchmarks(results), rows_of_each, strict=True):
         printed.append(Line(name if throughput == "-" else f"{name}: {throughput}", {"bold": True}))
-        printed += [Line(next(texts), markup(row.outcome)) for row in _rows(result)]
+        printed += [Line(next(texts), markup(row.outcome)) for row in rows]
     return printed
 
 
@@ -105,7 +107,14 @@ class _Row(NamedTuple):
     change: str = "-"
 
 
-def _rows(result: Result) -> list[_Row]:
+def _rows(result: Result, every_metric: bool) -> list[_Row]:
+    """The first row has the metric that matters most."""
+    rows = _all_rows(result)
+    needs_no_attention = result.verdict.outcome in (Outcome.PASSED, Outcome.RECORDED)
+    return rows[:1] if needs_no_attention and not every_metric else rows
+
+
+def _all_rows(result: Result) -> list[_Row]:
     verdict = result.verdict
     if not verdict.comparisons:
         seen = [

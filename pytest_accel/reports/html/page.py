@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
-from pytest_accel.records import Outcome, Result
+from pytest_accel.records import NextCommand, Outcome, Result
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.reports.common.sentences import Sentence, sentences
 from pytest_accel.reports.common.table import header, rows
+from pytest_accel.reports.common.worst_first import worst_first
 from pytest_accel.reports.comparison import from_report, published
 from pytest_accel.reports.comparison.rows import Results
 from pytest_accel.reports.html import benchmark_figures, session_figures
@@ -45,7 +46,7 @@ def text(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(place), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    worst_first = sorted(results, key=lambda result: result.verdict.outcome.severity, reverse=True)
+    ordered = worst_first(results)
     sources = [from_report.results(report), *_published(folder)]
     drawn: list[Figure] = []
 
@@ -54,13 +55,13 @@ def text(
         drawn.extend(some)
         return list(enumerate(some, first))
 
-    all_sentences = sentences(worst_first)
+    all_sentences = sentences(ordered)
     page: str = environment.get_template("page.html").render(
-        title=_title(worst_first),
+        title=_title(ordered),
         failed=any(result.verdict.outcome.fails(strict=strict) for result in results),
         hardware=hardware,
-        header=header(worst_first),
-        rows=rows(worst_first),
+        header=header(ordered),
+        rows=rows(ordered),
         sentences=[
             sentence._replace(text=one_line(sentence.text), nodeids=tuple(map(one_line, sentence.nodeids)))
             for sentence in all_sentences
@@ -69,7 +70,7 @@ def text(
         session=numbered(session_figures.of_session(sources)),
         benchmarks=[
             _benchmark(result, all_sentences, numbered(benchmark_figures.of_benchmark(result)))
-            for result in worst_first
+            for result in ordered
         ],
         figures=_for_script([{"data": figure.traces, "layout": figure.layout} for figure in drawn]),
         style=(place / "page.css").read_text(encoding="utf-8"),
@@ -87,6 +88,7 @@ def _benchmark(
         "outcome": result.verdict.outcome.value,
         "tone": _tone(result.verdict.outcome),
         "reason": one_line(result.verdict.reason),
+        "next": None if result.next_command is None else _next(result.next_command),
         "changes": [one_line(change) for change in result.provenance_changes],
         "notes": [one_line(note) for note in result.notes],
         "metrics": [
@@ -99,14 +101,19 @@ def _benchmark(
     }
 
 
+def _next(command: NextCommand) -> tuple[str, str]:
+    """What for, and the command."""
+    return command.purpose, one_line(command.line())
+
+
 def _tone(outcome: Outcome) -> str:
     if outcome.fails(strict=False):
         return "bad"
     return "doubtful" if outcome.fails(strict=True) or outcome is Outcome.SKIPPED else "good"
 
 
-def _title(worst_first: Sequence[Result]) -> str:
-    counts = Counter(result.verdict.outcome.value for result in worst_first)
+def _title(ordered: Sequence[Result]) -> str:
+    counts = Counter(result.verdict.outcome.value for result in ordered)
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no benchmark ran"
 
 

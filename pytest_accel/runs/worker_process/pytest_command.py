@@ -57,7 +57,7 @@ def arguments(item: pytest.Item, run: str) -> list[str]:
     """Of a pytest session for the test's file, in the run of this name."""
     config = item.config
     handed = handed_over(config)
-    words = [_file(item), *handed.options]
+    words = [file_of(item), *handed.options]
     if handed.basetemp is not None:
         words.append(f"--basetemp={_session_basetemp(config, handed.basetemp) / f'run-{run}'}")
     # Relative, since pytest replaces variables in a rootdir, and folders above may be called like one.
@@ -136,8 +136,11 @@ def notes(item: pytest.Item) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _file(item: pytest.Item) -> str:
-    """Relative, since pytest takes a bracket in a path for parameters, and folders above may have one."""
+def file_of(item: pytest.Item) -> str:
+    """The file of a test, as an argument of pytest.
+
+    Relative, since pytest takes a bracket in a path for parameters, and folders above may have one.
+    """
     file = os.path.relpath(item.path, item.config.invocation_params.dir)
     return file if file[0] not in "@-" else os.path.join(os.curdir, file)  # noqa: PTH118, Path drops the dot
 
