@@ -112,10 +112,11 @@ def ran_on_a_terminal(
     """A session there; what it writes goes to ``terminal``."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     session = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:benchmark", *arguments],
+        ["pytest", "-q", *arguments],
         cwd=folder,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), **variables},
+        env={**os.environ, "PATH": path, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), **variables},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

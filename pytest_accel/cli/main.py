@@ -35,7 +35,7 @@ COMMANDS = (list_baselines, show, history, compare, export, prune, calibrate, do
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         answer: CommandResult = options.answer(options)
     except UserError as error:
@@ -63,12 +63,13 @@ def _printed(text: str) -> bool:
     return True
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line of ``pytest-accel``."""
+    main = argparse.ArgumentParser(
         prog="pytest-accel", description="Inspect and manage pytest-accel baselines and results."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-accel')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    main.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-accel')}")
+    commands = main.add_subparsers(required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument(
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in COMMANDS:
         command.add(commands, shared)
-    return parser
+    return main
 
 
 if __name__ == "__main__":

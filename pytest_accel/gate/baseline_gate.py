@@ -120,7 +120,8 @@ class BaselineGate:
             runs = sampling_loop.collect(sampler, self._settings.runs, self._before_last)
             return self._judged(runs, sampler)
         except InvalidRun as invalid:
-            next_step = None if self._settings.in_process else next_steps.HERE
+            can_run_here = not self._settings.in_process and self._settings.topology is None
+            next_step = next_steps.HERE if can_run_here else None
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid), next_step=next_step))
         except Unmeasured:
             return unmeasured_result(self._nodeid)
@@ -181,7 +182,7 @@ class BaselineGate:
             return self._finished(kind, Verdict(Outcome.INVALID, reason), runs, baseline)
         unfit = kind.unfit_to_record(runs)
         if unfit is not None:
-            next_step = next_steps.record_when_quiet(len(runs))
+            next_step = next_steps.record_when_quiet(self._runs_to_record(kind), self._settings.wait)
             return self._finished(kind, Verdict(Outcome.INVALID, unfit, next_step=next_step), runs, baseline)
         reason = f"baseline recorded from {count(len(runs), 'run')}"
         if slow is not None:
@@ -211,7 +212,7 @@ class BaselineGate:
                     return self._across_hardware(kind, verdict, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
-            f"--accel-record-missing --accel-runs={kind.advised_runs}"
+            f"--accel-record-missing --accel-runs={self._runs_to_record(kind)}"
         )
         next_step = next_steps.record(self._runs_to_record(kind))
         return self._finished(kind, Verdict(Outcome.NO_BASELINE, reason, next_step=next_step), runs, None)

@@ -53,7 +53,7 @@ class ConvergenceTraining(BenchmarkKind):
                 Outcome.INCONCLUSIVE,
                 "the baseline has one seed, which cannot tell how much seeds differ: record it with "
                 f"--accel-update-baselines --accel-runs={self.advised_runs}",
-                next_step=next_steps.accept(self.advised_runs),
+                next_step=next_steps.record_more_seeds(self.advised_runs),
             )
         curves = [run.curve for run in runs]
         return rules_convergence.judge(curves, reference, target_of(baseline.workload), time_tolerance)

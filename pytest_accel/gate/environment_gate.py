@@ -17,8 +17,9 @@ from pytest_accel.gate import sampling_loop
 from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.sampling_loop import Sampler
-from pytest_accel.records import Curve, NeedMore, Outcome, Pair, Result, Verdict
+from pytest_accel.records import Curve, NeedMore, NextStep, Outcome, Pair, Result, Verdict
 from pytest_accel.records.run_errors import InvalidRun, OtherWork, Unmeasured
+from pytest_accel.reports.html import page
 
 MIN_PAIRS = 4
 """Each pair of processes is one draw of memory layout and thread placement, and fewer prove little."""
@@ -81,8 +82,7 @@ class EnvironmentGate:
     def _affordable(self, pairs: Sequence[Pair]) -> bool:
         if _trained(pairs) or self._is_out_of_time():
             return False
-        spent_s = sum(sampling_loop.steady_state_s([pair.candidate, pair.reference]) for pair in pairs)
-        return len(pairs) < self._policy.max_pairs and spent_s < 2 * self._settings.budget
+        return len(pairs) < self._policy.max_pairs and _spent_s(pairs) < 2 * self._settings.budget
 
     def result(self, sampler: Pairs) -> Result:
         """Take pairs and reach a verdict. Raises only what the sampler raises for a test that ended."""
@@ -92,7 +92,7 @@ class EnvironmentGate:
                 pairs, sampler, self._judge, self._affordable, self._on_progress
             )
         except InvalidRun as invalid:
-            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid), next_step=next_steps.HERE))
+            return Result(self._nodeid, Verdict(Outcome.INVALID, str(invalid)))
         except OtherWork as differing:
             reason = f"the test measures other work in {self._name} ({differing}): let it measure the same"
             return Result(self._nodeid, Verdict(Outcome.INCOMPARABLE, reason))
@@ -113,11 +113,7 @@ class EnvironmentGate:
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         candidate, reference = [pair.candidate for pair in pairs], [pair.reference for pair in pairs]
-        if verdict.outcome is Outcome.INCONCLUSIVE and not _trained(pairs):
-            step = next_steps.longer_pairs(2 * self._settings.budget)
-            verdict = dataclasses.replace(verdict, next_step=step)
-        elif verdict.outcome is Outcome.REGRESSED:
-            verdict = dataclasses.replace(verdict, next_step=next_steps.see_plots())
+        verdict = dataclasses.replace(verdict, next_step=verdict.next_step or self._next_step(verdict, pairs))
         changes, only = provenance_diff.differences(reference[-1].provenance, candidate[-1].provenance)
         return Result(
             nodeid=self._nodeid,
@@ -130,6 +126,22 @@ class EnvironmentGate:
             notes=(*sampler.notes, *only),
             reference_runs=tuple(run.observation for run in reference),
         )
+
+    def _next_step(self, verdict: Verdict, pairs: Sequence[Pair]) -> NextStep | None:
+        if verdict.outcome is Outcome.REGRESSED:
+            can_plot = self._settings.html is None and not page.missing_modules()
+            return next_steps.see_plots("accel.html") if can_plot else next_steps.AGAIN
+        if verdict.outcome is not Outcome.INCONCLUSIVE:
+            return None
+        if self._is_out_of_time():
+            return next_steps.WITHOUT_SESSION_BUDGET
+        if _spent_s(pairs) < 2 * self._settings.budget:
+            return next_steps.more_runs(2 * len(pairs))  # each pair is as precise as it can be
+        return next_steps.longer_pairs(2 * self._settings.budget)
+
+
+def _spent_s(pairs: Sequence[Pair]) -> float:
+    return sum(sampling_loop.steady_state_s([pair.candidate, pair.reference]) for pair in pairs)
 
 
 def _trained(pairs: Sequence[Pair]) -> bool:

@@ -39,8 +39,7 @@ Another guest of the same physical machine slows a program for some tens of seco
 class StepTiming(BenchmarkKind):
     """Judges runs that timed steps."""
 
-    advised_runs = 3
-    """With fewer, the interval of every later comparison is wider."""
+    advised_runs = next_steps.ADVISED_RUNS
 
     def __init__(self, context: GateContext) -> None:
         self._kind = context.accelerator.kind
@@ -123,6 +122,8 @@ class StepTiming(BenchmarkKind):
             session_sd=self._session_sd(expected.sd),
             pause_s=self._apart_s,
             earlier_s=self._earlier_s(baseline) if blocks >= variance.FULL_BLOCKS else (),
+            budget_s=self._settings.budget,
+            wait_s=self._settings.wait,
         )
 
     def _earlier_s(self, baseline: Baseline) -> tuple[tuple[float, ...], ...]:

@@ -57,7 +57,8 @@ class NextStep:
     """What can be done about a verdict: call the session again for this benchmark, in another way.
 
     ``purpose`` says what for, as in "to record it". ``options`` come on top of those of the session, and in
-    place of the same ones; those in ``without`` are left out. ``command`` is ``pytest``, or a subcommand of
+    place of the same ones; those in ``without`` are left out. It records only where ``options`` say so or,
+    if ``records_as_before``, where the session did. ``command`` is ``pytest``, or a subcommand of
     ``pytest-accel`` that takes benchmarks as pytest does.
     """
 
@@ -65,6 +66,7 @@ class NextStep:
     options: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     command: str = "pytest"
+    records_as_before: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def text(hardware: str, results: Sequence[Result]) -> str:
     blocks = [
         f"## {headline(ordered)}",
         plain(hardware),
-        "\n".join(_table(ordered[: len(ordered) - len(folded)], ordered)),
+        "\n".join(_table(ordered[: len(ordered) - len(folded)], ordered)) if folded != ordered else "",
         *_details(f"{len(folded)} passed", _table(folded, ordered) if folded else ()),
         "\n".join(map(_bullet, (sentence for sentence in all_sentences if sentence.outcome is not None))),
         *_folded("Changed", [sentence for sentence in all_sentences if sentence.word == "changed"]),
@@ -50,8 +50,12 @@ def headline(ordered: Sequence[Result]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    shown = html.escape(_short(text), quote=False)
+    """Text that Markdown shows as it is, on one line and not too long."""
+    return _escaped(_short(text))
+
+
+def _escaped(text: str) -> str:
+    shown = html.escape(text, quote=False)
     # GitHub would tell the person whose name stands in a sentence, and link what looks like an address.
     return re.sub(r"@|:(?=//)|www(?=\.)", r"\g<0><!-- -->", re.sub(r"[\\`*_{}\[\]()#|~]", r"\\\g<0>", shown))
 
@@ -73,7 +77,13 @@ def _table(results: Sequence[Result], of_session: Sequence[Result]) -> Iterable[
 def _bullet(sentence: Sentence) -> str:
     names = ", ".join(map(code, sentence.nodeids))
     said = f"- **{plain(sentence.word)}** {names}{': ' if names else ''}{plain(sentence.text)}"
-    return "\n".join([said, *(f"  <br>{plain(command)}" for command in sentence.next_commands)])
+    return "\n".join([said, *map(_next_command, sentence.next_commands)])
+
+
+def _next_command(text: str) -> str:
+    """Whole, however long it is: what is cut cannot be typed."""
+    purpose, colon, command = text.partition(": ")
+    return f"  <br>{_escaped(one_line(purpose + colon))} <code>{_escaped(one_line(command))}</code>"
 
 
 def _folded(title: str, some: Sequence[Sentence]) -> Iterable[str]:

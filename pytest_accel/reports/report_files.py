@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pytest_accel.baselines.catalog import PUBLISHED
 from pytest_accel.records import Accelerator, Price, Result
@@ -13,6 +13,13 @@ from pytest_accel.reports import github, markdown, terminal
 from pytest_accel.reports.common import atomic_write, json_writer
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.reports.html import page
+
+
+class Written(NamedTuple):
+    """The files that were written, and what is said of those that could not be."""
+
+    paths: tuple[Path, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 def check(paths: Mapping[str, Path]) -> None:
@@ -36,8 +43,8 @@ def write(
     against: str | None,
     folder: Path,
     strict: bool,
-) -> Iterator[str]:
-    """Write those that ``paths`` names by option, and the summary of a job; complaints where that fails.
+) -> Written:
+    """Write those that ``paths`` names by option, and the summary of a job.
 
     ``folder`` is that of the baselines.
     """
@@ -54,13 +61,15 @@ def write(
         "--accel-html": lambda: page.text(hardware, numbers(), results, folder / PUBLISHED, strict=strict),
         "--accel-markdown": lambda: markdown.text(hardware, results),
     }
+    written, complaints = [], []
     for option, path in paths.items():
-        yield from _complaint(atomic_write.write, path, texts[option](), option)
-    yield from _complaint(github.append_summary, markdown.text(hardware, results))
-
-
-def _complaint(write_it: Callable[..., None], *arguments: object) -> Iterator[str]:
+        try:
+            atomic_write.write(path, texts[option](), option)
+            written.append(path)
+        except ReportError as error:
+            complaints.append(str(error))
     try:
-        write_it(*arguments)
+        github.append_summary(markdown.text(hardware, results))
     except ReportError as error:
-        yield str(error)
+        complaints.append(str(error))
+    return Written(tuple(written), tuple(complaints))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_accel.analysis.formatting import elapsed, label, one_line, percent, quantity
-from pytest_accel.records import Accelerator, Outcome, Price, Result
+from pytest_accel.records import Accelerator, Curve, Outcome, Price, Result
 from pytest_accel.reports.common.sentences import Sentence, sentences
 from pytest_accel.reports.common.table import Line, markup, table
 from pytest_accel.reports.common.worst_first import worsening, worst_first
@@ -77,12 +77,10 @@ def teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[
     return STATUS.get(Outcome(outcome))
 
 
-def write(
-    terminalreporter: pytest.TerminalReporter, results: Sequence[Result], closing: str | None = None
-) -> None:
+def write(terminalreporter: pytest.TerminalReporter, results: Sequence[Result]) -> None:
     """Print the section of pytest-accel; nothing at all if no benchmark ran.
 
-    With ``-v`` it shows every metric and name. ``closing`` is the last line.
+    With ``-v`` it shows every metric and name.
     """
     if not results:
         return
@@ -91,8 +89,6 @@ def write(
     width, verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
     for line in lines(results, width, verbose=verbose):
         terminalreporter.write_line(line.text, **line.markup)
-    if closing is not None:
-        terminalreporter.write_line(closing)
 
 
 def closing_line(results: Sequence[Result], seconds: float, reference: str, reports: Sequence[str]) -> str:
@@ -131,10 +127,11 @@ def lines(results: Sequence[Result], width: int, *, verbose: bool = False) -> li
     blocks = [table(shown, width, every_metric=verbose)] if shown else []
     if many:
         blocks.append([_passed_together(many)])
+    trained = {result.nodeid for result in passed if any(run.KIND == Curve.KIND for run in result.runs)}
     below = [
         line
         for sentence in sentences(ordered)
-        if verbose or sentence.outcome is not Outcome.PASSED
+        if verbose or sentence.outcome is not Outcome.PASSED or trained.isdisjoint(sentence.nodeids)
         for line in _printed(sentence, verbose)
     ]
     return [line for block in ([*blocks, below] if below else blocks) for line in [*block, Line("")]]
@@ -144,10 +141,10 @@ def _passed_together(results: Sequence[Result]) -> Line:
     """Of benchmarks in the order of their change."""
     first = results[0]
     text = f"passed  {len(results)} benchmarks"
-    if first.verdict.comparisons:
-        largest = max(first.verdict.comparisons, key=worsening)
-        text += f"; the largest change is {percent(largest.change)}% in {label(largest.metric)}"
-        text += f" ({one_line(first.nodeid)})"
+    largest = max(first.verdict.comparisons, key=worsening, default=None)
+    if largest is not None and worsening(largest) > 0:
+        text += f"; the largest change for the worse is {percent(largest.change)}% in "
+        text += f"{label(largest.metric)} ({one_line(first.nodeid)})"
     return Line(text, markup(Outcome.PASSED))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from pytest_accel.gate.environment_gate import EnvironmentGate
 from pytest_accel.gate.forecast import forecast
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.messages import BenchmarkFinished
-from pytest_accel.records import Accelerator, Conditions, Outcome, Result, Verdict
+from pytest_accel.records import Accelerator, Conditions, NextStep, Outcome, Result, Verdict
 from pytest_accel.reports import github, junit, pytest_benchmark, report_files, terminal
 from pytest_accel.runs.worker_process import end_reason
 from pytest_accel.runs.worker_process.environments import Environment
@@ -40,10 +41,10 @@ def _no_pause(_seconds: float) -> None:
     """On a fake clock no time passes."""
 
 
-def _shorten(report: pytest.TestReport) -> None:
+def _shorten(report: pytest.TestReport, outcome: Outcome) -> None:
     """Leave the name of the exception out of pytest's short summary: at 80 columns every word counts."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
+    if crash is not None and crash.message.startswith(f"Failed: {outcome}: "):
         crash.message = crash.message.removeprefix("Failed: ")
 
 
@@ -58,6 +59,8 @@ class BenchmarkSession:
         self._tells_pytest_benchmark = tells_pytest_benchmark
         self._results: dict[str, Result] = {}
         self._complaints: list[str] = []
+        self._items: dict[str, pytest.Item] = {}
+        self._written: tuple[Path, ...] = ()
         self._began_s = time.monotonic()
         self._summarized = False
 
@@ -161,14 +164,19 @@ class BenchmarkSession:
     def keep_result(self, item: pytest.Item, result: Result) -> Result:
         """Keep the result of a benchmark for the reports, under the name that it has here."""
         result = dataclasses.replace(result, nodeid=naming.display_name(item))
-        if result.verdict.next_step is not None and result.next_command is None:
-            command = next_command(item, result.verdict.next_step)
-            result = dataclasses.replace(result, next_command=command)
+        result = self._with_next_command(item, result)
         self._results[result.nodeid] = result
         if self._tells_pytest_benchmark:
             pytest_benchmark.export(item, result)
         item.user_properties += junit.properties(result)
         return result
+
+    def _with_next_command(self, item: pytest.Item, result: Result) -> Result:
+        """On several hosts there is none: it would have to be typed where they were launched."""
+        step = result.verdict.next_step
+        if step is None or self.coordinator.hosts is not None:
+            return result
+        return dataclasses.replace(result, next_command=next_command(item, step))
 
     def fail_if_needed(self, item: pytest.Item, result: Result) -> None:
         """Fail the test if the outcome says so."""
@@ -216,10 +224,11 @@ class BenchmarkSession:
         name = naming.display_name(item)
         if name in self._prepared.benchmarks:
             vars(report)["accel_benchmark"] = name  # node ids of files outside rootdir are not unique
+            self._items[name] = item
         result = self._results.get(name)
         if result is not None:
             vars(report)["accel_outcome"] = result.verdict.outcome.value
-            _shorten(report)
+            _shorten(report, result.verdict.outcome)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -231,7 +240,7 @@ class BenchmarkSession:
                 self._add_result(name, Outcome.SKIPPED, end_reason.skipped(report))
             elif report.failed:
                 reason = f"the test itself failed: {end_reason.failed(report)}"
-                self._add_result(name, Outcome.INVALID, reason)
+                self._add_result(name, Outcome.INVALID, reason, self._step_after_failure(name))
         if report.when == "teardown" and name in self._results:
             # pytest's JUnit report takes properties from here; those of a verdict are among them already.
             known = dict(report.user_properties)
@@ -247,24 +256,27 @@ class BenchmarkSession:
         if outcomes == {Outcome.SKIPPED} and self._prepared.settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
         if self.coordinator.is_leader and not session.config.getoption("collectonly"):
-            for complaint in self._write_reports():
+            written = self._write_reports()
+            self._written = written.paths
+            for complaint in written.complaints:
                 self._complain(session, complaint, pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self._summarized = True
-        terminal.write(terminalreporter, list(self._results.values()), self._closing_line())
+        results, strict = list(self._results.values()), self._prepared.settings.strict
+        terminal.write(terminalreporter, results)
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
-        if not self.coordinator.is_leader:
-            return
-        results, strict = list(self._results.values()), self._prepared.settings.strict
-        for line in github.error_commands(results, self._prepared.places, strict=strict):
-            terminalreporter.write_line(line)
+        if self.coordinator.is_leader:
+            for line in github.error_commands(results, self._prepared.places, strict=strict):
+                terminalreporter.write_line(line)
+        if results:
+            terminalreporter.write_line(self._closing_line(terminalreporter.config))
 
-    def _closing_line(self) -> str:
+    def _closing_line(self, config: pytest.Config) -> str:
         prepared, seconds = self._prepared, time.monotonic() - self._began_s
         reference = terminal.reference(self.accelerator, against=prepared.settings.against)
-        reports = [os.path.relpath(path) for path in prepared.reports.values() if path.exists()]
+        reports = [os.path.relpath(path, config.invocation_params.dir) for path in self._written]
         return terminal.closing_line(list(self._results.values()), seconds, reference, reports)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -273,8 +285,16 @@ class BenchmarkSession:
             self.pytest_terminal_summary(reporter)  # pytest leaves it out where a signal ended the session
         self.coordinator.close()
 
-    def _add_result(self, nodeid: str, outcome: Outcome, reason: str) -> None:
-        self._results[nodeid] = Result(nodeid, Verdict(outcome, reason))
+    def _step_after_failure(self, name: str) -> NextStep | None:
+        asked = self._prepared.settings
+        alone = asked.against is None and asked.topology is None and not asked.in_process
+        return next_steps.HERE if alone and name in self._items else None
+
+    def _add_result(
+        self, name: str, outcome: Outcome, reason: str, next_step: NextStep | None = None
+    ) -> None:
+        result = Result(name, Verdict(outcome, reason, next_step=next_step))
+        self._results[name] = self._with_next_command(self._items[name], result) if next_step else result
 
     def _complain(self, session: pytest.Session, message: str, status: pytest.ExitCode) -> None:
         """In strict mode an error; else the result of the session is that of its tests."""
@@ -282,8 +302,7 @@ class BenchmarkSession:
         if session.exitstatus == pytest.ExitCode.OK and self._prepared.settings.strict:
             session.exitstatus = status
 
-    def _write_reports(self) -> Iterator[str]:
-        """Write the reports; complaints about those that cannot be written."""
+    def _write_reports(self) -> report_files.Written:
         prepared, results = self._prepared, list(self._results.values())
         return report_files.write(
             prepared.reports,

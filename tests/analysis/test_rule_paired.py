@@ -47,8 +47,8 @@ def decided(*changes: float, policy: PairPolicy = POLICY, **kinds) -> Verdict:
     ("changes", "outcome", "reason"),
     [
         ([0.0] * 4, "passed", "a slowdown above 2.5% is ruled out by 4 pairs of runs: step time changed"),
-        ([0.2] * 4, "regressed", "20.0% longer step time than in the other environment (98"),
-        ([-0.2] * 4, "improved", "20.0% shorter step time than in the other environment (98"),
+        ([0.2] * 4, "regressed", "20.0% more time per step than in the other environment (98"),
+        ([-0.2] * 4, "improved", "20.0% less time per step than in the other environment (98"),
         ([0.02] * 4, "inconclusive", "4 pairs of runs can neither show nor rule out a slowdown above 2"),
         ([0.02], "inconclusive", "1 pair of runs can neither show nor rule out a slowdown above 2.5%"),
     ],

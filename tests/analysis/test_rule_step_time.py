@@ -71,7 +71,7 @@ class TestWhatItSays:
         found = verdict([0.11, 0.1105, 0.1103], [0.1, 0.1, 0.1])
         assert found.outcome is Outcome.REGRESSED
         assert found.reason == (
-            "10.3% longer step time than the baseline (95% interval +3.9% to +17.0%), "
+            "10.3% more time per step than the baseline (95% interval +3.9% to +17.0%), "
             "above the tolerance of 4%"
         )
 
@@ -86,7 +86,7 @@ class TestWhatItSays:
         found = verdict([0.09] * 3, [0.1] * 3)
         assert found.outcome is Outcome.IMPROVED
         assert found.reason == (
-            "10.0% shorter step time than the baseline (95% interval -15.2% to -4.5%), "
+            "10.0% less time per step than the baseline (95% interval -15.2% to -4.5%), "
             "beyond the tolerance of 4%: update the baseline with --accel-update-baselines"
         )
 

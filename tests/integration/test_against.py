@@ -78,7 +78,7 @@ def test_a_slower_step_fails_its_test(both):
     result = both(here=0.3)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([
-        "regressed: 20.0% longer step time than in the other environment (98.65% interval *), "
+        "regressed: 20.0% more time per step than in the other environment (98.65% interval *), "
         "above the tolerance of 2.5%*",
     ])  # fmt: skip
 
@@ -87,7 +87,7 @@ def test_a_slower_step_fails_its_test(both):
 def test_a_faster_step_is_improved(both):
     result = both(here=0.2)
     assert result.parseoutcomes() == {"improved": 1}
-    result.stdout.fnmatch_lines(["improved  *20.0% shorter step time than in the other environment*"])
+    result.stdout.fnmatch_lines(["improved  *20.0% less time per step than in the other environment*"])
 
 
 @pytest.mark.slow

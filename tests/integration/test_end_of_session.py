@@ -62,8 +62,8 @@ def test_a_session_that_is_ended_shows_what_it_came_to(project, monkeypatch, sou
     assert session.returncode == status
     pytest.LineMatcher(output.splitlines()).fnmatch_lines([
         "regressed *test_step* 500 ms * 250 ms *",
-        "regressed  test_it.py::test_step: 100.0% longer step time than the baseline*",
+        "regressed  test_it.py::test_step: 100.0% more time per step than the baseline*",
         "::error *regressed*",
     ])  # fmt: skip
-    assert output.count("100.0% longer step time than the baseline") >= 1
+    assert output.count("100.0% more time per step than the baseline") >= 1
     assert (project.path / "report.json").exists()

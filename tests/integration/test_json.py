@@ -17,7 +17,7 @@ def test_the_report_of_a_regression(project):
     assert report["provenance"]["python"].startswith("CPython 3.")
     (benchmark,) = report["benchmarks"]
     assert (benchmark["nodeid"], benchmark["outcome"]) == ("test_it.py::test_step", "regressed")
-    assert benchmark["reason"].startswith("20.0% longer step time than the baseline")
+    assert benchmark["reason"].startswith("20.0% more time per step than the baseline")
     workload = {"name": "measure", "framework": "python", "examples_per_step": 32}
     assert workload.items() <= benchmark["workload"].items()
     metrics = benchmark["metrics"]

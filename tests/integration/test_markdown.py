@@ -43,7 +43,7 @@ def test_on_github_a_regression_is_annotated_and_in_the_summary(project, regress
     result = regressing()
     result.stdout.fnmatch_lines([
         f"::error file={project.path.name}/test_it.py,line=1,"
-        "title=regressed%3A test_it.py%3A%3Atest_step::100.0%25 longer step time *",
+        "title=regressed%3A test_it.py%3A%3Atest_step::100.0%25 more time per step *",
     ])  # fmt: skip
     assert (project.path / "summary").read_text().startswith(REGRESSED)
 

@@ -29,14 +29,14 @@ def test_a_slower_step_fails_its_test_and_says_by_how_much(project, regressed):
     assert regressed.ret == pytest.ExitCode.TESTS_FAILED
     assert regressed.parseoutcomes() == {"failed": 1}
     interval = "(95% interval +12.0% to +28.5%)"
-    reason = f"20.0% longer step time than the baseline {interval}, above the tolerance"
+    reason = f"20.0% more time per step than the baseline {interval}, above the tolerance"
     regressed.stdout.fnmatch_lines([
         "test_it.py::test_step FAILED*",
         "*= FAILURES =*",
         f"regressed: {reason} of 10%*",
         f"regressed  test_it.py::test_step: {reason} of 10%*",
         "*= short test summary info =*",
-        "FAILED test_it.py::test_step - regressed: 20.0% longer step time than*",
+        "FAILED test_it.py::test_step - regressed: 20.0% more time per step than*",
     ])  # fmt: skip
     regressed.stdout.no_fnmatch_line("*Traceback*")
 
@@ -59,7 +59,7 @@ def test_a_faster_step_is_improved_and_says_how_to_accept_it(project):
     assert result.parseoutcomes() == {"improved": 1}
     result.stdout.fnmatch_lines([
         "test_it.py::test_step IMPROVED*",
-        "improved  test_it.py::test_step: 20.0% shorter step time than the baseline * "
+        "improved  test_it.py::test_step: 20.0% less time per step than the baseline * "
         "beyond the tolerance of 10%: update the baseline with --accel-update-baselines*",
     ])  # fmt: skip
 

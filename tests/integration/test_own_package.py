@@ -157,7 +157,7 @@ class Upgrade:
     def check_found(self, command: str, layout: Layout) -> None:
         result = self.against(command, layout)
         result.stdout.fnmatch_lines([
-            "regressed: 30.0% longer step time than in the other environment *",
+            "regressed: 30.0% more time per step than in the other environment *",
             f"changed  *code of {layout.changed} ({layout.file})*",
         ])  # fmt: skip
         assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -217,7 +217,7 @@ def test_a_slower_package_is_found_against_a_stored_baseline(upgrade, layout, co
     upgrade.install(layout)
     result = upgrade.start(command, layout.tests)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["regressed: 30.0% longer step time than the baseline *"])
+    result.stdout.fnmatch_lines(["regressed: 30.0% more time per step than the baseline *"])
 
 
 SHADOWED = [

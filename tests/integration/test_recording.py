@@ -56,7 +56,7 @@ def test_only_missing_ones_are_recorded_and_the_others_are_still_gated(project):
     result.stdout.fnmatch_lines([
         "test_it.py::test_old FAILED*",
         "test_it.py::test_new RECORDED*",
-        "regressed: 20.0% longer step time than the baseline*",
+        "regressed: 20.0% more time per step than the baseline*",
     ])  # fmt: skip
     assert [file.name for file in project.baseline_files] == ["test_new.json", "test_old.json"]
     assert project.baseline_files[1].read_bytes() == before

@@ -83,7 +83,7 @@ def test_a_hook_that_fails_at_a_verdict_fails_that_benchmark_only(project):
     result = project.run(step_times_s=0.5)
     assert result.parseoutcomes() == {"failed": 1, "passed": 1}
     result.stdout.fnmatch_lines([
-        "regressed: 100.0% longer step time*",
+        "regressed: 100.0% more time per step*",
         "*hook that failed*",
         "the hook pytest_runtest_makereport of a conftest.py failed for this benchmark, whose fixtures are "
         "in the process of its run*",

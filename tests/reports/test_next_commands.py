@@ -49,7 +49,7 @@ def test_all_of_a_session_are_named_as_they_were_when_it_began():
 def test_a_command_for_very_many_says_how_many_it_has():
     others = benchmark(-1, Outcome.PASSED)
     (command,) = commands(*map(benchmark, range(MAX_BENCHMARKS + 1)), others)
-    assert command.startswith("to record it, the first 20 of 21: pytest t.py::test_0 ")
+    assert command.startswith("to record it (the first 20 of 21): pytest t.py::test_0 ")
     assert "test_19 " in command
     assert "test_20" not in command
 
@@ -66,4 +66,18 @@ def test_the_terminal_and_markdown_show_it_below_the_sentence():
     shown = [line.text for line in terminal.lines(results, 80)]
     at = shown.index("no_baseline  t.py::test_1: no_baseline: nothing is stored")
     assert shown[at + 1] == "    to record it: pytest t.py::test_1 --accel-record-missing"
-    assert "to record it: pytest t.py::test" in markdown.text("accel: cpu", results).replace("\\", "")
+    in_markdown = markdown.text("accel: cpu", results).replace("\\", "")
+    assert "to record it: <code>pytest t.py::test_1 --accel-record-missing</code>" in in_markdown
+
+
+def test_markdown_shows_a_command_whole_however_long():
+    results = [benchmark(number, name="t.py::test_" + "x" * 90 + "_{}") for number in range(15)]
+    text = markdown.text("accel: cpu", [*results, benchmark(99, Outcome.PASSED)])
+    assert "--accel-record-missing</code>" in text.replace("\\", "")
+
+
+def test_markdown_folds_very_many_that_passed_and_has_no_empty_table():
+    passed = [benchmark(number, Outcome.PASSED) for number in range(30)]
+    assert "<details><summary>30 passed</summary>" in markdown.text("accel: cpu", [*passed, benchmark(99)])
+    text = markdown.text("accel: cpu", passed)
+    assert text.count("| outcome |") == 1

@@ -50,7 +50,7 @@ def test_the_verdict_comes_first():
     assert words.index("test_step[64]") < words.index("test_digits")
     for said in (
         "+11.8% [+10.0, +14.0]",
-        "11.8% longer step time",
+        "11.8% more time per step",
         "tensorflow 2.20.0 -> 2.21.0",
         "+13.4% against the first",
     ):

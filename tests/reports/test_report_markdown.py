@@ -34,7 +34,7 @@ def comparison(outcome, metric="step_time_s"):
 
 REGRESSED = Result(
     "benchmarks/test_it.py::test_step[128]",
-    Verdict(Outcome.REGRESSED, "11.8% longer step time", (comparison(Outcome.REGRESSED),)),
+    Verdict(Outcome.REGRESSED, "11.8% more time per step", (comparison(Outcome.REGRESSED),)),
     metrics={"throughput": 161.2},
     provenance_changes=("tensorflow 2.20.0 -> 2.21.0",),
     notes=("the machine was loaded",),
@@ -96,7 +96,7 @@ def test_the_verdict_comes_first_and_the_worst_is_on_top():
 
 def test_reasons_changes_and_notes_are_below_the_table():
     words = page(PASSED, REGRESSED).words
-    assert "regressed benchmarks/test_it.py::test_step[128]: 11.8% longer step time" in words
+    assert "regressed benchmarks/test_it.py::test_step[128]: 11.8% more time per step" in words
     assert "changed tensorflow 2.20.0 -> 2.21.0" in words
     assert "note benchmarks/test_it.py::test_step[128]: the machine was loaded" in words
 

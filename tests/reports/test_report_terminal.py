@@ -168,7 +168,10 @@ def test_very_many_that_passed_share_one_line_and_with_v_have_a_row_each():
     passed = [changed(f"a.py::test_{number}", Outcome.PASSED, number / 1000) for number in range(40)]
     slower = changed("a.py::test_slower", Outcome.REGRESSED, 0.3)
     text = printed(*passed, slower)
-    assert "passed  40 benchmarks; the largest change is +3.9% in step time (a.py::test_39)" in text
+    assert (
+        "passed  40 benchmarks; the largest change for the worse is +3.9% in step time (a.py::test_39)"
+        in text
+    )
     assert "regressed  test_slower" in text
     assert len(text.splitlines()) < 10
     assert "test_7 " in printed(*passed, slower, verbose=True)

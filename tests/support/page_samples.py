@@ -35,7 +35,7 @@ REGRESSED = Result(
     "benchmarks/test_it.py::test_step[64]",
     Verdict(
         Outcome.REGRESSED,
-        "11.8% longer step time",
+        "11.8% more time per step",
         (
             Comparison(
                 *("step_time_s", 0.355, 0.397, 0.118, (0.1, 0.14), 0.95, 0.02),

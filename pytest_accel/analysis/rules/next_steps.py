@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from pytest_accel.records import NextStep
 
-LONG_WAIT = "--accel-wait=600"
+ADVISED_RUNS = 3
+"""Of a baseline: with fewer, the interval of every later comparison is wider."""
+
+LONG_WAIT_S = 600.0
 
 AGAIN = NextStep("run it again")
-COMPARE = NextStep("compare with it from now on")
-CALIBRATE = NextStep("measure what this machine supports", command="pytest-accel calibrate")
-WITHOUT_SESSION_BUDGET = NextStep("measure it without a limit", without=("--accel-session-budget",))
-IN_ITS_OWN_PROCESS = NextStep("measure it in processes of its own", without=("--accel-in-process",))
-WAIT_FOR_QUIET = NextStep("wait longer for a quiet machine", (LONG_WAIT,))
+COMPARE = NextStep("compare with it from now on", without=("--accel-runs", "--accel-wait"))
+CALIBRATE = NextStep("measure how small a change this machine can show", command="pytest-accel calibrate")
+IN_ITS_OWN_PROCESS = NextStep("measure it in processes of its own")
+WITHOUT_SESSION_BUDGET = NextStep(
+    "measure it without that limit", without=("--accel-session-budget",), records_as_before=True
+)
 HERE = NextStep(
-    "run it in pytest's own process, where its output is seen",
-    ("--accel-in-process", "-s"),
-    without=("--accel-runs", "--accel-against", "--accel-topology"),
+    "run it in pytest's own process, where its output is seen", ("--accel-in-process", "--accel-runs=1", "-s")
 )
 
 
@@ -26,39 +30,61 @@ def record(runs: int) -> NextStep:
 
 def accept(runs: int) -> NextStep:
     """Take what was measured for the new baseline."""
-    return NextStep("accept it, if it is meant to be", ("--accel-update-baselines", _runs(runs)))
+    return _record_again("accept it, if it is intended", runs)
 
 
-def record_when_quiet(runs: int) -> NextStep:
-    """Record a baseline again whose runs were disturbed."""
-    return NextStep(
-        "record the baseline on a quiet machine", ("--accel-update-baselines", _runs(runs), LONG_WAIT)
-    )
+def record_when_quiet(runs: int, wait_s: float) -> NextStep:
+    """Record a baseline whose runs were disturbed, though each of them waited for ``wait_s``."""
+    return _record_again("record it on a quiet machine", runs, _longer_wait(wait_s))
 
 
-def record_longer_runs(runs: int) -> NextStep:
-    """Record a baseline again whose runs were cut short by a small budget."""
-    return NextStep(
-        "record the baseline with longer runs",
-        ("--accel-update-baselines", _runs(runs)),
-        without=("--accel-budget",),
-    )
+def record_longer_runs(runs: int, budget_s: float) -> NextStep:
+    """Record a baseline with a budget that gives its runs enough blocks."""
+    return _record_again("record it with longer runs", runs, _budget(budget_s))
+
+
+def record_more_seeds(seeds: int) -> NextStep:
+    """Record a baseline that tells how much seeds differ."""
+    return _record_again(f"record it with {seeds} seeds", seeds)
 
 
 def more_runs(runs: int) -> NextStep:
-    """Compare with this many runs."""
+    """Compare with this many runs, or pairs, or seeds."""
     return NextStep("take more runs", (_runs(runs),))
+
+
+def wait_longer(wait_s: float) -> NextStep:
+    """Compare on a quiet machine, where waiting for ``wait_s`` was not enough."""
+    return NextStep("wait longer for a quiet machine", (_longer_wait(wait_s),))
 
 
 def longer_pairs(budget_s: float) -> NextStep:
     """Compare two environments for longer."""
-    return NextStep("measure for longer", (f"--accel-budget={budget_s:g}",))
+    return NextStep("measure for longer", (_budget(budget_s),))
 
 
-def see_plots(file: str = "accel.html") -> NextStep:
+def wider_tolerance(tolerance: float) -> NextStep:
+    """Ask for no more than the machine can show."""
+    percentage = math.ceil(100 * tolerance)
+    return NextStep(f"accept slowdowns up to {percentage}%", (f"--accel-tolerance={percentage}%",))
+
+
+def see_plots(file: str) -> NextStep:
     """See every run of both environments."""
     return NextStep("see its runs in plots", (f"--accel-html={file}",))
 
 
+def _record_again(purpose: str, runs: int, *options: str) -> NextStep:
+    return NextStep(purpose, ("--accel-update-baselines", _runs(runs), *options))
+
+
 def _runs(runs: int) -> str:
     return f"--accel-runs={runs}"
+
+
+def _longer_wait(wait_s: float) -> str:
+    return f"--accel-wait={max(LONG_WAIT_S, 2 * wait_s):g}"
+
+
+def _budget(budget_s: float) -> str:
+    return f"--accel-budget={10 * math.ceil(budget_s / 10)}"

@@ -140,10 +140,10 @@ def _reason(
         return f"a slowdown above {tolerance} is ruled out by {_count(pairs)}: {size}"
     if outcome is Outcome.IMPROVED:
         beyond = f"beyond the tolerance of {tolerance}"
-        return f"{amount} shorter step time than in the other environment {interval}, {beyond}"
+        return f"{amount} less time per step than in the other environment {interval}, {beyond}"
     if outcome is Outcome.REGRESSED:
         above = f"above the tolerance of {tolerance}"
-        return f"{amount} longer step time than in the other environment {interval}, {above}"
+        return f"{amount} more time per step than in the other environment {interval}, {above}"
     visible = wording.smallest_visible(ratio, policy.tolerance, confidence)
     return (
         f"{_count(pairs)} can neither show nor rule out a slowdown above {tolerance}: {size}, and the "

@@ -32,7 +32,8 @@ class Policy:
     ``session_sd`` is that between sessions for a benchmark that varies as expected, None where it is taken to
     be a share of ``expected_sd``.
     ``earlier_s`` has the step times (s) of runs that belong together and are not compared, such as those of
-    earlier baselines: they tell how much this benchmark varies.
+    earlier baselines: they tell how much this benchmark varies. ``budget_s`` and ``wait_s`` are what the
+    session allowed a benchmark for measuring and a run for waiting: a next step names larger ones.
     """
 
     tolerance: float
@@ -45,6 +46,8 @@ class Policy:
     pause_s: float = 0.0
     session_sd: float | None = None
     earlier_s: tuple[tuple[float, ...], ...] = ()
+    budget_s: float = 60.0
+    wait_s: float = 60.0
 
 
 @dataclass(frozen=True)

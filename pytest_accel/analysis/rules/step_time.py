@@ -32,6 +32,9 @@ REACH_CONFIDENCE = 0.99
 VARIES_MUCH = 2.0
 """A message says that a benchmark varies, once its standard deviation is this many times what is expected."""
 
+_MARGIN = 1.25
+"""By how much a budget exceeds what seems to be enough: a run has a warm-up as well."""
+
 QUIET = "stop them, use a quieter machine, or compare side by side with --accel-against"
 
 
@@ -85,9 +88,13 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     return _undecided(
         verdict,
         f"{when}{description(side)}, so a change cannot be confirmed: {QUIET}",
-        next_steps.record_when_quiet(len(reference)) if side is reference else next_steps.WAIT_FOR_QUIET,
+        _wait(reference, policy) if side is reference else next_steps.wait_longer(policy.wait_s),
         f"{when}other programs used the CPU ({programs(side)}), so a change cannot be confirmed: {QUIET}",
     )
+
+
+def _wait(reference: Sequence[Steps], policy: Policy) -> NextStep:
+    return next_steps.record_when_quiet(max(next_steps.ADVISED_RUNS, len(reference)), policy.wait_s)
 
 
 def _confirmation(
@@ -214,10 +221,10 @@ def _reason(outcome: Outcome, ratio: LogRatio, policy: Policy) -> str:
     interval = wording.interval(ratio, policy.confidence)
     if outcome is Outcome.IMPROVED:
         return (
-            f"{change} shorter step time than the baseline {interval}, beyond the tolerance of "
+            f"{change} less time per step than the baseline {interval}, beyond the tolerance of "
             f"{tolerance}: update the baseline with --accel-update-baselines"
         )
-    return f"{change} longer step time than the baseline {interval}, above the tolerance of {tolerance}"
+    return f"{change} more time per step than the baseline {interval}, above the tolerance of {tolerance}"
 
 
 def _doubt(ratio: LogRatio, now: Sequence[Steps], policy: Policy) -> str:
@@ -239,7 +246,9 @@ def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
     """What to do about an inconclusive comparison: longer runs, or more, unless sessions differ too much."""
     if fewest_blocks(now, reference) < FULL_BLOCKS:
         words = f"longer runs, here and in the baseline, narrow it ({FULL_BLOCKS} blocks or more)"
-        return words, next_steps.record_longer_runs(len(reference))
+        longer = FULL_BLOCKS / fewest_blocks(now, reference)
+        runs = max(next_steps.ADVISED_RUNS, len(reference))
+        return words, next_steps.record_longer_runs(runs, _MARGIN * longer * policy.budget_s)
     spread = _spread(now, reference, policy)
     limit = LogRatio(0.0, spread.standard_error(math.inf, math.inf), math.inf)
     if limit.half_width(policy.confidence.passing) < math.log1p(policy.tolerance):
@@ -252,7 +261,10 @@ def _way_out(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
         "sessions on this machine differ too much for that, however many runs they have: compare side by "
         "side with --accel-against, or set a wider --accel-tolerance"
     )
-    return words, next_steps.CALIBRATE
+    if policy.assumed:
+        return words, next_steps.CALIBRATE
+    at_last = LogRatio(0.0, spread.standard_error(policy.max_runs, len(reference)), spread.dof)
+    return words, next_steps.wider_tolerance(math.expm1(at_last.half_width(policy.confidence.passing)))
 
 
 def _variation(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:

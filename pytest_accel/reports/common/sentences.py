@@ -26,7 +26,7 @@ class Sentence(NamedTuple):
 
 
 MAX_BENCHMARKS = 20
-"""In one command: a longer one is no longer copied with confidence."""
+"""The most in one command: nobody copies a longer one safely."""
 
 
 def sentences(results: Sequence[Result]) -> list[Sentence]:
@@ -67,7 +67,7 @@ def _next_commands(results: Sequence[Result], *, whole: bool) -> Iterator[str]:
             alike.setdefault(dataclasses.replace(command, benchmark=""), []).append(command.benchmark)
     for command, benchmarks in alike.items():
         some = benchmarks[:MAX_BENCHMARKS]
-        only = f", the first {len(some)} of {len(benchmarks)}" if len(benchmarks) > len(some) else ""
+        only = f" (the first {len(some)} of {len(benchmarks)})" if len(benchmarks) > len(some) else ""
         words = some
         if whole and len(alike) == 1 and len(benchmarks) > 1 and command.session is not None:
             words, only = list(command.session), ""

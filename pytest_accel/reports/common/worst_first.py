@@ -20,5 +20,5 @@ def _key(result: Result) -> tuple[int, float]:
 
 def worsening(comparison: Comparison) -> float:
     """The relative change, above 0 where it is for the worse."""
-    change = comparison.change if math.isfinite(comparison.change) else 0.0
+    change = 0.0 if math.isnan(comparison.change) else comparison.change
     return change if comparison.direction == "lower_is_better" else -change

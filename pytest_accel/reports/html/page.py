@@ -24,9 +24,14 @@ from pytest_accel.reports.html import benchmark_figures, session_figures
 from pytest_accel.reports.html.figure import Figure
 
 
+def missing_modules() -> list[str]:
+    """What the page needs and this environment does not have."""
+    return [name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None]
+
+
 def check_installed() -> None:
     """Raise ReportError if what makes the page is not there."""
-    missing = [name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None]
+    missing = missing_modules()
     if missing:
         raise ReportError(f'--accel-html needs {" and ".join(missing)}: pip install "pytest-accel[report]"')
 

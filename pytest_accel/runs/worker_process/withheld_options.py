@@ -9,34 +9,46 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pytest_accel.api import options
 
+WHERE_TESTS_RUN = (
+    "--numprocesses", "--maxprocesses", "--max-worker-restart", "--maxschedchunk", "--dist", "--tx",
+    "--px", "--loadscope-reorder", "--no-loadscope-reorder", "--rsyncdir", "--rsyncignore",
+    "--testrunuid", "--looponfail", "-d", "-f", "--forked", "--boxed", "--workers", "--tests-per-worker",
+)  # fmt: skip
+
+WHICH_TESTS_RUN = (
+    "--last-failed", "--failed-first", "--new-first", "--last-failed-no-failures", "--stepwise",
+    "--stepwise-skip", "--stepwise-reset", "--cache-clear", "--cache-show", "--exitfirst", "--maxfail",
+    "--pyargs", "--picked", "--testmon", "--benchmark-only", "--benchmark-skip", "--reruns",
+    "--reruns-delay", "--only-rerun", "--rerun-except", "--force-reruns", "--fail-on-flaky", "--retries",
+    "--retry-delay", "--force-flaky", "--max-runs", "--min-passes",
+)  # fmt: skip
+
+REPORTS = (
+    "--junit-xml", "--junit-prefix", "--html", "--self-contained-html", "--css", "--report-log",
+    "--json-report", "--json-report-file", "--alluredir", "--clean-alluredir", "--csv", "--md",
+    "--tap-stream", "--tap-files", "--log-file", "--log-file-mode", "--pastebin", "--debug",
+    "--benchmark-json", "--benchmark-save", "--benchmark-autosave", "--benchmark-save-data",
+    "--benchmark-storage", "--benchmark-compare", "--benchmark-compare-fail", "--benchmark-histogram",
+    "--benchmark-cprofile-dump", *(option.flag for option in options.OPTIONS if option.report),
+)  # fmt: skip
+
+COVERAGE = (
+    "--cov", "--cov-report", "--cov-config", "--cov-fail-under", "--cov-append", "--cov-branch",
+    "--cov-context", "--cov-precision", "--cov-reset", "--no-cov", "--no-cov-on-fail",
+)  # fmt: skip
+
+DEBUGGERS = ("--pdb", "--pdbcls", "--trace")
+
+CAPTURE = ("-s", "--capture")
+
 OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "the session decides where tests run": (
-        "--numprocesses", "--maxprocesses", "--max-worker-restart", "--maxschedchunk", "--dist", "--tx",
-        "--px", "--loadscope-reorder", "--no-loadscope-reorder", "--rsyncdir", "--rsyncignore",
-        "--testrunuid", "--looponfail", "-d", "-f", "--forked", "--boxed", "--workers", "--tests-per-worker",
-    ),
-    "the session decides which tests run, when to stop and what to run again": (
-        "--last-failed", "--failed-first", "--new-first", "--last-failed-no-failures", "--stepwise",
-        "--stepwise-skip", "--stepwise-reset", "--cache-clear", "--cache-show", "--exitfirst", "--maxfail",
-        "--pyargs", "--picked", "--testmon", "--benchmark-only", "--benchmark-skip", "--reruns",
-        "--reruns-delay", "--only-rerun", "--rerun-except", "--force-reruns", "--fail-on-flaky", "--retries",
-        "--retry-delay", "--force-flaky", "--max-runs", "--min-passes",
-    ),
-    "the session writes the reports": (
-        "--junit-xml", "--junit-prefix", "--html", "--self-contained-html", "--css", "--report-log",
-        "--json-report", "--json-report-file", "--alluredir", "--clean-alluredir", "--csv", "--md",
-        "--tap-stream", "--tap-files", "--log-file", "--log-file-mode", "--pastebin", "--debug",
-        "--benchmark-json", "--benchmark-save", "--benchmark-autosave", "--benchmark-save-data",
-        "--benchmark-storage", "--benchmark-compare", "--benchmark-compare-fail", "--benchmark-histogram",
-        "--benchmark-cprofile-dump", *(option.flag for option in options.OPTIONS if option.report),
-    ),
-    "coverage would trace every line that is timed": (
-        "--cov", "--cov-report", "--cov-config", "--cov-fail-under", "--cov-append", "--cov-branch",
-        "--cov-context", "--cov-precision", "--cov-reset", "--no-cov", "--no-cov-on-fail",
-    ),
-    "nobody sits in front of that process": ("--pdb", "--pdbcls", "--trace"),
-    "what a run prints is kept for the report of its test": ("-s", "--capture"),
-}  # fmt: skip
+    "the session decides where tests run": WHERE_TESTS_RUN,
+    "the session decides which tests run, when to stop and what to run again": WHICH_TESTS_RUN,
+    "the session writes the reports": REPORTS,
+    "coverage would trace every line that is timed": COVERAGE,
+    "nobody sits in front of that process": DEBUGGERS,
+    "what a run prints is kept for the report of its test": CAPTURE,
+}
 """Options, by the reason why a worker process does not get them. One spelling of each is enough."""
 
 SETTLED_BY_US = ("-c", "--rootdir", "--confcutdir")
