@@ -22,6 +22,10 @@ class StoreError(UserError):
     """The folder or the disk fails, or an entry may not be stored. Names the path, why, and the way out."""
 
 
+class AlreadyStored(StoreError):
+    """A missing baseline that is no longer missing."""
+
+
 def store_error(action: str, path: Path, error: OSError) -> StoreError:
     """``error`` as the system gave it while pytest-accel tried to ``action`` ``path``."""
     return StoreError(f"cannot {action} {path}: {error.strerror or error}. {_way_out(error)}")

@@ -26,7 +26,7 @@ def path_in(folder: Path, identity: str) -> Path:
 def load(path: Path) -> MachineNoise | None:
     """What was seen, or None without a file. Raises BrokenBaseline and StoreError, which name the file."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(files.read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -57,7 +57,7 @@ def append(path: Path, kind: Kind, sitting: Sitting) -> MachineNoise:
         raise StoreError(f"cannot write {path}: {error}. Nothing was written; calibrate again.") from None
     data = {"schema": NOISE_SCHEMA, **_rounded(noise)}
     try:
-        files.replace(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode(), f".{NAME}.tmp")
+        files.replace(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise store_error("write", path, error) from error
     return noise

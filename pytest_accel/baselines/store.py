@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_accel.baselines import file_format, noise_file
-from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
+from pytest_accel.baselines.errors import AlreadyStored, BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.baselines.paths import baseline_path, folder_name
 from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload, files
 from pytest_accel.records.json_codec import CodecError
@@ -81,16 +82,21 @@ class BaselineStore:
                 if baseline is not None:  # another session may have removed it just now
                     yield path, baseline
 
-    def accept(self, benchmark: Benchmark, workload: Workload, accepted: AcceptedEntry) -> Baseline:
+    def accept(
+        self, benchmark: Benchmark, workload: Workload, accepted: AcceptedEntry, *, only_missing: bool = False
+    ) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
 
         Entries between the first and the last lose their runs. Other work than that stored, other parameters
         of the test or another kind of observation start a new history. Fractions are rounded to 9
-        significant digits. Raises BrokenBaseline rather than overwrite a file that cannot be read, and
-        StoreError for an entry that breaks the file's rules.
+        significant digits. Raises BrokenBaseline rather than overwrite a file that cannot be read, StoreError
+        for an entry that breaks the file's rules and, if ``only_missing``, AlreadyStored where another
+        session was faster.
         """
         with self._locked():
             stored = self.load(benchmark, workload.framework)
+            if only_missing and stored is not None:
+                raise AlreadyStored(f"another session has just recorded {benchmark.name}")
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
             entries = _without_raw_runs((*_history(stored, benchmark, workload, accepted), accepted))
@@ -131,7 +137,7 @@ class BaselineStore:
 
     def _read(self, path: Path) -> Baseline | None:
         try:
-            baseline = file_format.loads(path.read_bytes())
+            baseline = file_format.loads(files.read(path))
         except OSError as error:
             if _is_absent(error, path):
                 return None
@@ -152,6 +158,7 @@ class BaselineStore:
         file = self.folder / ".locks" / f"{self.identity_dir.name}.lock"
         lock = filelock.FileLock(file, timeout=self._lock_timeout_s)
         try:
+            _refuse_links(file.parent, file)
             _make_unlisted_folder(file.parent)
             lock.acquire()
         except filelock.Timeout:
@@ -164,7 +171,8 @@ class BaselineStore:
         try:
             yield
         finally:
-            lock.release()
+            with contextlib.suppress(OSError):  # what was written is in force all the same
+                lock.release()
 
 
 def _broken(path: Path, fault: str) -> BrokenBaseline:
@@ -196,12 +204,14 @@ def _content(path: Path, baseline: Baseline) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all. What a killed writer leaves, the next one overwrites."""
+    """Write the file whole or not at all. What a killed writer left is removed."""
+    files.remove_unfinished(path)
     try:
-        files.replace(path, content, f".{path.name}.tmp")
-        _sync_folder(path.parent)
+        files.replace(path, content)
     except OSError as error:
         raise store_error("write the baseline", path, error) from error
+    with contextlib.suppress(OSError):  # the new entry is in force, whether or not this reaches the disk
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -214,12 +224,21 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _refuse_links(*paths: Path) -> None:
+    """A lock is created, and emptied: where a link leads, that may be somebody's file."""
+    for path in paths:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{path} is a link, and locks are never put where one leads")
+
+
 def _make_unlisted_folder(folder: Path) -> None:
     """A folder that git does not show, made as pytest makes its cache."""
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
+    if ignore.is_file() and not ignore.is_symlink() and not ignore.stat().st_size:
+        ignore.unlink()  # its writer was killed
+    with contextlib.suppress(FileExistsError):
+        files.create(ignore, b"*\n")
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from pytest_accel.analysis import provenance_diff, workload_diff
 from pytest_accel.analysis.formatting import count
 from pytest_accel.analysis.rules import next_steps
 from pytest_accel.analysis.rules.disturbance import clean_blocks
-from pytest_accel.baselines.errors import BrokenBaseline, StoreError
+from pytest_accel.baselines.errors import AlreadyStored, BrokenBaseline, StoreError
 from pytest_accel.frameworks.introspection import NO_FRAMEWORK
 from pytest_accel.frameworks.recognized import RECOGNIZED
 from pytest_accel.gate import sampling_loop
@@ -152,9 +152,17 @@ class BaselineGate:
         if self._is_recorded(baseline):
             while kind.wants_another_run_to_record(runs) and not self._is_out_of_time():
                 runs.append(sampler.next())
-            return self._recorded(kind, runs, baseline)
+            try:
+                return self._recorded(kind, runs, baseline)
+            except AlreadyStored:
+                baseline = self._stored(runs)
         if baseline is None:
             return self._without_baseline(kind, runs)
+        return self._compared(kind, runs, baseline, sampler)
+
+    def _compared(
+        self, kind: BenchmarkKind, runs: list[Run], baseline: Baseline, sampler: Sampler[Run]
+    ) -> Result:
         if self._differing(kind, baseline, runs):
             return self._incomparable(kind, runs, baseline)
 
@@ -196,7 +204,8 @@ class BaselineGate:
                 reason += f", in place of one for other work ({', '.join(differing)})"
             else:
                 comparisons = _old_to_new(kind, runs, baseline)
-        self._store.accept(self._benchmark, workload, _accepted(kind, runs))
+        only_missing = not self._settings.update_baselines
+        self._store.accept(self._benchmark, workload, _accepted(kind, runs), only_missing=only_missing)
         verdict = Verdict(Outcome.RECORDED, reason, comparisons, next_step=next_steps.COMPARE)
         return self._finished(kind, verdict, runs, baseline)
 

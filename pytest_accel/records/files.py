@@ -1,21 +1,47 @@
-"""Writing a file whole or not at all."""
+"""Reading a file that may be anything, and writing one whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import secrets
+import stat
 from pathlib import Path
 
+MAX_READ_BYTES = 2**26
+"""Largest file that is read. A baseline of ten thousand entries has a tenth of it."""
 
-def replace(path: Path, content: bytes, temporary_name: str) -> None:
+
+def read(path: Path) -> bytes:
+    """The content of a regular file.
+
+    Never waits: a pipe or a device in its place is an error, and so is a file that would fill the memory.
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        content = file.read(MAX_READ_BYTES + 1)
+    if len(content) > MAX_READ_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_READ_BYTES // 2**20} MiB")
+    return content
+
+
+def replace(path: Path, content: bytes) -> None:
     """Put ``content`` into the file ``path``, whose folder is made if it is missing.
 
-    Until all of it is on the disk, the file stays as it was. ``temporary_name`` is that of a file beside it:
-    what a killed writer leaves there, the next one of the same name overwrites. Raises OSError.
+    Until all of it is on the disk, the file stays as it was. What is written meanwhile is a new file beside
+    it, whose name nobody can know beforehand: a link there would lead elsewhere. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name)
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(_created(temporary), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -23,3 +49,29 @@ def replace(path: Path, content: bytes, temporary_name: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def create(path: Path, content: bytes) -> None:
+    """Make a file where there is nothing yet, not even a link. Raises OSError."""
+    with os.fdopen(_created(path), "wb") as file:
+        file.write(content)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of ``path`` left that were killed. Only for whom nobody else writes it."""
+    for left in path.parent.glob(f"{_escaped(_prefix(path))}*tmp"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
+def _created(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:100]}."
+
+
+def _escaped(text: str) -> str:
+    """For ``glob``, which takes a bracket for a choice of characters."""
+    return "".join(f"[{character}]" if character in "[*?" else character for character in text)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import pytest
 
@@ -14,13 +13,9 @@ from pytest_accel.records import Accelerator, Curve, Hosts, Observation, Plan, R
 from pytest_accel.runs.in_process import InProcess, TrainingInProcess
 from pytest_accel.session.hooks import BenchmarkSession
 from pytest_accel.worker import provenance
-from pytest_accel.worker.step_timer import CLOCK, StepTimer
+from pytest_accel.worker.step_timer import StepTimer, clock_of
 
 _RESULT = pytest.StashKey[Result]()
-
-
-def _clock(item: pytest.Item) -> Callable[[], float]:
-    return item.config.stash.get(CLOCK, time.perf_counter)
 
 
 class InProcessItems:
@@ -39,7 +34,7 @@ class InProcessItems:
     def measure(self, item: pytest.Item, plan: Plan) -> StepResult:
         """Measure here and judge at once; what the verdict means for the test waits for its end."""
         gate = self._session.baseline_gate(item)
-        measurement = StepTimer(plan, clock=_clock(item))
+        measurement = StepTimer(plan, clock=clock_of(item.config))
         sampler = InProcess(
             measurement,
             gate.run_size,
@@ -54,7 +49,7 @@ class InProcessItems:
     def train(self, item: pytest.Item, plan: TrainingPlan) -> ConvergenceResult:
         """Train here and judge at once, as ``measure`` does."""
         sampler = TrainingInProcess(
-            plan, self._session.sample_conditions, provenance.collect, clock=_clock(item)
+            plan, self._session.sample_conditions, provenance.collect, clock=clock_of(item.config)
         )
         observation = self._judged(item, self._session.baseline_gate(item).result(sampler))
         assert isinstance(observation, Curve)

@@ -25,7 +25,7 @@ from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
 from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
 from pytest_accel.worker.environment_facts import LoadedModules
 from pytest_accel.worker.run_reporter import Reporter
-from pytest_accel.worker.step_timer import CLOCK, StepTimer
+from pytest_accel.worker.step_timer import StepTimer, clock_of
 from pytest_accel.worker.trainer import TrainingRun
 
 __all__ = ["accel", "accelerator"]
@@ -97,7 +97,7 @@ class Agent:
         what was compiled only, and ProtocolError for an order that is not due.
         """
         self._request(item, plan)
-        clock = item.config.stash.get(CLOCK, time.perf_counter)
+        clock = clock_of(item.config)
         measurement = StepTimer(plan, clock=clock)
         while True:
             match self.channel.receive():
@@ -135,7 +135,7 @@ class Agent:
             match self.channel.receive():
                 case messages.StartTraining(seed, checkpoints):
                     folder = Path(checkpoints) if checkpoints else None
-                    clock = item.config.stash.get(CLOCK, time.perf_counter)
+                    clock = clock_of(item.config)
                     versions = provenance.collect(plan.workload.framework)
                     training_run = TrainingRun(plan, seed, folder, software=versions, clock=clock)
                     self.channel.send(messages.TrainingBegun(training_run.begin(), versions))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,4 +49,4 @@ def _write(file: Path | None, facts: ProgramFacts) -> None:
     if file is None:
         return
     with contextlib.suppress(OSError):
-        files.replace(file, json.dumps(json_codec.encode(facts)).encode(), f"{file.stem}.{os.getpid()}.tmp")
+        files.replace(file, json.dumps(json_codec.encode(facts)).encode())

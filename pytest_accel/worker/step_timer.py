@@ -20,6 +20,16 @@ __tracebackhide__ = True  # pytest then shows the user's own lines only
 CLOCK = pytest.StashKey[Callable[[], float]]()
 """In ``config.stash``, a clock in place of ``time.perf_counter``: tests of benchmarks need not take time."""
 
+
+def clock_of(config: pytest.Config, real: Callable[[], float] = time.perf_counter) -> Callable[[], float]:
+    """The clock of a session.
+
+    The real one is taken when this file is imported, which is before any test is: libraries that freeze time
+    replace what modules hold, but not the default of an argument.
+    """
+    return config.stash.get(CLOCK, real)
+
+
 WARMUP_BLOCK_S = 0.05
 """Warm-up looks at blocks of at least this length, so that a step of microseconds settles as well."""
 

@@ -15,6 +15,8 @@ import filelock
 import pytest
 
 from pytest_accel.baselines import BaselineStore, StoreError
+from pytest_accel.baselines import store as store_module
+from pytest_accel.baselines.errors import AlreadyStored
 from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
 
 NODEID = "test_a.py::test_b"
@@ -253,3 +255,61 @@ def test_checks_leave_nothing_behind(store, tmp_path):
     store.check_readable()
     store.check_writable()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_in_the_place_of_a_baseline_keeps_nobody_waiting(store):
+    path = store.path(NODEID, "tensorflow")
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match=r"cannot read the baseline .*: not a regular file"):
+        store.load(BENCHMARK, "tensorflow")
+    assert store.baselines() == ()
+
+
+@pytest.mark.parametrize("place", [".locks/cpu-2.lock", ".locks/.gitignore", ".locks"])
+def test_links_in_the_place_of_locks_change_nothing_where_they_lead(store, tmp_path, place):
+    elsewhere = tmp_path / "elsewhere"
+    if place == ".locks":
+        elsewhere.mkdir()
+    else:
+        elsewhere.write_text("precious")
+    link = store.folder / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere)
+    if place == ".locks/.gitignore":
+        store.accept(BENCHMARK, WORKLOAD, entry())
+    else:
+        with pytest.raises(StoreError, match="is a link, and locks are never put where one leads"):
+            store.accept(BENCHMARK, WORKLOAD, entry())
+    assert not elsewhere.is_dir() or not list(elsewhere.iterdir())
+    assert not elsewhere.is_file() or elsewhere.read_text() == "precious"
+
+
+def test_a_dangling_link_makes_no_file(store, tmp_path):
+    (store.folder / ".locks").mkdir(parents=True)
+    (store.folder / ".locks" / ".gitignore").symlink_to(tmp_path / "nowhere")
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_empty_gitignore_of_a_killed_session_is_filled(store):
+    (store.folder / ".locks").mkdir(parents=True)
+    (store.folder / ".locks" / ".gitignore").touch()
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    assert (store.folder / ".locks" / ".gitignore").read_text() == "*\n"
+
+
+def test_an_entry_in_force_is_no_error_where_only_the_folder_cannot_be_synced(store, monkeypatch):
+    def fail(_folder):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(store_module, "_sync_folder", fail)
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    assert store.load(BENCHMARK, "tensorflow") is not None
+
+
+def test_a_missing_baseline_is_recorded_by_one_session_only(store):
+    store.accept(BENCHMARK, WORKLOAD, entry(), only_missing=True)
+    with pytest.raises(AlreadyStored, match="another session has just recorded"):
+        store.accept(BENCHMARK, WORKLOAD, entry(), only_missing=True)
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 1

@@ -44,7 +44,7 @@ def test_a_slower_step_fails_its_test_and_says_by_how_much(project, regressed):
 def test_a_regression_counts_for_junit_and_for_last_failed(project, regressed):
     suite = ElementTree.parse(project.path / "junit.xml").getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
-    assert "20.0% longer" in suite.find("testcase/failure").get("message")
+    assert "20.0% more time per step" in suite.find("testcase/failure").get("message")
 
     project.pytester.makepyfile(test_other="def test_other(): pass")
     again = project.run("--lf", step_times_s=0.25)
@@ -266,7 +266,7 @@ def test_an_expected_regression_is_honoured(project):
     result = project.run("-v", step_times_s=0.3)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"xfailed": 1}
-    result.stdout.fnmatch_lines(["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0% longer*"])
+    result.stdout.fnmatch_lines(["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0% more time per step*"])
     assert project.run().parseoutcomes() == {"xpassed": 1}
 
     project.benchmark(marked.format(strict=", strict=True"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_accel.baselines.store import BaselineStore
+
 BOTH = """
     def test_old(accel, step):
         accel.measure(step, examples_per_step=32)
@@ -154,3 +156,15 @@ def test_a_test_that_is_expected_to_fail_records_nothing(project, flag):
     result = project.run(flag)
     assert result.parseoutcomes() == {"failed": 1}
     assert project.baseline_files == []
+
+
+def test_a_baseline_that_another_session_records_meanwhile_is_compared_with(project, monkeypatch):
+    accept = BaselineStore.accept
+
+    def after_another_session(self, *arguments, only_missing):
+        accept(self, *arguments, only_missing=only_missing)
+        return accept(self, *arguments, only_missing=only_missing)
+
+    monkeypatch.setattr(BaselineStore, "accept", after_another_session)
+    assert project.run("--accel-record-missing").parseoutcomes() == {"passed": 1}
+    assert len(project.baseline()["accepted"]) == 1

@@ -54,4 +54,4 @@ def _replace(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
     content = text.encode("utf-8", errors="backslashreplace")
-    files.replace(path.resolve(), content, f".accel-report-{os.getpid()}.tmp")
+    files.replace(path.resolve(), content)

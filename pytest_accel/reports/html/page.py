@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
-from pytest_accel.records import NextCommand, Outcome, Result
+from pytest_accel.records import NextCommand, Outcome, Result, files
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.reports.common.json_writer import finite
@@ -127,7 +127,7 @@ def _published(folder: Path) -> list[Results]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found.append(published.results(json.loads(path.read_bytes())))
+            found.append(published.results(json.loads(files.read(path))))
         except (OSError, UserError, ValueError, ArithmeticError, RecursionError):
             continue
     return found

@@ -28,6 +28,7 @@ from pytest_accel.runs.worker_process.process import WorkerProcess
 from pytest_accel.worker import messages
 from pytest_accel.worker.environment_facts import Files, Surroundings
 from pytest_accel.worker.messages import BenchmarkRequest, Order, Reply
+from pytest_accel.worker.step_timer import CLOCK
 
 AReply = TypeVar("AReply", bound=Reply)
 
@@ -99,6 +100,11 @@ class RemoteTest:
     @property
     def pid(self) -> int:
         return self._worker.pid
+
+    @property
+    def has_real_clock(self) -> bool:
+        """Whether the worker's clock goes as that of this session does."""
+        return CLOCK not in self._item.config.stash
 
     @property
     def on_several_hosts(self) -> bool:
