@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_accel.frameworks.recognized import RECOGNIZED
+from pytest_accel.hosts import token
 from pytest_accel.runs.worker_process import environments
 
 pytest_plugins = ("pytester",)
@@ -31,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "COVERAGE_PROCESS_CONFIG" in os.environ:  # nox -s coverage follows worker processes
-    environments.NOT_INHERITED = ("PYTEST_ADDOPTS",)
+    environments.NOT_INHERITED = ("PYTEST_ADDOPTS", token.VARIABLE)
 
 # After a session in this process pytester forgets the modules that came with it. What a session imports late
 # is imported here: else a second one has two kinds of records that differ, and NumPy refuses to come again.

@@ -169,6 +169,8 @@ OPTIONS = (
     Option("coordinator", "multi-host: address where host 0 accepts the other hosts (default: one port below "
            "the framework's coordinator port)",
            _text, None, "HOST:PORT"),
+    Option("trust_network", "multi-host: let hosts meet without a token, in a network of your own",
+           bool, False, ini="bool", switch=True),
     Option("in_process", "run benchmarks in the pytest process, for debugging with --pdb; saves no baselines",
            bool, False, switch=True),
     Option("json", "write a JSON report to FILE", _text, None, "FILE", report=True),

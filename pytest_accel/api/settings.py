@@ -51,6 +51,7 @@ class Settings:
     against: str | None
     topology: str | None
     coordinator: str | None
+    trust_network: bool
     in_process: bool
     json: str | None
     html: str | None

@@ -9,6 +9,7 @@ cannot come: whoever waits ends its process.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -168,10 +169,15 @@ class Follower(SingleHost):
         if not (received.message.patient and time.monotonic() < received.at_s + GRACE_S):
             raise RunAborted("host 0 aborted this run")
 
-    def next(self) -> Message:
-        """What the leader sends next, whenever it does. Raises HostLost."""
+    def next(self, within_s: float = math.inf) -> Message:
+        """What the leader sends next. Raises HostLost if that takes longer, though the leader is alive."""
+        begin = time.monotonic()
         while self._leader.wait() is None:
-            pass
+            if time.monotonic() - begin > within_s:
+                raise HostLost(
+                    f"{self._leader.name} has given no order for {within_s:.0f} s (--accel-timeout, and "
+                    f"{GRACE_S:.0f} s more): look at its own output"
+                )
         return self._leader.take()
 
     def send(self, message: Message) -> None:

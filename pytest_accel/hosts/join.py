@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_accel.api.settings import Settings
 from pytest_accel.hardware import tpu_metadata
 from pytest_accel.hardware.identity import slug
-from pytest_accel.hosts import rendezvous
+from pytest_accel.hosts import rendezvous, token
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.launcher import BadLaunch, LaunchInfo, host_and_port, launched
 from pytest_accel.records import Accelerator, Kind
@@ -65,7 +65,7 @@ def coordinator(
     tests: Mapping[str, Path],
     say: Callable[[str], None],
 ) -> SingleHost | Leader | Follower:
-    """Meet the other hosts, if there are any. Raises BadLaunch and RendezvousError.
+    """Meet the other hosts, if there are any. Raises BadLaunch, BadToken and RendezvousError.
 
     ``tests`` are the names of the selected benchmarks in their order, with their files. ``say`` hears that it
     waits.
@@ -91,7 +91,8 @@ def coordinator(
         f"accel: host {launch.index} of {launch.count} waits for {others} at {address[0]}:{address[1]}, for "
         f"{wait_s:.0f} s at most"
     )
-    return rendezvous.join(launch, facts, address, wait_s)
+    secret = token.from_environment(os.environ)
+    return rendezvous.join(launch, facts, address, wait_s, secret, trusts_network=settings.trust_network)
 
 
 def _word(value: float | None) -> str:

@@ -10,17 +10,30 @@ from pytest_accel.worker.messages import Message
 
 
 @dataclass(frozen=True)
+class Challenge(Message):
+    """The leader's first word to whoever calls: ``nonce`` is a number that was never used before."""
+
+    nonce: str
+
+
+@dataclass(frozen=True)
 class Join(Message):
-    """A host calls the leader. ``facts`` are what has to be the same on all hosts."""
+    """A host calls the leader. ``facts`` are what has to be the same on all hosts.
+
+    ``proof`` shows that it knows the token, ``nonce`` asks the leader to show the same.
+    """
 
     index: int
     name: str
     facts: Any
+    nonce: str
+    proof: str
 
 
 @dataclass(frozen=True)
 class Welcome(Message):
     addresses: tuple[str, ...]
+    proof: str
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,29 @@
 """How the sessions of several hosts find each other, and whether they are about to do the same.
 
-The first host listens, the others call. What is exchanged is JSON, unencrypted, in the network that the
-frameworks' own collectives use.
+The first host listens, the others call. Both sides show that they know the token of the session, where there
+is one. What is exchanged is JSON, unencrypted, in the network that the frameworks' own collectives use.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import ipaddress
 import math
 import os
-import select
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_accel.analysis.formatting import one_line
+from pytest_accel.hosts.callers import Caller, Callers, shown
 from pytest_accel.hosts.connection import SILENCE_S, HostConnection
 from pytest_accel.hosts.coordinator import Follower, Leader
 from pytest_accel.hosts.launcher import LaunchInfo
-from pytest_accel.hosts.messages import Join, JoinRefused, Welcome
+from pytest_accel.hosts.messages import Challenge, Join, JoinRefused, Welcome
+from pytest_accel.hosts.token import VARIABLE, Token, new_nonce
 from pytest_accel.records import Hosts
 from pytest_accel.records.user_error import UserError
 from pytest_accel.worker import channel
@@ -44,131 +47,196 @@ class RendezvousError(UserError):
     """The hosts cannot work together; the message says why, and the way out."""
 
 
-def join(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader | Follower:
+def join(
+    launch: LaunchInfo,
+    facts: Facts,
+    address: tuple[str, int],
+    wait_s: float,
+    token: Token | None = None,
+    *,
+    trusts_network: bool = False,
+) -> Leader | Follower:
     """The coordinator of this host, once all are there and agree. Raises RendezvousError.
 
-    ``address`` is where the first host listens.
+    ``address`` is where the first host listens. Without a ``token`` that has to be this machine, unless the
+    user ``trusts_network``.
     """
+    token = token or Token()
+    if not token and not trusts_network and not _is_this_machine(address[0]):
+        raise RendezvousError(
+            f"the hosts meet at {_shown(address)}, where others may call as well: set {VARIABLE} to the "
+            "same secret on every host (docs/several-hosts.md), or pass --accel-trust-network in a network "
+            "of your own"
+        )
     if launch.index == 0:
-        return _lead(launch, facts, address, wait_s)
-    return _follow(launch, facts, address, wait_s)
+        with _listening(address, everywhere=bool(token) or trusts_network) as listener:
+            return _lead(launch, facts, address, wait_s, Callers(listener, token), token)
+    return _follow(launch, facts, address, wait_s, token)
 
 
-def _lead(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Leader:
-    callers: dict[int, _Caller] = {}
+def _lead(
+    launch: LaunchInfo,
+    facts: Facts,
+    address: tuple[str, int],
+    wait_s: float,
+    callers: Callers,
+    token: Token,
+) -> Leader:
+    joined: dict[int, _Host] = {}
     try:
-        with _listening(address) as listener:
-            for caller in _callers(listener, time.monotonic() + wait_s):
-                _check_index(caller, callers, launch)
-                callers[caller.index] = caller
-                if len(callers) == launch.count - 1:
+        with contextlib.closing(callers.until(time.monotonic() + wait_s)) as heard:
+            for caller in heard:
+                host = _Host(caller)
+                if _has_free_index(host, joined, launch, token):
+                    joined[host.index] = host
+                if len(joined) == launch.count - 1:
                     break
             else:
-                missing = ", ".join(str(index) for index in range(1, launch.count) if index not in callers)
-                raise RendezvousError(
-                    f"host {missing} of {launch.count} (indices start at 0) did not connect within "
-                    f"{wait_s:g} s: start the same command on every host, and check that it did not exit "
-                    f"there before connecting to host 0 at {_shown(address)}"
-                )
-        for index in sorted(callers):
-            _check_same(facts, callers[index])
+                raise RendezvousError(_who_is_missing(launch, joined, callers.refused, address, wait_s))
+        for index in sorted(joined):
+            _check_same(facts, joined[index])
     except RendezvousError as problem:
-        for caller in callers.values():
-            caller.send(JoinRefused(str(problem)))
-            caller.line.close()
+        for host in joined.values():
+            host.refuse(str(problem))
         raise
-    seen = [launch.first, *(callers[index].address for index in sorted(callers))]
+    seen = [launch.first, *(joined[index].address for index in sorted(joined))]
     addresses = launch.addresses or tuple(
         _shown((host, launch.port + index)) for index, host in enumerate(seen)
     )
-    for caller in callers.values():
-        caller.send(Welcome(addresses))
-    followers = [HostConnection(callers[index].line, callers[index].name) for index in sorted(callers)]
+    for host in joined.values():
+        host.send(Welcome(addresses, token.proof("leader", host.nonce)))
+    followers = [HostConnection(joined[index].line, joined[index].name) for index in sorted(joined)]
     return Leader(Hosts(0, addresses), followers)
 
 
-@dataclass(frozen=True)
-class _Caller:
-    """A host that called the first."""
+class _Host:
+    """A host that called the first, with what it said of itself."""
 
-    index: int
-    name: str
-    address: str
-    facts: Facts
-    line: channel.Channel
+    def __init__(self, caller: Caller) -> None:
+        self.index = caller.request.index
+        self.name = f"host {self.index} ({shown(caller.request.name)})"
+        self.address = caller.address
+        self.facts: Facts = caller.request.facts
+        self.nonce = caller.request.nonce
+        self.line = _line(caller.connection)
 
     def send(self, message: Message) -> None:
         with contextlib.suppress(channel.ChannelClosed):  # who is gone is noticed at the first benchmark
             self.line.send(message)
 
-
-def _callers(listener: socket.socket, deadline: float) -> Iterator[_Caller]:
-    """Who calls until then and is one of us. Who says nothing keeps nobody waiting."""
-    silent: dict[channel.Channel, str] = {}
-    try:
-        while (left_s := deadline - time.monotonic()) > 0:
-            watched: list[Any] = [listener, *silent]
-            ready = select.select(watched, [], [], left_s)[0]
-            for line in [line for line in silent if line in ready]:
-                called_from, join = silent.pop(line), _join_request(line)
-                if join is None:
-                    line.close()  # a port scanner, a health check
-                    continue
-                yield _Caller(join.index, f"host {join.index} ({join.name})", called_from, join.facts, line)
-            if listener in ready:
-                connection, (address, *_) = listener.accept()
-                silent[_line(connection)] = str(address)
-    finally:
-        for line in silent:
-            line.close()
+    def refuse(self, reason: str) -> None:
+        self.send(JoinRefused(reason))
+        self.line.close()
 
 
-def _check_index(caller: _Caller, callers: Mapping[int, _Caller], launch: LaunchInfo) -> None:
-    if caller.index not in callers and 0 < caller.index < launch.count:
-        return
+def _has_free_index(host: _Host, joined: Mapping[int, _Host], launch: LaunchInfo, token: Token) -> bool:
+    """Whether it is one of those that are missing. Raises RendezvousError if it is of this session and not.
+
+    Without a token it may be anybody: it is refused, and the others are waited for.
+    """
+    if host.index not in joined and 0 < host.index < launch.count:
+        return True
     problem = (
-        f"{caller.name} uses a host index that is taken or out of range: give each of the {launch.count} "
+        f"{host.name} uses a host index that is taken or out of range: give each of the {launch.count} "
         f"hosts a unique index, starting at 0 ({launch.by})"
     )
-    caller.send(JoinRefused(problem))
-    caller.line.close()
-    raise RendezvousError(problem)
+    host.refuse(problem)
+    if token or host.index in joined:
+        raise RendezvousError(problem)
+    return False
 
 
-def _follow(launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float) -> Follower:
+def _who_is_missing(
+    launch: LaunchInfo,
+    joined: Mapping[int, _Host],
+    refused: Sequence[str],
+    address: tuple[str, int],
+    wait_s: float,
+) -> str:
+    missing = ", ".join(str(index) for index in range(1, launch.count) if index not in joined)
+    said = (
+        f"host {missing} of {launch.count} (indices start at 0) did not connect within {wait_s:g} s: start "
+        "the same command on every host, and check that it did not exit there before connecting to host 0 at "
+        f"{_shown(address)}"
+    )
+    if refused:
+        said += (
+            f". Callers with another token, or none: {', '.join(dict.fromkeys(refused))}; {VARIABLE} has to "
+            "be the same on every host"
+        )
+    return said
+
+
+def _follow(
+    launch: LaunchInfo, facts: Facts, address: tuple[str, int], wait_s: float, token: Token
+) -> Follower:
     line = _called(address, wait_s)
+    until = _Until(time.monotonic() + wait_s + EXTRA_REPLY_S, line, address, wait_s)
     try:
-        line.send(Join(launch.index, socket.gethostname(), dict(facts)))
-        if not line.waiting(wait_s + EXTRA_REPLY_S):
-            line.close()
-            raise RendezvousError(
-                f"the first host at {_shown(address)} did not answer within {wait_s + EXTRA_REPLY_S:g} s: "
-                "look at its own output, and whether another program has that port "
-                "(--accel-coordinator=HOST:PORT on every host chooses another)"
-            )
-        answer = line.receive()
+        challenge = line.receive(until)
+        if not isinstance(challenge, Challenge):
+            raise unexpected(challenge)
+        nonce = new_nonce()
+        proof = token.proof("host", challenge.nonce)
+        line.send(Join(launch.index, socket.gethostname(), dict(facts), nonce, proof))
+        answer = line.receive(until)
         if not isinstance(answer, Welcome | JoinRefused):
             raise unexpected(answer)
     except (channel.ChannelClosed, ProtocolError):
+        line.close()
         raise RendezvousError(
-            f"the first host at {_shown(address)} hung up: look at its own output, and whether the address "
-            "is that of another program"
+            f"the first host at {_shown(address)} hung up: look at its own output, whether the address is "
+            f"that of another program, and whether {VARIABLE} is the same on every host"
         ) from None
+    except RendezvousError:
+        line.close()
+        raise
     if isinstance(answer, JoinRefused):
         line.close()
-        raise RendezvousError(answer.reason)
+        raise RendezvousError(shown_reason(answer.reason))
+    if not token.is_proved(answer.proof, "leader", nonce):
+        line.close()
+        raise RendezvousError(
+            f"who answers at {_shown(address)} does not know the token of this session: set {VARIABLE} to "
+            "the same secret on every host"
+        )
     leader = HostConnection(line, f"the first host ({launch.first})")
     return Follower(Hosts(launch.index, answer.addresses), leader)
 
 
-def _check_same(ours: Facts, caller: _Caller) -> None:
+class _Until:
+    """Called before each read from the first host: waits for something to read. Raises RendezvousError."""
+
+    def __init__(
+        self, deadline: float, line: channel.Channel, address: tuple[str, int], wait_s: float
+    ) -> None:
+        self._deadline = deadline
+        self._line = line
+        self._address = address
+        self._wait_s = wait_s
+
+    def __call__(self) -> None:
+        if not self._line.waiting(max(0.0, self._deadline - time.monotonic())):
+            raise RendezvousError(
+                f"the first host at {_shown(self._address)} did not answer within "
+                f"{self._wait_s + EXTRA_REPLY_S:g} s: look at its own output, and whether another program "
+                "has that port (--accel-coordinator=HOST:PORT on every host chooses another)"
+            )
+
+
+def shown_reason(reason: str) -> str:
+    """A sentence that came over the network, as it can be printed."""
+    return one_line(reason)[:2000]
+
+
+def _check_same(ours: Facts, caller: _Host) -> None:
     """Raises RendezvousError for a host that is about to do something else."""
     for fact, here in ours.items():
         there = caller.facts.get(fact)
         if fact != "tests" and there != here:
             raise RendezvousError(
-                f"{fact} differs: {here} on host 0, {there} on {caller.name}; it must be the same on every "
-                "host"
+                f"{fact} differs: {here} on host 0, {shown(str(there))} on {caller.name}; it must be the "
+                "same on every host"
             )
     here, there = list(ours["tests"]), list(caller.facts.get("tests", ()))
     if here != there:
@@ -183,21 +251,69 @@ def _check_same(ours: Facts, caller: _Caller) -> None:
 def _only(these: Sequence[str], those: Sequence[str]) -> str:
     """The first few that are not among the others."""
     extra = [one for one in these if one not in those]
-    return ", ".join(extra[:3]) + (f" and {len(extra) - 3} more" if len(extra) > 3 else "")
+    return ", ".join(map(shown, extra[:3])) + (f" and {len(extra) - 3} more" if len(extra) > 3 else "")
 
 
-def _listening(address: tuple[str, int]) -> socket.socket:
-    """On all interfaces, since a machine may know its own name as another address than the others do."""
+ALL_ADDRESSES = ""
+
+
+def _listening(address: tuple[str, int], *, everywhere: bool) -> socket.socket:
+    """At the address that the launcher names.
+
+    A machine may know its own name as a loopback address, by which the others do not reach it, or not have
+    the address by which they do: then at all of its addresses, if it may be ``everywhere``.
+    """
     host, port = address
-    loopback = host == "localhost" or host.startswith("127.") or host == "::1"
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    if not everywhere:
+        places = [host]
+    elif _is_this_machine(host) and not _is_loopback(host):
+        places = [ALL_ADDRESSES]
+    else:
+        places = [host, ALL_ADDRESSES]
+    while True:
+        place = places.pop(0)
+        try:
+            return _listener(place, port)
+        except OSError as error:
+            if not places or error.errno not in _NOT_HERE:
+                raise RendezvousError(
+                    f"the first host cannot listen at port {port}: {error.strerror or error}; give another "
+                    "with --accel-coordinator=HOST:PORT on every host, unless two of them were given the "
+                    "number 0"
+                ) from None
+
+
+_NOT_HERE = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, errno.EAFNOSUPPORT)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family, *_, place = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    if not host:
+        family, place = socket.AF_INET, ("", port)
+    return socket.create_server(place, family=family)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether this is written as an address of no other machine."""
+    if host == "localhost":
+        return True
     try:
-        return socket.create_server((host if loopback else "", port), family=family)
-    except OSError as error:
-        raise RendezvousError(
-            f"the first host cannot listen at port {port}: {error.strerror or error}; give another with "
-            "--accel-coordinator=HOST:PORT on every host, unless two of them were given the number 0"
-        ) from None
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether nobody else can call there, as far as this machine knows."""
+    if _is_loopback(host):
+        return True
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(place[0]).partition("%")[0]).is_loopback for *_, place in found)
 
 
 def _called(address: tuple[str, int], wait_s: float) -> channel.Channel:
@@ -224,15 +340,6 @@ def _line(connection: socket.socket) -> channel.Channel:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     outgoing = os.dup(connection.fileno())
     return channel.Channel(connection.detach(), outgoing)
-
-
-def _join_request(line: channel.Channel) -> Join | None:
-    """What somebody who called asks for, None if that is not one of us."""
-    try:
-        request = line.receive()
-    except (channel.ChannelClosed, ProtocolError):
-        return None
-    return request if isinstance(request, Join) and isinstance(request.facts, dict) else None
 
 
 def _shown(address: tuple[str, int]) -> str:

@@ -69,6 +69,8 @@ def _cut(text: bytes, room: int) -> bytes:
 
 
 def _data(text: str) -> str:
+    """On one line, and without what a terminal would obey."""
+    text = "".join(one if one.isprintable() or one in "\r\n" else ascii(one)[1:-1] for one in text)
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 
 import pytest
 
 from pytest_accel.baselines import naming
 from pytest_accel.hosts.connection import HostLost
-from pytest_accel.hosts.coordinator import Follower, RunAborted
+from pytest_accel.hosts.coordinator import GRACE_S, Follower, RunAborted
 from pytest_accel.hosts.messages import (
     AbandonRun,
     BenchmarkFinished,
@@ -91,7 +92,7 @@ class FollowerRuns:
 
     def _passed_on(self, remote: RemoteTest) -> Order:
         """The leader's next order, which the process here has been given."""
-        message = self._follower.next()
+        message = self._follower.next(self._run_spec.timeout_s + GRACE_S)
         if not isinstance(message, RunOrder):
             raise RunAborted("host 0 aborted this run")
         try:
@@ -100,8 +101,19 @@ class FollowerRuns:
                 raise messages.unexpected(order)
         except messages.ProtocolError as error:
             raise InvalidRun(f"from the first host: {error}") from None
+        order = _without_folders(order)
         remote.send(order, doing=message.doing)
         return order
+
+
+def _without_folders(order: Order) -> Order:
+    """Where a host keeps something is its own business: none of them names a folder to another."""
+    match order:
+        case messages.StartTraining():
+            return dataclasses.replace(order, checkpoints=None)
+        case messages.Compile():
+            return dataclasses.replace(order, cache=None)
+    return order
 
 
 def _another_follows(order: Order) -> bool:

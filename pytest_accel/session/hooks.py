@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_accel import hardware
-from pytest_accel.analysis.formatting import duration
+from pytest_accel.analysis.formatting import count, duration
 from pytest_accel.analysis.rules import next_steps
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
@@ -34,6 +34,12 @@ from pytest_accel.worker.step_timer import CLOCK
 ALL_SKIPPED = (
     "every benchmark was skipped, so nothing was gated, and strict mode fails the session: run on hardware "
     "that the benchmarks ask for, or pass --no-accel-strict"
+)
+
+
+ENDED_EARLY = (
+    "the session was ended early as if all were well ({why}), and strict mode fails it: let nothing call "
+    "pytest.exit, or pass --no-accel-strict"
 )
 
 
@@ -63,6 +69,7 @@ class BenchmarkSession:
         self._written: tuple[Path, ...] = ()
         self._began_s = time.monotonic()
         self._summarized = False
+        self._was_ended = False
 
     @property
     def accelerator(self) -> Accelerator:
@@ -250,11 +257,20 @@ class BenchmarkSession:
     def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
         return terminal.teststatus(report)
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """Also called for ``pytest.exit``, which may ask for any exit status."""
+        self._was_ended = True
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         outcomes = {result.verdict.outcome for result in self._results.values()}
         if outcomes == {Outcome.SKIPPED} and self._prepared.settings.strict:
             self._complain(session, ALL_SKIPPED, pytest.ExitCode.TESTS_FAILED)
+        missing = len(self._prepared.benchmarks.keys() - self._results.keys())
+        as_if_well = self._was_ended and session.exitstatus == pytest.ExitCode.OK
+        if as_if_well and self._prepared.settings.strict and (missing or session.testsfailed):
+            why = f"{count(missing, 'benchmark')} not measured, {count(session.testsfailed, 'test')} failed"
+            self._complain(session, ENDED_EARLY.format(why=why), pytest.ExitCode.TESTS_FAILED)
         if self.coordinator.is_leader and not session.config.getoption("collectonly"):
             written = self._write_reports()
             self._written = written.paths

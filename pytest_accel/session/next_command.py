@@ -77,11 +77,10 @@ def _is_undone(item: pytest.Item, step: NextStep, typed: Collection[str]) -> boo
         return True  # it is expected to fail, so it records nothing
     resolved, marked = settings.settings_for(item), settings.marker_arguments(item)
     set_by_step = {*map(_flag, step.options)}
-    in_the_way = {
-        "--accel-in-process",
-        *(RECORDING if records else ()),
-        *HARD_LIMITS.intersection(step.without),
-    }
+    # Only one way to record may be asked for, and none in pytest's own process.
+    in_the_way = {"--accel-in-process", *HARD_LIMITS.intersection(step.without)}
+    if records or "--accel-in-process" in set_by_step:
+        in_the_way.update(RECORDING)
     for option in options.OPTIONS:
         if option.flag in set_by_step and option.name in marked:
             return True

@@ -26,7 +26,7 @@ It is also how a project's hooks know that they run in a worker process (docs/ru
 """
 
 MAX_MESSAGE_BYTES = 2**27
-"""A message is no longer than this. Any text that is read as a length, as control characters are, is more."""
+"""A message is no longer than this."""
 
 MAX_READ_BYTES = 2**16
 """How much is read at once: as much as a pipe holds."""
@@ -34,11 +34,50 @@ MAX_READ_BYTES = 2**16
 LINE_PIECE_BYTES = select.PIPE_BUF
 """How much of a line is written at once: what a pipe that is ready takes without waiting."""
 
+_MAGIC = b"\xacPTA"
+"""Every message begins with this, which no text does, so that whatever else is written is told from one."""
+
 _LENGTH = struct.Struct("!I")
+HEADER_BYTES = len(_MAGIC) + _LENGTH.size
 
 
 class ChannelClosed(Exception):
     """The other side is gone."""
+
+
+def packed(message: Message) -> bytes:
+    """A message as it travels.
+
+    What JSON has no form for, such as a property that a test recorded, goes as its ``str``; a key that JSON
+    does not have is left out.
+    """
+    text = json.dumps(messages.pack(message), default=str, skipkeys=True).encode()
+    return _MAGIC + _LENGTH.pack(len(text)) + text
+
+
+def body_bytes(header: bytes, most: int = MAX_MESSAGE_BYTES) -> int | None:
+    """How long the message is that follows this header, None while that is not whole.
+
+    Raises ProtocolError as soon as it can be none.
+    """
+    magic, length = header[: len(_MAGIC)], header[len(_MAGIC) :]
+    if not _MAGIC.startswith(magic):
+        raise ProtocolError("what arrived is not a message")
+    if len(length) < _LENGTH.size:
+        return None
+    (count,) = _LENGTH.unpack(length)
+    if count > most:
+        raise ProtocolError("what arrived is not a message")
+    return int(count)
+
+
+def unpacked(body: bytes) -> Message:
+    """The message in what follows a header. Raises ProtocolError."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ProtocolError("what arrived is not a message") from None
+    return messages.unpack(data)
 
 
 def _no_check() -> None:
@@ -54,13 +93,8 @@ class Channel:
         self._open = True
 
     def send(self, message: Message) -> None:
-        """Send one message. Raises ChannelClosed if nobody can read it any more.
-
-        What JSON has no form for, such as a property that a test recorded, goes as its ``str``; a key that
-        JSON does not have is left out.
-        """
-        text = json.dumps(messages.pack(message), default=str, skipkeys=True).encode()
-        self._write(_LENGTH.pack(len(text)) + text)
+        """Send one message, see :func:`packed`. Raises ChannelClosed if nobody can read it any more."""
+        self._write(packed(message))
 
     def fileno(self) -> int:
         """For ``select``: ready where a message, or the end of the line, has come."""
@@ -79,15 +113,15 @@ class Channel:
 
         ``before_read`` is called before each read: it may wait for something to read, and raise.
         """
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, before_read))
-        if length > MAX_MESSAGE_BYTES:
-            self._open = False
-            raise ProtocolError("what arrived is not a message")
+        header = b""
         try:
-            data = json.loads(self._read(length, before_read))
-        except ValueError:
-            raise ProtocolError("what arrived is not a message") from None
-        return messages.unpack(data)
+            while (length := body_bytes(header)) is None:
+                missing = len(_MAGIC) - len(header) if len(header) < len(_MAGIC) else _LENGTH.size
+                header += self._read(missing, before_read)
+        except ProtocolError:
+            self._open = False
+            raise
+        return unpacked(self._read(length, before_read))
 
     def send_line(self, text: str, before_write: Callable[[], None] = _no_check) -> None:
         """Send one line of text, which is what the first lines of a worker can read. Raises ChannelClosed.

@@ -78,6 +78,7 @@ def given_nothing(**given):
         "html": None,
         "markdown": None,
         "coordinator": None,
+        "trust_network": False,
     }
     return Settings(**{**defaults, **given})
 

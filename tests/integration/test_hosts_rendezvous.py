@@ -111,3 +111,46 @@ def test_two_hosts_with_one_number_are_refused(hosts):
 
     assert [host.code for host in codes] == [4, 4, 4]
     assert "uses a host index that is taken or out of range" in codes[0].text
+
+
+TOKEN = "0123456789abcdef"
+
+SEEN = """
+import os
+
+def test_step(accel, step):
+    assert not [name for name in os.environ if name.startswith("PYTEST_ACCEL_TOKEN")]
+    accel.measure(step, examples_per_step=32)
+"""
+
+
+def test_hosts_that_share_a_token_reach_a_verdict_and_their_workers_do_not_have_it(
+    project, hosts, monkeypatch
+):
+    monkeypatch.delenv("CI", raising=False)
+    project.benchmark(SEEN)
+    file = hosts.folder / "token"
+    file.write_text(TOKEN)
+    hosts.start(0, "--accel-json=out.json", variables={"STEP_TIMES_S": "0.25", "PYTEST_ACCEL_TOKEN": TOKEN})
+    hosts.start(1, variables={"STEP_TIMES_S": "0.25", "PYTEST_ACCEL_TOKEN_FILE": str(file)})
+
+    assert [hosts.ended(index).code for index in range(2)] == [0, 0], hosts.ended(0).text
+    assert TOKEN not in (hosts.folder / "out.json").read_text()
+
+
+def test_a_host_with_another_token_is_an_error_on_both(hosts):
+    hosts.start(0, "--accel-timeout=3", variables={"PYTEST_ACCEL_TOKEN": TOKEN})
+    hosts.start(1, "--accel-timeout=3", variables={"PYTEST_ACCEL_TOKEN": TOKEN[::-1]})
+
+    first, second = hosts.ended(0), hosts.ended(1)
+    assert (first.code, second.code) == (4, 4)
+    assert "Callers with another token, or none: 127.0.0.1" in first.text
+    assert "whether PYTEST_ACCEL_TOKEN is the same on every host" in second.text
+
+
+def test_a_token_that_is_too_short_is_refused(hosts):
+    hosts.start(0, variables={"PYTEST_ACCEL_TOKEN": "short"})
+
+    first = hosts.ended(0)
+    assert first.code == 4
+    assert "PYTEST_ACCEL_TOKEN: the token has 5 characters; give 16 or more" in first.text

@@ -103,7 +103,7 @@ SESSIONS = {
     "several runs": (("--accel-runs=2",), ""),
     "several runs by addopts": ((), "addopts = --accel-runs=2"),
     "recording what is missing by addopts": ((), "addopts = --accel-record-missing"),
-    "strict, with reports": (("--accel-strict", "--accel-json=other.json", "--junitxml=out.xml"), ""),
+    "strict, with reports": (("--accel-strict", "--accel-markdown=out.md", "--junitxml=out.xml"), ""),
     "a short session": (("--accel-session-budget=500", "--maxfail=1"), ""),
     "a short session by its ini file": ((), "accel_session_budget = 500"),
 }

@@ -266,7 +266,9 @@ def test_an_expected_regression_is_honoured(project):
     result = project.run("-v", step_times_s=0.3)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"xfailed": 1}
-    result.stdout.fnmatch_lines(["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0% more time per step*"])
+    result.stdout.fnmatch_lines(
+        ["*test_step XFAIL*", "regressed  test_it.py::test_step: *20.0% more time per step*"]
+    )
     assert project.run().parseoutcomes() == {"xpassed": 1}
 
     project.benchmark(marked.format(strict=", strict=True"))

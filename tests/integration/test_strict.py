@@ -68,3 +68,16 @@ def test_recording_passes(project):
     result = project.run("--accel-strict", "--accel-record-missing")
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes() == {"recorded": 1}
+
+
+def test_a_session_that_is_ended_with_success_before_anything_was_measured_fails(project):
+    project.benchmark(
+        "import pytest\n"
+        "def test_step(accel): accel.measure(lambda: pytest.exit('done', 0), examples_per_step=1)"
+    )
+    result = project.run("--accel-strict")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["accel: the session was ended early as if all were well (1 benchmark not measured, *"]
+    )
+    assert project.run().ret == pytest.ExitCode.OK

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_accel.records import Outcome, Result, Verdict
 from pytest_accel.reports import github
@@ -101,3 +103,11 @@ def test_a_summary_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     (tmp_path / "summary").mkdir()
     with pytest.raises(ReportError, match=r"summary .*summary: Is a directory.* Unset GITHUB_STEP_SUMMARY"):
         github.append_summary("ours\n")
+
+
+@given(st.text())
+def test_a_terminal_obeys_nothing_of_a_line(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_ACTIONS", "true")
+        (line,) = annotations(Outcome.INVALID, reason=text)
+    assert line.isprintable()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_accel.hosts import token
 from pytest_accel.records import Kind
 from pytest_accel.records.user_error import UserError
 
@@ -42,8 +43,9 @@ def compile_only_variables(topology: str) -> dict[str, str]:
     return {**COMPILE_ONLY, "TPU_ACCELERATOR_TYPE": topology}
 
 
-NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
-"""Variables that would hand the worker options that are not for it, or trace every line that is timed."""
+NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_", token.VARIABLE)
+"""How the names of variables begin that are not for a worker: options of others, what would trace every line
+that is timed, the secret that the sessions of several hosts share."""
 
 
 @dataclass(frozen=True)
