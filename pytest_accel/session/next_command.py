@@ -44,7 +44,7 @@ RECORDING = ("--accel-update-baselines", "--accel-record-missing")
 SETTLED_BY_CALIBRATION = (
     "--accel-runs", "--accel-against", "--accel-baselines", "--accel-session-budget", "--no-accel-strict",
 )  # fmt: skip
-"""``pytest-accel calibrate`` gives these to its sessions itself, or lasts as long as it is told to."""
+"""``pytest-accel calibrate`` gives these to its sessions itself, or has a limit of its own."""
 
 
 def next_command(item: pytest.Item, step: NextStep) -> NextCommand | None:

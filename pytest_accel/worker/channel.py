@@ -35,7 +35,7 @@ LINE_PIECE_BYTES = select.PIPE_BUF
 """How much of a line is written at once: what a pipe that is ready takes without waiting."""
 
 _MAGIC = b"\xacPTA"
-"""Every message begins with this, which no text does, so that whatever else is written is told from one."""
+"""Every message begins with this, which no text does, so that whatever else is written is recognized."""
 
 _LENGTH = struct.Struct("!I")
 HEADER_BYTES = len(_MAGIC) + _LENGTH.size
