@@ -70,6 +70,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--drawn", type=positive_int, default=2000, help="trials of each noise of the model")
     parser.add_argument("--sessions", type=positive_int, default=100, help="of each noise of the model")
     parser.add_argument("--compared", type=positive_int, default=400, help="trials of pairs, of each noise")
+    parser.add_argument(
+        "--first", type=positive_int, help="draw the first noises only, as far as they are drawn"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the tables in this page")
     options = parser.parse_args()
@@ -104,7 +107,7 @@ def replay(options: argparse.Namespace) -> Tables:
 def model(options: argparse.Namespace) -> Tables:
     """sessions drawn from Gaussian noise."""
     promised = []
-    for name, one in noises(recordings.load()).items():
+    for name, one in list(noises(recordings.load()).items())[: options.first]:
         made = drawn(one, options.baseline_runs, options.benchmarks, count=options.drawn, seed=options.seed)
         noise = f"{name} ({100 * one.shared:.2g}% shared, {100 * one.own:.2g}% own)"
         promised += contract_rows(noise, made, options.tolerance, one.kind)
@@ -117,7 +120,9 @@ def sessions(options: argparse.Namespace) -> Tables:
     yield (
         "sessions/red",
         shows,
-        sessions_model.table(noises(recordings.load()), options.sessions, options.seed),
+        sessions_model.table(
+            dict(list(noises(recordings.load()).items())[: options.first]), options.sessions, options.seed
+        ),
     )
 
 
@@ -140,7 +145,7 @@ def blocks(options: argparse.Namespace) -> Tables:
 def pairs(options: argparse.Namespace) -> Tables:
     """two environments in turns."""
     shows = f"at the default tolerance of a CPU, {options.compared} trials per line"
-    yield "pairs/outcomes", shows, pairs_model.table(options.compared, options.seed)
+    yield "pairs/outcomes", shows, pairs_model.table(options.compared, options.seed, options.first)
 
 
 STUDIES: dict[str, Callable[[argparse.Namespace], Tables]] = {

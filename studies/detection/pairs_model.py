@@ -32,11 +32,11 @@ POLICY = PairPolicy(
 )
 
 
-def table(count: int, seed: int) -> str:
-    """What so many comparisons came to, for each noise and slowdown."""
+def table(count: int, seed: int, first: int | None = None) -> str:
+    """The outcomes of ``count`` comparisons for each noise and slowdown, or for the first noises only."""
     rng = np.random.default_rng(seed)
     rows = []
-    for between, rounds in NOISES:
+    for between, rounds in NOISES[:first]:
         for slowdown in SLOWDOWNS:
             drawn = [_comparison(slowdown, between, rounds, rng) for _ in range(count)]
             outcomes = [outcome for outcome, _ in drawn]
