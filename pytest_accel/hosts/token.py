@@ -18,7 +18,7 @@ MIN_CHARACTERS = 16
 
 
 class BadToken(UserError):
-    """A token that is no secret, or cannot be read; the message names the variable."""
+    """A token that is too short, or cannot be read; the message names the variable."""
 
 
 class Token:
