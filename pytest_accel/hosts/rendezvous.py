@@ -287,11 +287,9 @@ _NOT_HERE = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, errno.EAF
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    family, *_, place = socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    if not host:
-        family, place = socket.AF_INET, ("", port)
+    if host == ALL_ADDRESSES:
+        return socket.create_server((host, port))
+    family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     return socket.create_server(place, family=family)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import stat
 from pathlib import Path
 
 MAX_READ_BYTES = 2**26
-"""Largest file that is read. A baseline of ten thousand entries has a tenth of it."""
+"""Largest file that is read."""
 
 
 def read(path: Path) -> bytes:
@@ -59,7 +60,7 @@ def create(path: Path, content: bytes) -> None:
 
 def remove_unfinished(path: Path) -> None:
     """Remove what writers of ``path`` left that were killed. Only for whom nobody else writes it."""
-    for left in path.parent.glob(f"{_escaped(_prefix(path))}*tmp"):
+    for left in path.parent.glob(f"{glob.escape(_prefix(path))}*tmp"):
         with contextlib.suppress(OSError):
             left.unlink()
 
@@ -70,8 +71,3 @@ def _created(path: Path) -> int:
 
 def _prefix(path: Path) -> str:
     return f".{path.name[:100]}."
-
-
-def _escaped(text: str) -> str:
-    """For ``glob``, which takes a bracket for a choice of characters."""
-    return "".join(f"[{character}]" if character in "[*?" else character for character in text)

@@ -153,6 +153,7 @@ def test_more_strangers_than_are_heard_at_once(address, monkeypatch):
         for _ in range(100):
             stack.enter_context(connected(address))
         second = join(launch(1), FACTS, address, LONG_ENOUGH_S)
+        assert second.hosts.index == 1
         second.close()
         first.result().close()
 

@@ -33,8 +33,7 @@ class Worker:
 def time_blocks(here_s, there_s, **settings):
     worker = Worker(here_s, there_s, **settings)
     steps = RemoteSteps(worker, clock=lambda: worker.now_s)
-    for _ in here_s:
-        steps.block(1)
+    return [steps.block(1).time_s for _ in here_s]
 
 
 @pytest.mark.parametrize("factor", [1 / 3, 2])
@@ -52,10 +51,10 @@ def test_a_clock_that_is_not_that_of_the_session_is_named(factor):
     ],
 )
 def test_an_answer_may_be_late(here_s, there_s):
-    time_blocks(here_s, there_s)
+    assert time_blocks(here_s, there_s) == there_s
 
 
 def test_few_blocks_are_not_judged_and_a_fake_clock_never_is():
     few = MIN_BLOCKS_TO_JUDGE - 1
-    time_blocks([9.0] * few, [1.0] * few)
-    time_blocks([9.0] * 9, [1.0] * 9, has_real_clock=False)
+    assert time_blocks([9.0] * few, [1.0] * few) == [1.0] * few
+    assert time_blocks([9.0] * 9, [1.0] * 9, has_real_clock=False) == [1.0] * 9

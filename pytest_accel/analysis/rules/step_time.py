@@ -88,12 +88,12 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     return _undecided(
         verdict,
         f"{when}{description(side)}, so a change cannot be confirmed: {QUIET}",
-        _wait(reference, policy) if side is reference else next_steps.wait_longer(policy.wait_s),
+        _record_when_quiet(reference, policy) if side is reference else next_steps.wait_longer(policy.wait_s),
         f"{when}other programs used the CPU ({programs(side)}), so a change cannot be confirmed: {QUIET}",
     )
 
 
-def _wait(reference: Sequence[Steps], policy: Policy) -> NextStep:
+def _record_when_quiet(reference: Sequence[Steps], policy: Policy) -> NextStep:
     return next_steps.record_when_quiet(max(next_steps.ADVISED_RUNS, len(reference)), policy.wait_s)
 
 
