@@ -4,10 +4,11 @@
     python studies/overhead/same_on_both_sides.py cost cost.jsonl
     python studies/overhead/same_on_both_sides.py report same.jsonl cost.jsonl
 
-A trial of ``compare`` is a session of ``pytest --accel-against`` with the same interpreter on both sides. Its
-number is the mean of its first four pairs, which every session takes: later ones are taken only while a pass
-is not proved, which would bias the mean downwards. A trial of ``cost`` is a bare loop of the step and a
-session of pytest-accel, each in a process of its own.
+A trial of ``compare`` is a session of ``pytest --accel-against`` with the same interpreter on both sides. The
+mean change is that of all pairs of all trials. Sessions go on only while a pass is not proved, so the mean of
+a single one is biased; the sum of all differences over the number of all pairs is not, for many trials
+(Wald's identity), and its standard error counts trials, not pairs. A trial of ``cost`` is a bare loop of the
+step and a session of pytest-accel, each in a process of its own.
 
 The result of a trial is added to the file at once, and the kinds of step take turns: end this at any time and
 call it again, and it goes on to the number of trials per kind. ``--python`` chooses the environment that is
@@ -18,7 +19,6 @@ tabulate here, and pytest-accel in that environment.
 from __future__ import annotations
 
 import argparse
-import collections
 import contextlib
 import json
 import math
@@ -29,21 +29,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import tabulate
-from scipy import stats
 
 STEPS = Path(__file__).parent.resolve() / "steps"
 sys.path.insert(0, str(STEPS))
 from kinds import KINDS  # noqa: E402, the steps are beside this file and in no package
-
-HALF_WIDTH = {"short": 0.03}
-"""How well the mean is to be known, as half of its 95% interval, where that is not USUAL_HALF_WIDTH."""
-
-USUAL_HALF_WIDTH = 0.01
+from trial_tables import Mean, Trial, asked_half_width, logs, pair_log, percent, report  # noqa: E402
 
 ROUNDS_IN_ONE_PROCESS = 40
 
@@ -60,8 +52,6 @@ NOT_INHERITED = ("CI", "PYTEST_ADDOPTS", "PYTHONPATH")
 
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 """What pytest-accel sets for its own processes, so that the bare loop has it as well."""
-
-Trial = dict[str, Any]
 
 
 def main() -> None:
@@ -141,11 +131,10 @@ def needs_more(trials: Sequence[Trial], kind: str, options: argparse.Namespace) 
     values = logs(trials)
     if len(trials) - len(values) >= MAX_FAILURES or len(trials) >= max(options.trials, options.max_trials):
         return False
-    return len(trials) < options.trials or Mean.of(values).half_width > asked_half_width(kind)
-
-
-def asked_half_width(kind: str) -> float:
-    return HALF_WIDTH.get(kind, USUAL_HALF_WIDTH)
+    if len(trials) < options.trials:
+        return True
+    mean = Mean.of_pairs(trials) if options.part == "compare" else Mean.of(values)
+    return mean.half_width > asked_half_width(kind)
 
 
 def one_trial(
@@ -176,21 +165,16 @@ def compared(kind: str, python: str, options: argparse.Namespace) -> Trial:
     if not benchmark["comparisons"]:
         return came_to
     (comparison,) = benchmark["comparisons"]
-    pairs = list(zip(benchmark["runs"], benchmark["reference_runs"], strict=True))
+    pairs = zip(benchmark["runs"], benchmark["reference_runs"], strict=True)
+    times_s = [
+        [[float(f"{time_s:.6g}") for time_s in side["step_times_s"]] for side in pair] for pair in pairs
+    ]
     return came_to | {
-        "log": statistics.fmean(_log_ratio(*pair) for pair in pairs[:MIN_PAIRS]),
+        "log": statistics.fmean(pair_log(*pair) for pair in times_s[:MIN_PAIRS]),
         "change": comparison["change"],
         "interval": comparison["interval"],
-        "pairs": [
-            [[float(f"{time_s:.6g}") for time_s in side["step_times_s"]] for side in pair] for pair in pairs
-        ],
+        "pairs": times_s,
     }
-
-
-def _log_ratio(candidate: Trial, reference: Trial) -> float:
-    """Of the step times of one pair: the mean over its rounds without the fifth at either end."""
-    times_s = zip(candidate["step_times_s"], reference["step_times_s"], strict=True)
-    return float(stats.trim_mean([math.log(one_s / other_s) for one_s, other_s in times_s], 0.2))
 
 
 def costed(kind: str, python: str, options: argparse.Namespace) -> Trial:
@@ -300,106 +284,6 @@ def in_words(trial: Trial) -> str:
 
 def read(file: Path) -> list[Trial]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def logs(trials: Sequence[Trial], name: str = "log") -> list[float]:
-    return [trial[name] for trial in trials if trial.get(name) is not None]
-
-
-class Mean:
-    """The mean of some logarithms, with Student's t. Of fewer than two the interval has no end."""
-
-    def __init__(self, mean: float, standard_error: float, dof: int) -> None:
-        self.mean = mean
-        self.half_width = standard_error * float(stats.t.ppf(0.975, dof)) if dof else math.inf
-        self.lower_limit = mean - standard_error * float(stats.t.ppf(0.95, dof)) if dof else -math.inf
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Mean:
-        if not values:
-            return cls(math.nan, math.inf, 0)
-        if len(values) == 1:
-            return cls(values[0], math.inf, 0)
-        return cls(
-            statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)), len(values) - 1
-        )
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return self.mean - self.half_width, self.mean + self.half_width
-
-
-def percent(log: float) -> str:
-    return f"{100 * math.expm1(log):+.2f}%" if math.isfinite(log) else "-"
-
-
-def report(trials: Sequence[Trial]) -> str:
-    by_part: dict[str, dict[str, list[Trial]]] = {"compare": {}, "cost": {}}
-    for trial in trials:
-        by_part[trial["part"]].setdefault(trial["kind"], []).append(trial)
-    makers: Mapping[str, Callable[[dict[str, list[Trial]]], str]] = {"compare": table, "cost": cost_table}
-    return "\n\n".join(makers[part](by_kind) for part, by_kind in by_part.items() if by_kind)
-
-
-def table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
-    """Of comparisons: above 0 the session's own environment looks slower than the other one, the same."""
-    rows = []
-    for kind, alike in by_kind.items():
-        mean = Mean.of(logs(alike))
-        low, high = mean.interval
-        known = math.isfinite(mean.half_width)
-        outcomes = collections.Counter(trial["outcome"] for trial in alike)
-        rows.append([
-            kind,
-            len(alike),
-            percent(mean.mean),
-            f"{percent(low)} to {percent(high)}" if known else "-",
-            ("yes" if low <= 0 <= high else "no") if known else "-",
-            f"{100 * mean.half_width:.2f}%" if known else "-",
-            f"{100 * asked_half_width(kind):g}%",
-            ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()),
-            f"{statistics.median(trial['time_s'] for trial in alike):.0f} s",
-        ])  # fmt: skip
-    headers = [
-        "step",
-        "trials",
-        "mean change",
-        "95% interval",
-        "0 inside",
-        "half width",
-        "asked",
-        "outcomes",
-    ]
-    return tabulate.tabulate(rows, [*headers, "median time"])
-
-
-def cost_table(by_kind: Mapping[str, Sequence[Trial]]) -> str:
-    """Of costs: the time of the bare loop over the time reported, 0.99 where measuring adds 1%."""
-    rows = []
-    for kind, alike in by_kind.items():
-        values = logs(alike)
-        apart, together = Mean.of(values), Mean.of(logs(alike, "log_in_one_process"))
-        low, high = apart.interval
-        rows.append([
-            kind,
-            len(values),
-            f"{1000 * statistics.median(logs(alike, 'bare_s') or [math.nan]):.4g} ms",
-            ratio(apart.mean),
-            ratio(apart.lower_limit),
-            f"{ratio(low)} to {ratio(high)}" if math.isfinite(apart.half_width) else "-",
-            ratio(statistics.median(values or [math.nan])),
-            ratio(together.mean),
-            ratio(together.lower_limit),
-            sum(trial["outcome"] != "measured" for trial in alike),
-        ])  # fmt: skip
-    headers = ["step", "pairs", "bare step", "bare / ours", "95% lower limit", "95% interval", "median"]
-    return tabulate.tabulate(
-        rows, [*headers, "in one process", "its lower limit", "failed or odd"], disable_numparse=True
-    )
-
-
-def ratio(log: float) -> str:
-    return f"{math.exp(log):.4f}" if math.isfinite(log) else "-"
 
 
 if __name__ == "__main__":
