@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
+from pytest_accel.baselines.agreement import check_summary
 from pytest_accel.baselines.validation import (
     SHARES,
     check_finite,
@@ -127,6 +129,21 @@ def _check(baseline: Baseline) -> None:
         _check_entry(entry, baseline.workload, path)
         if not entry.runs and index in (0, len(baseline.accepted) - 1):
             raise CodecError(f"{path}.runs", "empty; the first and the last entry keep their runs")
+        check_summary(entry, baseline.workload, path)
+    _check_order([entry.time for entry in baseline.accepted])
+
+
+def _check_order(times: Sequence[str]) -> None:
+    """The last entry is in force, so it has to be the latest: a merge may put them in another order."""
+    for index, (earlier, later) in enumerate(itertools.pairwise(times), start=1):
+        if moment(later) < moment(earlier):
+            raise CodecError(f"accepted[{index}].time", f"{later} is before {earlier}, the entry above it")
+
+
+def moment(time: str) -> datetime:
+    """A time of a file as one that can be compared; without a zone it is UTC. Raises ValueError."""
+    parsed = datetime.fromisoformat(time)
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
 
 
 def _check_workload(workload: Workload) -> None:
@@ -141,10 +158,10 @@ def _check_workload(workload: Workload) -> None:
 
 def _check_entry(entry: AcceptedEntry, workload: Workload, path: str) -> None:
     try:
-        datetime.fromisoformat(entry.time)
+        moment(entry.time)
     except ValueError:
         raise CodecError(f"{path}.time", f"{entry.time[:40]!r} is not a time in ISO 8601") from None
-    _check_summary(entry.summary, f"{path}.summary")
+    _check_metrics(entry.summary, f"{path}.summary")
     for index, run in enumerate(entry.runs):
         where = f"{path}.runs[{index}]"
         check_run(run, workload, where)
@@ -156,7 +173,7 @@ def _check_entry(entry: AcceptedEntry, workload: Workload, path: str) -> None:
             raise CodecError(f"{path}.runs[{index}].seed", f"{seed} stands there twice")
 
 
-def _check_summary(summary: Mapping[str, float], path: str) -> None:
+def _check_metrics(summary: Mapping[str, float], path: str) -> None:
     if not summary:
         raise CodecError(path, "empty")
     for metric, value in summary.items():

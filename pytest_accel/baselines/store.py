@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import errno
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_accel.baselines import file_format, noise_file
@@ -20,6 +22,12 @@ from pytest_accel.baselines.paths import baseline_path, folder_name
 from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload, files
 from pytest_accel.records.json_codec import CodecError
 from pytest_accel.records.noise import MachineNoise
+
+SAMPLE_SIZE = 200
+"""Baselines that tell how programs vary on a machine: the median of as many is known well enough."""
+
+MAX_CLOCK_SKEW = datetime.timedelta(hours=1)
+"""How far behind the last entry a new one may be: clocks differ, and sessions wait for each other."""
 
 _RECORD_ANEW = "delete it and record anew with --accel-update-baselines."
 
@@ -35,6 +43,7 @@ class BaselineStore:
         self.folder = folder
         self.identity_dir = folder / folder_name(identity)
         self._lock_timeout_s = lock_timeout_s
+        self._sample: tuple[Baseline, ...] | None = None
 
     @classmethod
     def for_directory(cls, identity_dir: Path) -> BaselineStore:
@@ -64,16 +73,36 @@ class BaselineStore:
                     if baseline is not None:
                         yield identity_dir.name, baseline
 
-    def baselines(self) -> tuple[Baseline, ...]:
-        """Every baseline of this identity that can be read, sorted by path.
+    def find(self, benchmark: Benchmark) -> Baseline | None:
+        """What was accepted under any framework, None if there is nothing that can be read."""
+        for folder in sorted(self.identity_dir.glob("[!.]*/")):
+            with contextlib.suppress(BrokenBaseline, StoreError):
+                baseline = self.load(benchmark, folder.name)
+                if baseline is not None:
+                    return baseline
+        return None
 
-        A broken one is left out: ``load`` says what is wrong with it when its own benchmark runs.
+    def sample(self) -> tuple[Baseline, ...]:
+        """Baselines of this identity as they are when this is first called, sorted by path.
+
+        Of more than SAMPLE_SIZE as many, spread evenly. A broken one is left out: ``load`` says what is wrong
+        with it when its own benchmark runs.
         """
-        return tuple(found for _, found in self.load_all() if isinstance(found, Baseline))
+        if self._sample is None:
+            paths = sorted(self._files())
+            every = math.ceil(len(paths) / SAMPLE_SIZE) or 1
+            found = self._load_each(paths[::every])
+            self._sample = tuple(baseline for _, baseline in found if isinstance(baseline, Baseline))
+        return self._sample
 
     def load_all(self) -> Iterator[tuple[Path, Baseline | BrokenBaseline | StoreError]]:
         """Every file of this identity, sorted by path: its baseline, or what is wrong with it."""
-        for path in sorted(self._files()):
+        return self._load_each(sorted(self._files()))
+
+    def _load_each(
+        self, paths: Iterable[Path]
+    ) -> Iterator[tuple[Path, Baseline | BrokenBaseline | StoreError]]:
+        for path in paths:
             try:
                 baseline = self._read(path)
             except (BrokenBaseline, StoreError) as fault:
@@ -99,7 +128,8 @@ class BaselineStore:
                 raise AlreadyStored(f"another session has just recorded {benchmark.name}")
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
-            entries = _without_raw_runs((*_history(stored, benchmark, workload, accepted), accepted))
+            history = _history(stored, benchmark, workload, accepted)
+            entries = _without_raw_runs((*history, _in_order(history, accepted, path)))
             content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
             _replace(path, content)
         return file_format.loads(content)
@@ -187,6 +217,21 @@ def _history(
         return ()
     kinds = {run.KIND for run in (*stored.current.runs, *accepted.runs)}
     return stored.accepted if len(kinds) == 1 else ()
+
+
+def _in_order(history: tuple[AcceptedEntry, ...], accepted: AcceptedEntry, path: Path) -> AcceptedEntry:
+    """The entry at a time that is not before the last one's. Raises StoreError where a clock is wrong."""
+    if not history:
+        return accepted
+    last, now = history[-1].time, accepted.time
+    behind = file_format.moment(last) - file_format.moment(now)
+    if behind > MAX_CLOCK_SKEW:
+        raise StoreError(
+            f"cannot accept into {path}: its last entry is of {last}, and by this machine's clock it is "
+            f"{now}. "
+            "Nothing was written; set the clock, or delete the file and record anew."
+        )
+    return dataclasses.replace(accepted, time=max(last, now, key=file_format.moment))
 
 
 def _without_raw_runs(entries: tuple[AcceptedEntry, ...]) -> tuple[AcceptedEntry, ...]:

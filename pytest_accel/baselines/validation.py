@@ -14,6 +14,9 @@ from pytest_accel.records.json_codec import CodecError
 
 SHARES = ("top1", "top5")
 
+MIN_STEP_TIME_S = 1e-12
+"""A thousandth of what the clock resolves."""
+
 MAX_SECONDS = 1e9
 """Thirty years: no clock that was read went on for longer."""
 
@@ -32,6 +35,8 @@ def _check_steps(run: Steps, _: Workload, path: str) -> None:
         raise CodecError(f"{path}.step_times_s", "empty")
     for index, time_s in enumerate(run.step_times_s):
         check_positive(time_s, f"{path}.step_times_s[{index}]")
+        if time_s < MIN_STEP_TIME_S:
+            raise CodecError(f"{path}.step_times_s[{index}]", f"{time_s:g} s is shorter than any step")
         _check_time(time_s, f"{path}.step_times_s[{index}]")
     check_positive(run.steps_per_block, f"{path}.steps_per_block")
     check_not_negative(run.warmup_steps, f"{path}.warmup_steps")

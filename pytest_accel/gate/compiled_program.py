@@ -52,7 +52,8 @@ class CompiledProgram(BenchmarkKind):
         if len(baseline.accepted) < 2:
             return ()
         now = self.summary(runs[-1].workload, runs)
-        changes = {name: now[name] / baseline.anchor.summary[name] - 1 for name in GATED_FOR_DRIFT}
+        first = baseline.anchor.runs[-1]
+        changes = {name: now[name] / getattr(first, name) - 1 for name in GATED_FOR_DRIFT}
         drifted = [
             f"{name.replace('_', ' ')} {100 * change:+.1f}%"
             for name, change in changes.items()

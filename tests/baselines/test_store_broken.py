@@ -134,7 +134,7 @@ def test_a_broken_baseline_is_not_overwritten_and_leaves_the_others_readable(sto
         store.accept(BENCHMARK, WORKLOAD, ENTRY)
     path.with_name("dangling.json").symlink_to("nowhere")
     assert path.read_bytes() == b"{"
-    assert store.baselines() == (other,)
+    assert store.sample() == (other,)
 
 
 def test_a_copied_file_is_named(store, path):
@@ -305,3 +305,43 @@ def test_a_changed_field_of_a_curve_is_told_or_judged(store, trained, data, valu
         CURVES[:1], baseline.current.runs, 1 / 3, convergence.TimeTolerance(0.1, 0.05)
     )
     assert verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("step_time_s", 0.002), ("step_time_s", 0.2500005), ("throughput", 1000.0)]
+)
+def test_a_summary_that_the_runs_contradict_is_named(store, path, name, value):
+    """People read the summary, and verdicts use the runs: a file whose halves differ says nothing."""
+    put(path, ("accepted", 0, "summary", name), value)
+    with pytest.raises(BrokenBaseline, match=rf"accepted\[0\].summary.{name}: .*, and the runs give"):
+        store.load(BENCHMARK, "tensorflow")
+
+
+def test_entries_out_of_order_are_named(store, path):
+    later = dataclasses.replace(ENTRY, time="2025-02-01T12:00:00+00:00")
+    store.accept(BENCHMARK, WORKLOAD, later)
+    data = json.loads(path.read_text())
+    data["accepted"].reverse()
+    path.write_text(json.dumps(data))
+    with pytest.raises(BrokenBaseline, match=r"accepted\[1\].time: 2025-01-01.* is before 2025-02-01"):
+        store.load(BENCHMARK, "tensorflow")
+
+
+def test_times_of_several_zones_are_compared_as_moments(store, path):
+    """Noon in Tokyo is before noon in London; a time without a zone is UTC."""
+    store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(ENTRY, time="2025-01-01T23:00:00+09:00"))
+    store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(ENTRY, time="2025-01-01T15:00:00"))
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 3
+
+
+def test_a_clock_that_is_a_little_behind_is_no_reason_to_lose_an_entry(store, path):
+    """Another session had the lock first, or another machine's clock is a little ahead."""
+    store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(ENTRY, time="2025-01-01T11:59:00+00:00"))
+    assert [entry.time for entry in store.load(BENCHMARK, "tensorflow").accepted] == [ENTRY.time] * 2
+
+
+def test_a_clock_that_is_wrong_is_named_and_nothing_is_written(store, path):
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"by this machine's clock it is 1970-01-01.*set the clock"):
+        store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(ENTRY, time="1970-01-01T00:00:00+00:00"))
+    assert path.read_bytes() == before

@@ -1,6 +1,7 @@
 """The store on real file systems: killed and concurrent writers, a full disk, missing rights."""
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -27,7 +28,9 @@ ORDINARY_USER = 65534
 
 
 def entry(time="2025-01-01", blocks=2):
-    return AcceptedEntry(time, {}, {"step_time_s": 0.25}, (Steps((0.123456789,) * blocks, 1, 1, 1, 1, 1, 1),))
+    return AcceptedEntry(
+        time, {}, {"step_time_s": 0.123456789}, (Steps((0.123456789,) * blocks, 1, 1, 1, 1, 1, 1),)
+    )
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store):
 def test_what_a_killed_writer_left_is_gone_after_the_next(store):
     store.accept(BENCHMARK, WORKLOAD, entry())
     store.path(NODEID, "tensorflow").with_name(".test_b.json.tmp").write_text('{"half": ')
-    assert len(store.baselines()) == 1
+    assert len(store.sample()) == 1
     store.accept(BENCHMARK, WORKLOAD, entry())
     assert files_in(store.identity_dir) == ["test_b.json"]
 
@@ -75,7 +78,8 @@ def test_what_a_killed_writer_left_is_gone_after_the_next(store):
 def accept_ten(store, barrier, name):
     barrier.wait()
     for number in range(10):
-        store.accept(BENCHMARK, WORKLOAD, entry(f"2025-01-01T{name}:00:{number:02}"))
+        one = entry(f"2025-01-01T00:{name}:{number:02}")
+        store.accept(BENCHMARK, WORKLOAD, dataclasses.replace(one, provenance={"by": f"{name} {number}"}))
 
 
 def test_sessions_that_update_at_once_all_leave_their_entries(store):
@@ -85,8 +89,9 @@ def test_sessions_that_update_at_once_all_leave_their_entries(store):
         writer.start()
     for writer in writers:
         writer.join()
-    times = [accepted.time for accepted in store.load(BENCHMARK, "tensorflow").accepted]
-    assert len(times) == len(set(times)) == 30
+    entries = store.load(BENCHMARK, "tensorflow").accepted
+    assert len(entries) == len({entry.provenance["by"] for entry in entries}) == 30
+    assert [entry.time for entry in entries] == sorted(entry.time for entry in entries)
 
 
 def test_git_does_not_see_the_locks(store, tmp_path):
@@ -202,7 +207,7 @@ def test_a_folder_without_the_right_to_read_is_told(ordinary_folder):
     with pytest.raises(StoreError, match="Permission denied"):
         store.load(BENCHMARK, "tensorflow")
     with pytest.raises(StoreError, match="Permission denied"):
-        store.baselines()
+        store.sample()
 
 
 def test_a_baseline_without_the_right_to_read_is_told(ordinary_folder):
@@ -263,7 +268,7 @@ def test_a_pipe_in_the_place_of_a_baseline_keeps_nobody_waiting(store):
     os.mkfifo(path)
     with pytest.raises(StoreError, match=r"cannot read the baseline .*: not a regular file"):
         store.load(BENCHMARK, "tensorflow")
-    assert store.baselines() == ()
+    assert store.sample() == ()
 
 
 @pytest.mark.parametrize("place", [".locks/cpu-2.lock", ".locks/.gitignore", ".locks"])
