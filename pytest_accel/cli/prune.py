@@ -1,15 +1,16 @@
-"""``pytest-accel prune``: remove the baselines of tests that no longer exist."""
+"""``pytest-accel prune``: remove the baselines of tests that no longer exist. What may be alive stays."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.catalog import Stored, load_all
@@ -18,6 +19,21 @@ from pytest_accel.cli.baseline_selection import fault_lines, heading
 from pytest_accel.cli.collect_tests import collected
 from pytest_accel.records import Kind
 from pytest_accel.records.user_error import UserError
+
+NOT_COLLECTED = "{file} was not collected here, so its tests are not known"
+LINKED = "{file} leads elsewhere, and links are not followed"
+OTHER_PARAMETERS = (
+    "{file} has their tests with other parameters, which may depend on the machine or on options; add "
+    "--parameters to remove these, too"
+)
+IN_THE_SOURCE = "{file} still has the names of their tests, which were not collected"
+
+
+class Sorted(NamedTuple):
+    """Baselines without a test: those to remove, and how many stay for each reason."""
+
+    gone: Sequence[Stored]
+    stay: Sequence[tuple[str, int]]
 
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -29,105 +45,145 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         "rootdir. Exits with 1 if any such baseline is kept, or if a file cannot be read.",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--dry-run", action="store_true", help="name them, and remove nothing")
+    parser.add_argument(
+        "--parameters",
+        action="store_true",
+        help="also those of tests that exist, but not with these parameters",
+    )
     parser.set_defaults(answer=answer)
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError if the tests cannot be collected, or a file cannot be removed."""
     stored, faults = load_all(options.baselines)
-    gone, unknown = _sorted(stored, options.baselines)
+    gone, stay = _sorted(stored, options.baselines, parameters=options.parameters)
     lines_of_gone = [f"{heading(one)}: {one.path}" for one in gone]
-    removed = bool(gone) and (options.yes or (not options.json and _agreed(lines_of_gone)))
+    asks = not options.yes and not options.dry_run and not options.json and _can_ask()
+    removed = bool(gone) and not options.dry_run and (options.yes or (asks and _agreed(lines_of_gone)))
     if removed:
         _remove(gone)
     broken, code = fault_lines(faults)
     lines = [
-        *(lines_of_gone if options.yes or not _asks() else []),
-        _summary(len(gone), removed),
-        *(
-            f"{count} stay: {file} was not collected here, so its tests are not known"
-            for file, count in unknown
-        ),
+        *(() if asks else lines_of_gone),
+        _summary(len(gone), removed, dry_run=options.dry_run),
+        *(f"{count} stay: {reason}" for reason, count in stay),
         *broken,
     ]
     data: dict[str, Any] = {
         "gone": [str(one.path) for one in gone],
         "removed": removed,
-        "not_collected": [file for file, _ in unknown],
+        "stay": [{"reason": reason, "baselines": count} for reason, count in stay],
         "broken": list(faults),
     }
     return CommandResult("\n".join(lines), data, DIFFERS if gone and not removed else code)
 
 
-def _summary(gone: int, removed: bool) -> str:
+def _summary(gone: int, removed: bool, *, dry_run: bool) -> str:
     if not gone:
-        return "every baseline belongs to a test"
-    return f"{gone} removed" if removed else f"{gone} to be removed: add --yes"
+        return "nothing to remove"
+    if removed:
+        return f"{gone} removed"
+    return f"{gone} would be removed" if dry_run else f"{gone} to be removed: add --yes"
 
 
-def _asks() -> bool:
+def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _agreed(names: Iterable[str]) -> bool:
-    if not _asks():
-        return False
     print("No test belongs to these baselines:", *names, sep="\n")
     print("Remove them? [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _sorted(stored: Iterable[Stored], baselines: Path) -> tuple[list[Stored], list[tuple[str, int]]]:
-    """Those without a test; and files whose tests are not known here, with how many baselines they have.
-
-    Parameters may depend on the kind of accelerator, so tests are collected as for each.
-    """
-    stored = list(stored)
+def _sorted(stored: Sequence[Stored], baselines: Path, *, parameters: bool) -> Sorted:
+    """Parameters may depend on the kind of accelerator, so tests are collected as for each."""
     rootdir = Path.cwd()
     home = naming.home_of_names(baselines.absolute(), rootdir)
-    places = {_file(one): Path(os.path.normpath(home / _file(one))) for one in stored}
     # Earlier versions named tests from rootdir, wherever the baselines lay.
-    there = {path for file, place in places.items() for path in (place, rootdir / file) if path.is_file()}
+    files = {one.path: _test_file(one.baseline.benchmark, (home, rootdir)) for one in stored}
+    there = {Path(os.path.normpath(place)) for _, place in files.values() if place is not None}
     here = sorted(path.relative_to(rootdir).as_posix() for path in there if path.is_relative_to(rootdir))
     if stored and not here:
         raise UserError("none of the files that the baselines name is here: call this in pytest's rootdir")
     by_kind = [collected(here, kind, baselines) for kind in Kind] if here else []
     tests = frozenset[str]().union(*(found.names for found in by_kind))
     read = {rootdir / file for found in by_kind for file in found.files}
-    without = [one for one in stored if not _exists(one, tests)]
+    gone, reasons = [], []
+    for one in stored:
+        name, place = files[one.path]
+        if one.baseline.benchmark in tests:
+            continue
+        reason = _reason_to_stay(one, name, place, tests, read, home, parameters=parameters)
+        if reason is None:
+            gone.append(one)
+        else:
+            reasons.append(reason.format(file=name))
+    linked = {one.path: _link(one.path, baselines) for one in gone}
+    reasons += [LINKED.format(file=link) for link in linked.values() if link is not None]
+    return Sorted([one for one in gone if linked[one.path] is None], sorted(Counter(reasons).items()))
+
+
+def _test_file(benchmark: str, folders: Iterable[Path]) -> tuple[str, Path | None]:
+    """The file in the name of a benchmark, and where it is. A folder may have ``::`` in its name."""
+    parts = benchmark.split("::")
+    names = ["::".join(parts[:end]) for end in range(1, len(parts))]
+    found = ((name, folder / name) for folder in folders for name in names if (folder / name).is_file())
+    return next(found, (parts[0], None))
+
+
+def _reason_to_stay(
+    one: Stored,
+    file: str,
+    place: Path | None,
+    tests: Collection[str],
+    read: Collection[Path],
+    home: Path,
+    *,
+    parameters: bool,
+) -> str | None:
+    """Why a baseline without a test may be alive, None if it cannot be."""
     # What lies outside of rootdir may be known by another name where it is at home.
-    known = {
-        file
-        for file, place in places.items()
-        if place.is_relative_to(rootdir) and (place in read or not place.is_file())
-    }
-    gone = [one for one in without if _file(one) in known]
-    stay = Counter(_file(one) for one in without if _file(one) not in known)
-    return gone, sorted(stay.items())
+    if not Path(os.path.normpath(home / file)).is_relative_to(Path.cwd()):
+        return NOT_COLLECTED
+    if place is None:
+        return None
+    if Path(os.path.normpath(place)) not in read:
+        return NOT_COLLECTED
+    same = [
+        test for test in tests if _without_parameters(test) == _without_parameters(one.baseline.benchmark)
+    ]
+    if same:
+        from_elsewhere = any("[NOTSET" in test for test in same)
+        return None if parameters and not from_elsewhere else OTHER_PARAMETERS
+    return IN_THE_SOURCE if any(_names_in_source(one.baseline.benchmark, file, place, tests)) else None
 
 
-def _exists(stored: Stored, tests: Collection[str]) -> bool:
-    """Whether its test does, or may with parameters that are not seen here.
-
-    Those of another machine if the name of the hardware is one of the user's own, which does not tell its
-    kind; and any if there are none here, as where they come from files that are elsewhere.
-    """
-    benchmark = stored.baseline.benchmark
-    same = [name for name in tests if _without_parameters(name) == _without_parameters(benchmark)]
-    return benchmark in same or any(_is_own_name(stored.hardware) or "[NOTSET" in name for name in same)
-
-
-def _file(stored: Stored) -> str:
-    return stored.baseline.benchmark.partition("::")[0]
-
-
-def _is_own_name(hardware: str) -> bool:
-    return hardware.removeprefix("aot-").partition("-")[0] not in list(Kind)
+def _names_in_source(benchmark: str, file: str, place: Path, tests: Collection[str]) -> Iterator[bool]:
+    """Whether the source has the test, or its class without a single test: a condition may hide them here."""
+    try:
+        source = place.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        yield True
+        return
+    *classes, function = _without_parameters(benchmark.removeprefix(f"{file}::")).split("::")
+    names = [function]
+    if classes and not any(test.startswith("::".join((file, *classes, ""))) for test in tests):
+        names.append(classes[-1])
+    for name in names:
+        yield re.search(rf"(?<!\w){re.escape(name)}(?!\w)", source) is not None
 
 
-def _without_parameters(nodeid: str) -> str:
-    file, separator, test = nodeid.partition("::")
-    return file + separator + test.partition("[")[0]
+def _without_parameters(name: str) -> str:
+    found = re.fullmatch(r"(.*?(?:::\w+)+)\[.*\]", name, re.DOTALL)
+    return name if found is None else found[1]
+
+
+def _link(path: Path, baselines: Path) -> Path | None:
+    """What leads elsewhere on the way from the folder of the baselines to this file."""
+    way = [path, *path.parents]
+    return next((place for place in way[: way.index(baselines)] if place.is_symlink()), None)
 
 
 def _remove(gone: Iterable[Stored]) -> None:

@@ -59,7 +59,7 @@ def test_nothing_is_removed_while_all_tests_exist(recorded):
     files = recorded.baseline_files
     result = prune(recorded, "--yes")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
+    result.stdout.fnmatch_lines(["nothing to remove"])
     assert recorded.baseline_files == files
 
 
@@ -76,6 +76,16 @@ def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
     assert recorded.baseline_files == files
     assert prune(recorded, "--yes").ret == 0
     assert recorded.baseline_files == [file for file in files if file.name != "test_step.json"]
+
+
+@pytest.mark.slow
+def test_a_dry_run_names_them_and_removes_nothing(recorded):
+    files = recorded.baseline_files
+    recorded.benchmark(ONE)
+    result = prune(recorded, "--yes", "--dry-run")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["test_it.py::test_step on cpu-*", "2 would be removed"])
+    assert recorded.baseline_files == files
 
 
 @pytest.mark.slow
@@ -141,7 +151,7 @@ def test_options_of_the_project_change_nothing(recorded, options):
     recorded.pytester.makeini(f"[pytest]\naddopts = {options}\n")
     result = untouched(recorded)
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["every baseline belongs to a test"])
+    result.stdout.fnmatch_lines(["nothing to remove"])
 
 
 @pytest.mark.slow
@@ -221,7 +231,7 @@ def test_packages_that_share_a_folder_keep_theirs(packages):
     result = untouched(packages, "--baselines=../baselines")
     assert result.ret == 0
     result.stdout.fnmatch_lines([
-        "every baseline belongs to a test",
+        "nothing to remove",
         "2 stay: pkg_a/test_it.py was not collected here, so its tests are not known",
         "2 stay: pkg_a/test_other.py *",
     ])  # fmt: skip
@@ -273,6 +283,60 @@ def test_parameters_that_an_option_of_the_project_gives_are_known(recorded):
         conftest + "\ndef pytest_addoption(parser):\n    parser.addoption('--batches')\n"
     )
     assert untouched(recorded).ret == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ['[int(os.environ.get("BATCH", 2))]', "[2]"])
+def test_other_parameters_stay_unless_they_are_asked_for(recorded, source):
+    """Nobody can tell a value that was deleted from one that depends on the machine that ran the test."""
+    recorded.benchmark(
+        "import os\n" + TWO.replace('[1] if accelerator_kind(metafunc.config) == "cpu" else [8]', source)
+    )
+    result = untouched(recorded)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["3 stay: test_it.py has their tests with other parameters*--parameters*"])
+    assert prune(recorded, "--yes", "--parameters").ret == 0
+    assert {file.name for file in recorded.baseline_files} == {"test_step.json"}
+
+
+@pytest.mark.slow
+def test_a_test_that_a_condition_hides_here_stays(recorded):
+    recorded.benchmark(
+        TWO.replace("def test_step(", "if False:\n  def test_step(").replace("examples", "  examples")
+    )
+    result = untouched(recorded)
+    result.stdout.fnmatch_lines(["2 stay: test_it.py still has the names of their tests*"])
+
+
+@pytest.mark.slow
+def test_links_are_not_followed(recorded):
+    """A folder that several checkouts share is not this checkout's to clean."""
+    elsewhere = recorded.path / "elsewhere"
+    (recorded.path / "baselines/pool").rename(elsewhere)
+    (recorded.path / "baselines/pool").symlink_to(elsewhere)
+    recorded.benchmark(ONE)
+    result = prune(recorded, "--yes")
+    result.stdout.fnmatch_lines(
+        ["1 removed", "1 stay: baselines/pool leads elsewhere, and links are not followed"]
+    )
+    assert len(list(elsewhere.rglob("*.json"))) == 2
+
+
+@pytest.mark.slow
+def test_a_folder_with_colons_in_its_name_is_found(project, monkeypatch):
+    """pytest takes no such folder as an argument, but files in it."""
+    folder = project.pytester.mkdir("new::old")
+    (folder / "conftest.py").write_text((project.path / "conftest.py").read_text())
+    (folder / "pytest.ini").write_text("[pytest]\naccel_baselines = ../baselines\n")
+    (folder / "test_it.py").write_text(TWO)
+    (project.path / "test_it.py").unlink()
+    monkeypatch.chdir(folder)
+    project.record("test_it.py")
+    assert len(project.baseline_files) == 2
+    assert untouched(project, "--baselines=../baselines").ret == 0
+    (folder / "test_it.py").write_text(ONE)
+    assert prune(project, "--yes", "--baselines=../baselines").ret == 0
+    assert len(project.baseline_files) == 1
 
 
 @pytest.mark.slow
