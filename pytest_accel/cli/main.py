@@ -19,6 +19,7 @@ from pytest_accel.cli import (
     doctor,
     export,
     history,
+    init,
     list_baselines,
     prune,
     show,
@@ -30,7 +31,7 @@ from pytest_accel.worker.provenance import version
 USAGE_ERROR = 2
 INTERRUPTED = 130  # as a shell has it
 
-COMMANDS = (list_baselines, show, history, compare, export, prune, calibrate, doctor)
+COMMANDS = (init, list_baselines, show, history, compare, export, prune, calibrate, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,7 +40,10 @@ def module_name(file: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-SOURCES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+TEMPLATES = PACKAGE / "cli/templates"
+"""Files that are written for users; they are never imported."""
+
+SOURCES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py")) if TEMPLATES not in file.parents}
 TREES = {name: ast.parse(file.read_text()) for name, file in SOURCES.items()}
 
 
