@@ -74,6 +74,6 @@ LEARNED = Result(
 )
 
 
-def text(*results, price=None, folder=None, strict=False):
+def text(*results, price=None, folder=None, strict=False, project=None):
     report = json_writer.document(GPU, price, {}, results)
-    return page.text(HARDWARE, report, results, folder or page.Path("nowhere"), strict=strict)
+    return page.text(HARDWARE, report, results, folder or page.Path("nowhere"), project, strict=strict)

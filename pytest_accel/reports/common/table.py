@@ -85,7 +85,7 @@ def _narrow_table(results: Sequence[Result], every_metric: bool) -> list[Line]:
 
 def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
     """Name and throughput of each benchmark."""
-    names = _short_names([result.nodeid for result in results])
+    names = short_names([result.nodeid for result in results])
     throughputs = [_throughput(result.metrics) for result in results]
     return list(zip(map(one_line, names), throughputs, strict=True))
 
@@ -145,7 +145,7 @@ def _change(comparison: Comparison) -> str:
     return f"{change} [{', '.join(map(percent, comparison.interval))}]"
 
 
-def _short_names(nodeids: Sequence[str]) -> list[str]:
+def short_names(nodeids: Sequence[str]) -> list[str]:
     """The shortest of: test name, file and test name, whole node id, that still tells all apart."""
     for shorten in (_test_name, _without_folders):
         names = [shorten(nodeid) for nodeid in nodeids]

@@ -11,6 +11,9 @@ from pytest_accel.records import AcceptedEntry, Curve, Observation, Result, Step
 from pytest_accel.reports.common.table import METRICS_WITHOUT_COMPARISON
 from pytest_accel.reports.html.figure import Figure, Trace, short
 
+MAX_BLOCKS = 60
+"""Blocks of a run that are drawn, the fastest one always."""
+
 
 def of_benchmark(result: Result) -> list[Figure]:
     """All that there is to draw of one benchmark."""
@@ -61,7 +64,7 @@ def changes(result: Result) -> Figure | None:
 
 
 def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> Figure | None:
-    """The step times of all blocks, a box a run; the fastest block, which is compared, is its lower end."""
+    """The step times of all blocks, a row per run; the fastest block, which is compared, stands out."""
     groups = [("baseline", reference), ("now", now)]
     runs = [
         (f"{role} {number}", role, run)
@@ -72,13 +75,15 @@ def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> 
     if not runs:
         return None
     traces, rows = [], []
-    for name, role, run in runs:
+    for number, (name, role, run) in enumerate(runs):
         times_ms = sorted(1000 * time for time in run.step_times_s)
         low, middle, high = statistics.quantiles(times_ms, n=4) if len(times_ms) > 1 else times_ms * 3
+        drawn = times_ms[:: math.ceil(len(times_ms) / MAX_BLOCKS)]
         traces.append({
-            "type": "box", "role": role, "name": name, "y0": name, "orientation": "h",
-            "lowerfence": [short(times_ms[0])], "q1": [short(low)], "median": [short(middle)],
-            "q3": [short(high)], "upperfence": [short(times_ms[-1])], "showlegend": False,
+            "type": "scatter", "mode": "markers", "role": role, "name": name, "showlegend": False,
+            "x": [short(time_ms) for time_ms in drawn], "y": [number] * len(drawn),
+            "marker": {"symbol": "line-ns-open", "size": [16, *[9] * (len(drawn) - 1)],
+                       "line": {"width": [3, *[1] * (len(drawn) - 1)]}},
         })  # fmt: skip
         numbers = (times_ms[0], low, middle, high, times_ms[-1])
         rows.append((name, str(len(times_ms)), *(f"{number:.4g}" for number in numbers)))
@@ -86,10 +91,13 @@ def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> 
         "Step times",
         "Step times of the blocks of each run in ms; the fastest block is what is compared.",
         traces,
-        {"xaxis": {"title": {"text": "step time, ms"}, "rangemode": "normal"}},
+        {"xaxis": {"title": {"text": "step time, ms"}, "rangemode": "normal"},
+         "yaxis": {"tickmode": "array", "tickvals": list(range(len(runs))),
+                   "ticktext": [name for name, _, _ in runs], "range": [len(runs) - 0.5, -0.5],
+                   "showgrid": False, "zeroline": False}},
         ("run", "blocks", "fastest, ms", "quarter", "median", "three quarters", "slowest"),
         rows,
-    )
+    )  # fmt: skip
 
 
 def curves(result: Result, reference: Sequence[Observation]) -> list[Figure]:
@@ -132,11 +140,15 @@ def drift(result: Result) -> Figure | None:
         return None
     points = [*accepted, ("now", now)]
     first = points[0][1]
-    trace = {
-        "type": "scatter", "mode": "lines+markers", "role": "baseline", "name": label(metric),
-        "x": list(range(len(points))), "y": [short(value) for _, value in points],
+    traces = [
+        {"type": "scatter", "mode": "lines+markers", "role": "baseline", "name": "accepted",
+         "x": list(range(len(accepted))), "y": [short(value) for _, value in accepted]},
+        {"type": "scatter", "mode": "markers", "role": "now", "name": "this session, not accepted",
+         "x": [len(accepted)], "y": [short(now)]},
+    ]  # fmt: skip
+    ticks = {
+        "tickmode": "array", "tickvals": list(range(len(points))), "ticktext": [day for day, _ in points]
     }  # fmt: skip
-    ticks = {"tickmode": "array", "tickvals": trace["x"], "ticktext": [day for day, _ in points]}
     rows = [
         (day, quantity(metric, value), f"{percent(value / first - 1)}%" if first else "-")
         for day, value in points
@@ -144,11 +156,19 @@ def drift(result: Result) -> Figure | None:
     return Figure(
         "Accepted so far",
         f"{label(metric)} of every accepted entry, the oldest first, and of this session.",
-        [trace],
-        {"xaxis": ticks, "yaxis": {"title": {"text": metric}}},
+        traces,
+        {"xaxis": ticks, "yaxis": {"title": {"text": _axis_title(metric)}, "rangemode": "tozero"}},
         ("accepted", label(metric), "against the first"),
         rows,
     )
+
+
+def _axis_title(metric: str) -> str:
+    """The metric and the unit of the plot."""
+    for suffix, unit in (("_s", "s"), ("_bytes", "bytes"), ("_usd", "USD")):
+        if metric.endswith(suffix):
+            return f"{label(metric)}, {unit}"
+    return label(metric)
 
 
 def _band(runs: Sequence[Curve]) -> list[Trace]:

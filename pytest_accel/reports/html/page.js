@@ -17,8 +17,7 @@
       const lines = rest.y.map((name) => name.replace(/^(.*?, .*?), (.*), (global batch .*)$/, "$1<br>$2<br>$3"));
       return { ...rest, y: lines, marker: { color: own } };
     }
-    if (rest.type === "box") return { ...rest, y: [rest.name], line, fillcolor: colour("band") };
-    return { ...rest, line, marker: { color: own, symbol: index % 8, size: 8 } };
+    return { ...rest, line, marker: { color: own, symbol: index % 8, size: 8, ...given.marker } };
   };
 
   const axis = (given) => ({ automargin: true, gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("faint"), ...given });
@@ -30,7 +29,8 @@
     const bars = data.reduce((count, one) => count + (one.type === "bar" ? one.y.length : 0), 0);
     const legend = data.length > 1 && names.length > 1;
     const below = legend ? 1.4 * (bars ? 1 : lines) + 1 : 0;
-    const above = bars ? Math.max(12, 3.4 * bars) : 16;
+    const rows = layout.yaxis && layout.yaxis.tickvals ? layout.yaxis.tickvals.length : 0;
+    const above = bars ? Math.max(12, 3.4 * bars) : rows ? Math.max(6, 1.7 * rows + 2) : 16;
     plot.style.height = `${above + below + 4}rem`;
     const shapes = (layout.shapes || []).map((shape) => ({ ...shape, fillcolor: colour("band") }));
     Plotly.react(plot, data.map(trace), {
@@ -49,12 +49,26 @@
     plot.dataset.drawn = "";
   };
 
-  const drawAll = (root) => root.querySelectorAll(".plot").forEach(draw);
-  document.querySelectorAll(".benchmark").forEach((benchmark) => {
+  const drawAll = (root) => root.querySelectorAll(".plot:not([data-drawn])").forEach(draw);
+  const benchmarks = [...document.querySelectorAll(".benchmark")];
+  benchmarks.forEach((benchmark) => {
     benchmark.addEventListener("toggle", () => {
-      if (benchmark.open && !benchmark.querySelector(".plot[data-drawn]")) drawAll(benchmark);
+      if (benchmark.open) drawAll(benchmark);
     });
   });
+  const openNamed = () => {
+    const named = benchmarks.find((benchmark) => `#${benchmark.id}` === location.hash);
+    if (named) named.open = true;
+  };
+  addEventListener("hashchange", openNamed);
+
+  let closed = []; // what was closed before the page was printed
+  addEventListener("beforeprint", () => {
+    closed = benchmarks.filter((benchmark) => !benchmark.open && benchmark.querySelector(".bad, .doubtful"));
+    closed.forEach((benchmark) => { benchmark.open = true; });
+    benchmarks.filter((benchmark) => benchmark.open).forEach(drawAll);
+  });
+  addEventListener("afterprint", () => closed.forEach((benchmark) => { benchmark.open = false; }));
   document.querySelectorAll("main > .figures").forEach(drawAll);
   dark.addEventListener("change", () => document.querySelectorAll(".plot[data-drawn]").forEach(draw));
 
@@ -62,11 +76,12 @@
   if (wanted) {
     wanted.addEventListener("input", () => {
       const words = wanted.value.toLowerCase();
-      document.querySelectorAll(".benchmark").forEach((benchmark) => {
+      benchmarks.forEach((benchmark) => {
         benchmark.hidden = !benchmark.dataset.text.toLowerCase().includes(words);
       });
     });
   }
-  const worst = document.querySelector(".benchmark");
-  if (worst && worst.querySelector(".bad")) worst.open = true;
+  const worst = benchmarks[0];
+  if (worst && worst.querySelector(".bad, .doubtful")) worst.open = true;
+  openNamed();
 })();

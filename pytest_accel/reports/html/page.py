@@ -12,11 +12,12 @@ from typing import Any
 
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.records import NextCommand, Outcome, Result, files
+from pytest_accel.records.project import ProjectState
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.atomic_write import ReportError
 from pytest_accel.reports.common.json_writer import finite
 from pytest_accel.reports.common.sentences import Sentence, sentences
-from pytest_accel.reports.common.table import header, rows
+from pytest_accel.reports.common.table import header, rows, short_names
 from pytest_accel.reports.common.worst_first import worst_first
 from pytest_accel.reports.comparison import from_report, published
 from pytest_accel.reports.comparison.rows import Results
@@ -26,7 +27,7 @@ from pytest_accel.reports.html.figure import Figure
 
 def missing_modules() -> list[str]:
     """What the page needs and this environment does not have."""
-    return [name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None]
+    return [name for name in ("jinja2",) if importlib.util.find_spec(name) is None]
 
 
 def check_installed() -> None:
@@ -37,15 +38,20 @@ def check_installed() -> None:
 
 
 def text(
-    hardware: str, report: Mapping[str, Any], results: Sequence[Result], folder: Path, *, strict: bool
+    hardware: str,
+    report: Mapping[str, Any],
+    results: Sequence[Result],
+    folder: Path,
+    project: ProjectState | None = None,
+    *,
+    strict: bool,
 ) -> str:
     """The page. ``report`` is the session's JSON report, whose runs are not read.
 
-    ``hardware`` is the line that the terminal has of it, ``folder`` has results that others published. The
-    plots of a benchmark are drawn when it is opened.
+    ``hardware`` is the line that the terminal has of it, ``folder`` has results that others published,
+    ``project`` is the code that was measured. The plots of a benchmark are drawn when it is opened.
     """
     import jinja2
-    from plotly.offline import get_plotlyjs
 
     place = Path(__file__).parent
     environment = jinja2.Environment(
@@ -63,16 +69,19 @@ def text(
     all_sentences = sentences(ordered)
     page: str = environment.get_template("page.html").render(
         title=_title(ordered),
-        failed=any(result.verdict.outcome.fails(strict=strict) for result in results),
+        decision=_decision(ordered, strict=strict),
+        why=_why(ordered),
+        project=project,
+        failed=any(_fails(result, strict=strict) for result in results),
         hardware=hardware,
         header=header(ordered),
-        rows=rows(ordered),
+        rows=_linked_rows(ordered),
         sentences=[
             sentence._replace(text=one_line(sentence.text), nodeids=tuple(map(one_line, sentence.nodeids)))
             for sentence in all_sentences
             if sentence.outcome is None
         ],
-        session=numbered(session_figures.of_session(sources)),
+        session=numbered(session_figures.of_session(sources, ordered)),
         benchmarks=[
             _benchmark(result, all_sentences, numbered(benchmark_figures.of_benchmark(result)))
             for result in ordered
@@ -80,9 +89,38 @@ def text(
         figures=_for_script([{"data": figure.traces, "layout": figure.layout} for figure in drawn]),
         style=(place / "page.css").read_text(encoding="utf-8"),
         script=(place / "page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        plotly=(place / "plotly-basic.min.js").read_text(encoding="utf-8"),
     )
     return page
+
+
+def _decision(ordered: Sequence[Result], *, strict: bool) -> str:
+    """What the session says about shipping what it measured."""
+    outcomes = {result.verdict.outcome for result in ordered}
+    if any(_fails(result, strict=strict) for result in ordered):
+        return "Do not ship"
+    if not outcomes - {Outcome.SKIPPED, Outcome.RECORDED}:
+        return "Nothing to decide"
+    return "Undecided" if any(_fails(result, strict=True) for result in ordered) else "Ship"
+
+
+def _why(ordered: Sequence[Result]) -> str:
+    """The worst benchmark and its reason, empty where all is well."""
+    if not ordered or not _fails(ordered[0], strict=True):
+        return ""
+    name = short_names([result.nodeid for result in ordered])[0]
+    return one_line(f"{name}: {ordered[0].verdict.reason}")
+
+
+def _fails(result: Result, *, strict: bool) -> bool:
+    return result.verdict.outcome.fails(strict=strict)
+
+
+def _linked_rows(ordered: Sequence[Result]) -> list[tuple[Outcome, int, Sequence[str]]]:
+    """Each row of the table, with the number of its benchmark."""
+    counts = [len(rows([result])) for result in ordered]
+    numbers = [number for number, count in enumerate(counts) for _ in range(count)]
+    return [(outcome, number, cells) for number, (outcome, cells) in zip(numbers, rows(ordered), strict=True)]
 
 
 def _benchmark(
@@ -97,13 +135,18 @@ def _benchmark(
         "changes": [one_line(change) for change in result.provenance_changes],
         "notes": [one_line(note) for note in result.notes],
         "metrics": [
-            (label(name), quantity(name, value))
+            (label(name), quantity(name, value), quantity(name, _accepted(result, name)))
             for name, value in result.metrics.items()
             if value is not None
         ],
         "provenance": [(name, one_line(version)) for name, version in result.provenance.items()],
         "figures": numbered,
     }
+
+
+def _accepted(result: Result, name: str) -> float | None:
+    """What the baseline has of a metric."""
+    return result.history[-1].summary.get(name) if result.history else None
 
 
 def _next(command: NextCommand) -> tuple[str, str]:
