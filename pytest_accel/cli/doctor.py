@@ -8,7 +8,7 @@ from typing import Any
 from pytest_accel import hardware
 from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_SHARE
 from pytest_accel.cli import DIFFERS, CommandResult
-from pytest_accel.hardware import noise_sources
+from pytest_accel.hardware import noise_sources, slow_settings
 from pytest_accel.records import Accelerator, Kind
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.terminal import hardware_line
@@ -30,6 +30,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
     installed = provenance.provenance()
     seen = _accelerators()
     noise = noise_sources.noise_sources(MAX_OTHERS_SHARE)
+    slow = slow_settings.of_process()
     lines = [
         "installed",
         *(f"  {name} {version}" for name, version in installed.items()),
@@ -38,13 +39,16 @@ def answer(options: argparse.Namespace) -> CommandResult:
         "what would make measurements noisy",
         *(f"  {one.description}\n    {one.remedy}" for one in noise),
         *(["  nothing that can be seen from here"] if not noise else []),
+        *(["what makes every step slower"] if slow else []),
+        *(f"  {one.description}\n    {one.remedy}" for one in slow),
     ]
     data: dict[str, Any] = {
         "installed": dict(installed),
         "accelerators": [encode(one) for one in seen],
         "disturbances": [one._asdict() for one in noise],
+        "slow_settings": [one._asdict() for one in slow],
     }
-    return CommandResult("\n".join(lines), data, DIFFERS if noise else 0)
+    return CommandResult("\n".join(lines), data, DIFFERS if noise or slow else 0)
 
 
 def _accelerators() -> list[Accelerator]:

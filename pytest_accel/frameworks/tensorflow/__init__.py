@@ -94,6 +94,7 @@ def provenance() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "cuda": build_info.get("cuda_version"),
         "cudnn": build_info.get("cudnn_version"),
+        "functions": "run eagerly" if tf.config.functions_run_eagerly() else None,
         **{package: _installed_version(package) for package in ("keras", "numpy", "libtpu", "jax", "jaxlib")},
     }
     return {name: str(version) for name, version in versions.items() if version}
