@@ -20,6 +20,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="list baselines with their hardware, date and versions",
         description="List the baselines. Exits with 1 if one of them cannot be read.",
     )
+    parser.add_argument("--hardware", metavar="NAME", help="only those of this hardware")
     parser.set_defaults(answer=answer)
 
 
@@ -29,6 +30,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
 
     stored, faults = load_all(options.baselines)
     lines, code = fault_lines(faults)
+    stored = [one for one in stored if options.hardware in (None, one.hardware)]
     rows = [_row(one) for one in stored]
     table = tabulate(rows, COLUMNS, disable_numparse=True) if rows else f"no baselines in {options.baselines}"
     data: dict[str, Any] = {"baselines": [_data(one) for one in stored], "broken": list(faults)}

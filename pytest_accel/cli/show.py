@@ -9,7 +9,7 @@ from typing import Any
 from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.baselines.catalog import Stored
 from pytest_accel.cli import CommandResult
-from pytest_accel.cli.baseline_selection import add_choice, chosen, fault_lines, heading
+from pytest_accel.cli.baseline_selection import add_choice, chosen, fault_lines, heading, main_metrics
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import workload_fields
 
@@ -38,13 +38,16 @@ def _lines(stored: Stored) -> Iterator[str]:
 
     baseline, latest = stored.baseline, stored.baseline.current
     yield heading(stored)
+    main = main_metrics(latest.summary)
+    others = sorted(latest.summary.keys() - {*main})
     facts = {
-        "file": str(stored.path),
+        **{label(name): quantity(name, latest.summary[name]) for name in main},
         "accepted": latest.time,
         "runs": str(len(latest.runs)),
         "accepted before": f"{len(baseline.accepted) - 1} times, first {baseline.anchor.time}",
+        "file": str(stored.path),
+        **{label(name): quantity(name, latest.summary[name]) for name in others},
         **{f"work: {name}": str(value) for name, value in workload_fields(baseline.workload).items()},
-        **{label(name): quantity(name, value) for name, value in sorted(latest.summary.items())},
         **{f"with: {name}": version for name, version in sorted(latest.provenance.items())},
     }
     rows = [(one_line(name), one_line(text)) for name, text in facts.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_accel.cli import main
-from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Verdict, Workload
+from pytest_accel.records import Accelerator, Kind, Outcome, Price, Result, Steps, Verdict, Workload
 from pytest_accel.reports.common import json_writer
 
 ROOT = Path(__file__).parents[2]
@@ -202,3 +202,59 @@ def test_a_baseline_that_cannot_be_read_is_named_and_left_out(run, tmp_path):
     code, printed, said = run("gpu-x", f"--baselines={tmp_path}")
     assert (code, printed) == (0, "nothing in these results was measured\n")
     assert f"left out: {tmp_path}/gpu-x/tensorflow/test_it.json: line 1" in said
+
+
+def runs(*times_s):
+    return tuple(Steps((time_s,) * 40, 1, 1.0, 1.0, 1.0, 1.0, 4) for time_s in times_s)
+
+
+@pytest.fixture
+def timed(tmp_path):
+    """A report of one benchmark with these runs, and those of another environment."""
+
+    def timed(name, here, other=(), **parameters):
+        workload = Workload("measure", "jax", 8, parameters)
+        result = Result(
+            "b/test_it.py::test_step", Verdict(Outcome.PASSED, ""), workload, here, {"step_time_s": 1.0},
+            reference_runs=other,
+        )  # fmt: skip
+        path = tmp_path / name
+        path.write_text(json_writer.text(Accelerator("cpu-x", Kind.CPU, "X", 1), None, {}, [result]))
+        return path
+
+    return timed
+
+
+OLD = (0.100, 0.101, 0.099)
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"), [((0.150, 0.151, 0.149), "slower"), ((0.050,) * 3, "faster"), ((0.101,) * 3, "~")]
+)
+def test_two_reports_say_what_changed_and_whether_it_may_be_chance(run, timed, now, verdict):
+    old, new = timed("old.json", runs(*OLD)), timed("new.json", runs(*now))
+    code, printed, _ = run(old, new)
+    head, _, line = printed.splitlines()[:3]
+    assert code == 0
+    assert str(old) in head
+    assert str(new) in head
+    assert line.startswith("b/test_it.py::test_step")
+    assert "100 ms" in line
+    assert line.split()[-1] == verdict
+
+
+def test_one_run_on_each_side_shows_a_small_change_as_chance(run, timed):
+    _, printed, _ = run(timed("old.json", runs(0.1)), timed("new.json", runs(0.104)))
+    assert printed.splitlines()[2].split()[-1] == "~"
+
+
+def test_a_report_of_two_environments_has_both_sides(run, timed):
+    path = timed("against.json", runs(0.15, 0.15, 0.15), runs(*OLD))
+    _, printed, _ = run(path)
+    assert f"{path} (other)" in printed.splitlines()[0]
+    assert "+50.0%" in printed.splitlines()[2]
+
+
+def test_other_work_is_not_compared(run, timed):
+    _, printed, _ = run(timed("old.json", runs(*OLD), batch=1), timed("new.json", runs(*OLD), batch=2))
+    assert printed.splitlines()[2].endswith("other work")

@@ -36,6 +36,7 @@ class ReportedBenchmark:
     provenance: Mapping[str, str] = field(default_factory=dict)
     comparisons: tuple[ReportedComparison, ...] = ()
     runs: tuple[Observation, ...] = ()
+    reference_runs: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,24 @@ def report(data: Mapping[str, Any]) -> Report:
 
 def _benchmark(data: Mapping[str, Any], schema: int) -> ReportedBenchmark:
     comparisons, runs = data.get("comparisons", []), data.get("runs", [])
+    reference_runs = data.get("reference_runs", [])
     if not isinstance(comparisons, list) or not all(isinstance(each, dict) for each in comparisons):
         raise CodecError("comparisons", "a list of objects expected")
-    if not isinstance(runs, list):
-        raise CodecError("runs", "a list expected")
+    for name, value in (("runs", runs), ("reference_runs", reference_runs)):
+        if not isinstance(value, list):
+            raise CodecError(name, "a list expected")
     if schema == schema_1.SCHEMA:
-        runs = [schema_1.observation(run) for run in runs]
+        runs, reference_runs = (
+            [schema_1.observation(run) for run in some] for some in (runs, reference_runs)
+        )
         comparisons = [{**each, "metric": schema_1.metric(each.get("metric"))} for each in comparisons]
         data = {**data, "metrics": schema_1.metrics(data.get("metrics"))}
-    facts = _picked(ReportedBenchmark, {**data, "comparisons": [], "runs": []})
+    facts = _picked(ReportedBenchmark, {**data, "comparisons": [], "runs": [], "reference_runs": []})
     return replace(
         facts,
         comparisons=tuple(_picked(ReportedComparison, each) for each in comparisons),
         runs=tuple(run for run in map(_run, runs) if run is not None),
+        reference_runs=tuple(run for run in map(_run, reference_runs) if run is not None),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_accel.records import Observation, Steps
 from pytest_accel.reports.common.json_reader import report
 from pytest_accel.reports.comparison import from_metrics
 from pytest_accel.reports.comparison.from_metrics import BenchmarkMetrics
 from pytest_accel.reports.comparison.rows import Results
+from pytest_accel.reports.comparison.side_by_side import Side, Timed
 
 
 def results(data: Mapping[str, Any]) -> Results:
@@ -35,3 +37,30 @@ def results(data: Mapping[str, Any]) -> Results:
         for benchmark in session.benchmarks
         if benchmark.workload is not None
     )
+
+
+def sides(data: Mapping[str, Any], name: str) -> list[Side]:
+    """The runs of a report; of a comparison of two environments those of the other one come first.
+
+    Raises CodecError that names the field.
+    """
+    session = report(data)
+    kind = session.accelerator.kind
+
+    def side(name: str, runs: Mapping[str, tuple[object, Sequence[Observation]]]) -> Side:
+        timed = {
+            nodeid: Timed(work, [run for run in some if isinstance(run, Steps)])
+            for nodeid, (work, some) in runs.items()
+        }
+        return Side(name, kind, {nodeid: one for nodeid, one in timed.items() if one.runs})
+
+    measured = [benchmark for benchmark in session.benchmarks if benchmark.workload is not None]
+    here = side(name, {one.nodeid: (_work(one.workload), one.runs) for one in measured})
+    other = side(
+        f"{name} (other)", {one.nodeid: (_work(one.workload), one.reference_runs) for one in measured}
+    )
+    return [other, here] if other.benchmarks else [here]
+
+
+def _work(workload: Mapping[str, Any] | None) -> object:
+    return None if workload is None else workload.get("hash")
