@@ -18,6 +18,9 @@ PACKAGES = (
     "pytest-accel",
 )
 
+NOT_UNDER_TEST = ("branch", "revision")
+"""What an accepted entry knows of its project. Every commit changes it, also that of the baseline."""
+
 # Variables that change the speed of a step. Named one by one: a prefix could carry a secret into a file.
 VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",
@@ -50,7 +53,8 @@ VARIABLES = (
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     """What differs, such as "tensorflow 2.20.0 -> 2.21.0": the frameworks first, then by name."""
-    differing = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    names = sorted((old.keys() | new.keys()) - {*NOT_UNDER_TEST})
+    differing = [name for name in names if old.get(name) != new.get(name)]
     differing.sort(key=_framework_order)
     return tuple(f"{name} {_shown(name, old)} -> {_shown(name, new)}" for name in differing)
 

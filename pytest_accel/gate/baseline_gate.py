@@ -35,7 +35,11 @@ from pytest_accel.records import (
     parameters,
 )
 from pytest_accel.records.plans import BLOCKS, RunSize
+from pytest_accel.records.project import ProjectState
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
+
+ANY_HARDWARE = "any-"
+"""How the name of hardware begins under which baselines for all machines lie, such as any-cpu."""
 
 STORED_UNDER_ANOTHER_FRAMEWORK = (
     "this step uses {is_of}, and its baseline is stored under {label}, where earlier versions put steps of "
@@ -117,7 +121,7 @@ class BaselineGate:
     def result(self, sampler: Sampler[Run]) -> Result:
         """Take runs and reach a verdict. Raises only what the sampler raises for a test that ended."""
         try:
-            runs = sampling_loop.collect(sampler, self._settings.runs, self._before_last)
+            runs = sampling_loop.collect(sampler, self._runs_wanted, self._before_last)
             return self._judged(runs, sampler)
         except InvalidRun as invalid:
             can_run_here = not self._settings.in_process and self._settings.topology is None
@@ -130,9 +134,14 @@ class BaselineGate:
         except StoreError as error:
             return Result(self._nodeid, Verdict(Outcome.INVALID, str(error)))
 
+    def _runs_wanted(self, runs: Sequence[Run]) -> int:
+        """What is only compared in a session that records begins with one run, and may take more."""
+        compares = self._settings.record_missing and not self._is_recorded(runs, self._stored(runs))
+        return 1 if compares else self._settings.runs
+
     def _before_last(self, runs: Sequence[Run], elapsed_s: float) -> None:
         """Let the last run of a new baseline begin later, so that the runs share no slow spell."""
-        if self._is_recorded(self._stored(runs)):
+        if self._is_recorded(runs, self._stored(runs)):
             pause_s = self._kind(runs).recording_span_s - elapsed_s
             if pause_s > 0:
                 self._pause(pause_s)
@@ -143,13 +152,27 @@ class BaselineGate:
     def _stored(self, runs: Sequence[Run]) -> Baseline | None:
         return self._store.load(self._benchmark, runs[0].workload.framework)
 
-    def _is_recorded(self, baseline: Baseline | None) -> bool:
-        return self._settings.update_baselines or (self._settings.record_missing and baseline is None)
+    def _is_recorded(self, runs: Sequence[Run], baseline: Baseline | None) -> bool:
+        if self._settings.update_baselines:
+            return True
+        return self._settings.record_missing and baseline is None and not self._is_stored_for_all(runs)
+
+    def _is_stored_for_all(self, runs: Sequence[Run]) -> bool:
+        """Whether a baseline is there that was made for hardware of any kind, and decides these runs."""
+        kind = self._kind(runs)
+        return any(
+            identity.startswith(ANY_HARDWARE)
+            and not self._differing(kind, baseline, runs)
+            and kind.judge_across_hardware(baseline, runs) is not None
+            for identity, baseline in self._store.on_other_hardware(
+                self._benchmark, runs[0].workload.framework
+            )
+        )
 
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         kind = self._kind(runs)
         baseline = self._stored(runs)
-        if self._is_recorded(baseline):
+        if self._is_recorded(runs, baseline):
             while kind.wants_another_run_to_record(runs) and not self._is_out_of_time():
                 runs.append(sampler.next())
             try:
@@ -205,7 +228,8 @@ class BaselineGate:
             else:
                 comparisons = _old_to_new(kind, runs, baseline)
         only_missing = not self._settings.update_baselines
-        self._store.accept(self._benchmark, workload, _accepted(kind, runs), only_missing=only_missing)
+        accepted = _accepted(kind, runs, self._context.project)
+        self._store.accept(self._benchmark, workload, accepted, only_missing=only_missing)
         verdict = Verdict(Outcome.RECORDED, reason, comparisons, next_step=next_steps.COMPARE)
         return self._finished(kind, verdict, runs, baseline)
 
@@ -234,6 +258,19 @@ class BaselineGate:
             "in what does not depend on hardware, so times and costs are not"
         )
         return self._finished(kind, with_machine_conditions(verdict, runs), runs, baseline, (note,))
+
+    def _commits_between(self, verdict: Verdict, baseline: Baseline | None) -> tuple[str, ...]:
+        """Which revisions a regression lies between."""
+        project = self._context.project
+        if verdict.outcome is not Outcome.REGRESSED or baseline is None or project is None:
+            return ()
+        before, now = baseline.current.provenance.get("revision"), project.short_revision
+        if before is None or now is None or before == now:
+            return ()
+        commits = f"{before.split()[0]}..{now.split()[0]}"
+        return (
+            f"recorded at revision {before}, measured at {now}: `git log {commits}` lists what came between",
+        )
 
     def _incomparable(self, kind: BenchmarkKind, runs: list[Run], baseline: Baseline) -> Result:
         fields = ", ".join(self._differing(kind, baseline, runs))
@@ -282,15 +319,15 @@ class BaselineGate:
             metrics=kind.summary(runs[0].workload, runs),
             provenance=versions,
             provenance_changes=changes,
-            notes=(*self._notes, *notes, *kind.notes(runs)),
+            notes=(*self._notes, *notes, *kind.notes(runs), *self._commits_between(verdict, baseline)),
             history=() if baseline is None else baseline.accepted,
         )
 
 
-def _accepted(kind: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
+def _accepted(kind: BenchmarkKind, runs: Sequence[Run], project: ProjectState | None) -> AcceptedEntry:
     return AcceptedEntry(
         time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        provenance=runs[-1].provenance,
+        provenance={**runs[-1].provenance, **({} if project is None else project.provenance)},
         summary=kind.summary(runs[0].workload, runs),
         runs=tuple(run.observation for run in runs),
     )

@@ -10,6 +10,7 @@ from pytest_accel.analysis.rules.calibration import Floors
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.records import Accelerator, Baseline, NeedMore, Run, Verdict, Workload
+from pytest_accel.records.project import ProjectState
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class GateContext:
     """What benchmarks of one session are judged with, whatever kind they are of.
 
     ``benchmarks`` is how many the session has: the more there are, the surer a change has to be. ``floors``
-    are what unchanged programs are known to vary by on this machine.
+    are what unchanged programs are known to vary by on this machine. ``project`` is the code that is
+    measured.
     """
 
     accelerator: Accelerator
@@ -25,6 +27,7 @@ class GateContext:
     store: BaselineStore
     benchmarks: int
     floors: Floors
+    project: ProjectState | None = None
 
 
 class BenchmarkKind(abc.ABC):

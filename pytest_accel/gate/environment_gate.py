@@ -87,7 +87,7 @@ class EnvironmentGate:
     def result(self, sampler: Pairs) -> Result:
         """Take pairs and reach a verdict. Raises only what the sampler raises for a test that ended."""
         try:
-            pairs = sampling_loop.collect(sampler, self._policy.min_pairs)
+            pairs = sampling_loop.collect(sampler, lambda _pairs: self._policy.min_pairs)
             verdict, pairs = sampling_loop.decide(
                 pairs, sampler, self._judge, self._affordable, self._on_progress
             )

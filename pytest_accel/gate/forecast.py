@@ -32,7 +32,7 @@ def _seconds(settings: Settings, stored: Baseline) -> float:
     runs = stored.current.runs
     wanted = len(runs)
     if isinstance(runs[0], Steps):
-        wanted = 1 if settings.in_process else settings.runs
+        wanted = 1 if settings.in_process or settings.record_missing else settings.runs
     return wanted * statistics.fmean(run.duration_s for run in runs)
 
 

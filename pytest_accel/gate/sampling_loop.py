@@ -30,16 +30,18 @@ class Sampler(Protocol[SampleT_co]):
 
 def collect(
     sampler: Sampler[SampleT],
-    count: int,
+    count: Callable[[Sequence[SampleT]], int],
     before_last: Callable[[Sequence[SampleT], float], None] = lambda _samples, _elapsed_s: None,
 ) -> list[SampleT]:
-    """Collect ``count`` samples, or more if the test asks for more. Propagates the sampler's exceptions.
+    """Collect as many samples as ``count`` says of the first, or more if the test asks for more.
 
-    ``before_last`` is called with the others, and with the seconds since the first of them ended.
+    Propagates the sampler's exceptions. ``before_last`` is called with the others, and with the seconds since
+    the first of them ended.
     """
     samples = [sampler.next()]
     first_ended_s = time.monotonic()
-    while len(samples) < (wanted := max(count, sampler.min_samples)):
+    asked = count(samples)
+    while len(samples) < (wanted := max(asked, sampler.min_samples)):
         if len(samples) == wanted - 1:
             before_last(samples, time.monotonic() - first_ended_s)
         samples.append(sampler.next())

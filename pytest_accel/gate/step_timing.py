@@ -44,7 +44,7 @@ class StepTiming(BenchmarkKind):
     def __init__(self, context: GateContext) -> None:
         self._kind = context.accelerator.kind
         self._settings = context.settings
-        self._stored = context.store.baselines()
+        self._others = context.store.sample()
         self._benchmarks = context.benchmarks
         self._floors = context.floors
         self._apart_s = min(APART_S, self._settings.wait) if self._kind is Kind.CPU else 0.0
@@ -59,7 +59,7 @@ class StepTiming(BenchmarkKind):
 
     def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
         now, reference = sampling_loop.truncate_to_same_blocks(
-            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline)]
+            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline.current)]
         )
         within_budget = (
             len(runs) < most_runs(self._settings)
@@ -95,7 +95,8 @@ class StepTiming(BenchmarkKind):
             return ()
         now = metrics_steps.step_time_s([run.steps for run in runs])
         last, first = (
-            now / entry.summary["step_time_s"] - 1 for entry in (baseline.current, baseline.anchor)
+            now / metrics_steps.step_time_s(_steps(entry)) - 1
+            for entry in (baseline.current, baseline.anchor)
         )
         return (
             f"step time {100 * last:+z.1f}% against the last of {len(baseline.accepted)} accepted "
@@ -107,13 +108,13 @@ class StepTiming(BenchmarkKind):
         calibrated = not self._floors.runs.declared
         expected = variance.expected_variation(
             self._kind,
-            [_times_s(other.accepted) for other in self._stored if other != baseline],
+            [_times_s(other.accepted) for other in self._others if other != baseline],
             blocks,
             calibrated_sd=self._floors.runs.sd if calibrated else None,
         )
         return Policy(
             tolerance=self._settings.tolerance_for(self._kind),
-            min_runs=self._settings.runs,
+            min_runs=1 if self._settings.record_missing else self._settings.runs,
             max_runs=most_runs(self._settings),
             expected_sd=expected.sd,
             assumed=expected.assumed,
@@ -194,8 +195,8 @@ def _unconfirmed(verdict: Verdict) -> Verdict:
     return Verdict(Outcome.INCONCLUSIVE, reason, (inconclusive,), next_step=next_steps.IN_ITS_OWN_PROCESS)
 
 
-def _steps(baseline: Baseline) -> list[Steps]:
-    return [run for run in baseline.current.runs if isinstance(run, Steps)]
+def _steps(entry: AcceptedEntry) -> list[Steps]:
+    return [run for run in entry.runs if isinstance(run, Steps)]
 
 
 def _times_s(entries: Sequence[AcceptedEntry]) -> tuple[tuple[float, ...], ...]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from pytest_accel.baselines.catalog import PUBLISHED
 from pytest_accel.records import Accelerator, Price, Result
+from pytest_accel.records.project import ProjectState
 from pytest_accel.reports import github, markdown, terminal
 from pytest_accel.reports.common import atomic_write, json_writer
 from pytest_accel.reports.common.atomic_write import ReportError
@@ -38,6 +39,7 @@ def write(
     paths: Mapping[str, Path],
     accelerator: Accelerator,
     price: Price | None,
+    project: ProjectState,
     results: Sequence[Result],
     *,
     against: str | None,
@@ -54,11 +56,15 @@ def write(
     def numbers() -> Mapping[str, Any]:
         """The report without what single runs saw, which for a thousand benchmarks takes seconds to read."""
         without_runs = [replace(result, runs=(), reference_runs=()) for result in results]
-        return cast("Mapping[str, Any]", json_writer.document(accelerator, price, provenance, without_runs))
+        return cast(
+            "Mapping[str, Any]", json_writer.document(accelerator, price, provenance, without_runs, project)
+        )
 
     texts: dict[str, Callable[[], str]] = {
-        "--accel-json": lambda: json_writer.text(accelerator, price, provenance, results),
-        "--accel-html": lambda: page.text(hardware, numbers(), results, folder / PUBLISHED, strict=strict),
+        "--accel-json": lambda: json_writer.text(accelerator, price, provenance, results, project),
+        "--accel-html": lambda: page.text(
+            hardware, numbers(), results, folder / PUBLISHED, project, strict=strict
+        ),
         "--accel-markdown": lambda: markdown.text(hardware, results),
     }
     written, complaints = [], []

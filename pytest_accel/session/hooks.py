@@ -21,6 +21,8 @@ from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.gate.derived_metrics import priced, scaled
 from pytest_accel.gate.environment_gate import EnvironmentGate
 from pytest_accel.gate.forecast import forecast
+from pytest_accel.hardware import slow_settings
+from pytest_accel.hardware.slow_settings import SlowSetting
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.messages import BenchmarkFinished
 from pytest_accel.records import Accelerator, Conditions, NextStep, Outcome, Result, Verdict
@@ -149,6 +151,7 @@ class BenchmarkSession:
             prepared.store,
             len(prepared.benchmarks),
             prepared.floors,
+            prepared.project,
         )
 
     def sample_conditions(self, own_pids: frozenset[int] = frozenset()) -> Conditions:
@@ -205,9 +208,11 @@ class BenchmarkSession:
     def _forecast(self, items: Sequence[pytest.Item]) -> str:
         """How long the session will take."""
         store, against = self._prepared.store, self._prepared.settings.against
-        stored = {} if against is not None else {one.benchmark: one for one in store.baselines()}
         expected = [
-            (self.settings_of(item), stored.get(naming.benchmark(item, store.folder).name))
+            (
+                self.settings_of(item),
+                None if against is not None else store.find(naming.benchmark(item, store.folder)),
+            )
             for item in items
             if naming.display_name(item) in self._prepared.benchmarks
         ]
@@ -281,6 +286,10 @@ class BenchmarkSession:
         self._summarized = True
         results, strict = list(self._results.values()), self._prepared.settings.strict
         terminal.write(terminalreporter, results)
+        for slow in self._slow_settings():
+            terminalreporter.write_line(
+                f"accel: slow setting: {slow.description}: {slow.remedy}", yellow=True
+            )
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
         if self.coordinator.is_leader:
@@ -288,6 +297,17 @@ class BenchmarkSession:
                 terminalreporter.write_line(line)
         if results:
             terminalreporter.write_line(self._closing_line(terminalreporter.config))
+
+    def _slow_settings(self) -> list[SlowSetting]:
+        """Each once, whichever benchmarks have it."""
+        if self._prepared.settings.topology is not None:
+            return []  # nothing runs
+        measured = [result for result in self._results.values() if result.runs and result.workload]
+        found = slow_settings.of_process() if measured else []
+        for result in measured:
+            assert result.workload is not None
+            found += slow_settings.of_run(self.accelerator.kind, result.workload.framework, result.provenance)
+        return list(dict.fromkeys(found))
 
     def _closing_line(self, config: pytest.Config) -> str:
         prepared, seconds = self._prepared, time.monotonic() - self._began_s
@@ -324,6 +344,7 @@ class BenchmarkSession:
             prepared.reports,
             prepared.accelerator,
             prepared.price,
+            prepared.project,
             results,
             against=prepared.settings.against,
             folder=prepared.store.folder,

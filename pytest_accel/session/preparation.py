@@ -17,10 +17,11 @@ from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
 from pytest_accel.baselines.store import BaselineStore
-from pytest_accel.hardware import price_book
+from pytest_accel.hardware import price_book, version_control
 from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.join import coordinator, launched_as, over_hosts
 from pytest_accel.records import Accelerator, Kind, Price
+from pytest_accel.records.project import ProjectState
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports import report_files, terminal
 from pytest_accel.runs.worker_process import environments
@@ -32,8 +33,8 @@ class Preparation:
     """What holds for the whole session.
 
     ``benchmarks`` are the settings of each, and ``places`` its file and line, both by the name that reports
-    have. ``floors`` are what unchanged programs vary by on this machine.
-    ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
+    have. ``floors`` are what unchanged programs vary by on this machine, ``project`` is the code that is
+    measured. ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
     environment to compare with, ``reports`` the files asked for, by option.
     """
 
@@ -44,6 +45,7 @@ class Preparation:
     price: Price | None
     store: BaselineStore
     floors: Floors
+    project: ProjectState
     single_device: BaselineStore | None
     reference: Environment | None
     reports: Mapping[str, Path]
@@ -94,6 +96,7 @@ def _prepared(
         price=price,
         store=store,
         floors=calibration.floors(accelerator.kind, store.noise()),
+        project=version_control.project_state(config.rootpath),
         single_device=single_device,
         reference=reference,
         reports=reports,

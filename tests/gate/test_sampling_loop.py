@@ -33,21 +33,21 @@ class Sampler:
 
 def decide(judge, most=3, on_progress=lambda _so_far: None):
     sampler = Sampler()
-    first = sampling_loop.collect(sampler, 1)
+    first = sampling_loop.collect(sampler, lambda _: 1)
     verdict, seen = sampling_loop.decide(first, sampler, judge, lambda seen: len(seen) < most, on_progress)
     assert len(seen) == sampler.taken
     return verdict, len(seen)
 
 
 def test_so_many_runs_are_collected_as_asked_for():
-    assert len(sampling_loop.collect(Sampler(), 3)) == 3
+    assert len(sampling_loop.collect(Sampler(), lambda _: 3)) == 3
 
 
 @pytest.mark.parametrize(("count", "min_samples", "before"), [(3, 1, [2]), (1, 4, [3]), (1, 1, [])])
 def test_something_may_happen_before_the_last_run(count, min_samples, before):
     sampler, seen = Sampler(), []
     sampler.min_samples = min_samples
-    sampling_loop.collect(sampler, count, lambda runs, _elapsed_s: seen.append(len(runs)))
+    sampling_loop.collect(sampler, lambda _: count, lambda runs, _elapsed_s: seen.append(len(runs)))
     assert seen == before
 
 

@@ -12,7 +12,7 @@ def test_a_page_is_written_with_the_baseline_in_it(project):
     result = project.run("--accel-html=out/report.html", step_times_s=0.5)
     page = (project.path / "out/report.html").read_text()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "<h1>1 regressed</h1>" in page
+    assert "<h1>Do not ship: 1 regressed</h1>" in page
     assert "Accepted so far" in page
     assert "<td>baseline 1</td>" in page
 

@@ -10,7 +10,7 @@ import pytest
 def test_the_report_of_a_regression(project):
     project.record("--accel-identity=ci-pool")
     report = project.report("--accel-identity=ci-pool", step_times_s=0.3)
-    assert set(report) == {"schema", "accelerator", "provenance", "benchmarks"}
+    assert set(report) == {"schema", "accelerator", "project", "provenance", "benchmarks"}
     assert report["schema"] == 2
     accelerator = report["accelerator"]
     assert (accelerator["identity"], accelerator["kind"], accelerator["devices"]) == ("ci-pool", "cpu", 1)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
+import jsonschema
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.page_samples import LEARNED, REGRESSED
 
 from pytest_accel.records import (
     Accelerator,
@@ -15,12 +19,17 @@ from pytest_accel.records import (
     Kind,
     NextCommand,
     Outcome,
+    Price,
     Result,
     Steps,
     Verdict,
     Workload,
 )
+from pytest_accel.records.project import ProjectState
 from pytest_accel.reports.common import json_writer
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text())
+PROJECT = ProjectState("mine", "2026-01-01T00:00:00+00:00", "1" * 40, "main", True, "https://example.org/1")
 
 GPU = Accelerator("gpu-nvidia-h200", Kind.GPU, "NVIDIA H200", 1, memory_bytes=150_754_820_096)
 
@@ -187,3 +196,24 @@ def test_a_benchmark_that_measured_nothing_is_in_the_report():
     report = written(Result("t.py::test_x", Verdict(Outcome.UNMEASURED, "no call")))
     (benchmark,) = report["benchmarks"]
     assert (benchmark["workload"], benchmark["metrics"], benchmark["runs"]) == (None, {}, [])
+
+
+@given(st.lists(results, max_size=3))
+@settings(max_examples=50, deadline=None)
+def test_a_report_is_as_its_schema_in_the_docs_says(some):
+    document = json.loads(json_writer.text(GPU, Price(6.7), {}, some, PROJECT))
+    jsonschema.validate(document, SCHEMA)
+
+
+def test_the_schema_describes_every_field():
+    """Those of each object are all that it may have, so a new field of a report has to be described."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads(json_writer.text(GPU, None, {}, [RESULT], PROJECT))
+    assert document["project"]["revision"] == "1" * 40
+    document["benchmarks"][0]["surprise"] = 1
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+
+
+@pytest.mark.parametrize("sample", [REGRESSED, LEARNED], ids=["steps", "convergence"])
+def test_every_kind_of_run_is_described(sample):
+    jsonschema.validate(json.loads(json_writer.text(GPU, None, {}, [sample], PROJECT)), SCHEMA)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_accel.records import Accelerator, Price, Result, Scalar, Workload
 from pytest_accel.records.json_codec import Json, encode
+from pytest_accel.records.project import ProjectState
 
 REPORT_SCHEMA = 2
 """Raise this for any change that a reader of the previous schema would misunderstand."""
@@ -18,22 +19,31 @@ def text(
     price: Price | None,
     provenance: Mapping[str, str],
     results: Sequence[Result],
+    project: ProjectState | None = None,
 ) -> str:
     """The report, ready to be written."""
-    report = document(accelerator, price, provenance, results)
+    report = document(accelerator, price, provenance, results, project)
     return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 
 def document(
-    accelerator: Accelerator, price: Price | None, provenance: Mapping[str, str], results: Sequence[Result]
+    accelerator: Accelerator,
+    price: Price | None,
+    provenance: Mapping[str, str],
+    results: Sequence[Result],
+    project: ProjectState | None = None,
 ) -> Json:
-    """The report as plain JSON values, benchmarks in the order of ``results``; ``price`` if it is known."""
+    """The report as plain JSON values, benchmarks in the order of ``results``.
+
+    ``price`` and ``project`` are there if they are known.
+    """
     return finite(
         encode(
             {
                 "schema": REPORT_SCHEMA,
                 "accelerator": accelerator,
                 **({} if price is None else {"price": price}),
+                **({} if project is None else {"project": project}),
                 "provenance": provenance,
                 "benchmarks": [_benchmark(result) for result in results],
             }
