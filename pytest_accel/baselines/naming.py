@@ -6,6 +6,7 @@ outside of rootdir may have the same.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,7 @@ from pytest_accel.records import Benchmark, parameters
 def display_name(item: pytest.Item) -> str:
     """The node id; that of a file outside of rootdir with the way to it."""
     rootdir = item.config.rootpath
-    return item.nodeid if item.path.is_relative_to(rootdir) else _name(item, _relative(item.path, rootdir))
+    return item.nodeid if _is_inside(item.path, rootdir) else _name(item, _relative(item.path, rootdir))
 
 
 def benchmark(item: pytest.Item, baselines: Path) -> Benchmark:
@@ -28,10 +29,13 @@ def benchmark(item: pytest.Item, baselines: Path) -> Benchmark:
     home = home_of_names(baselines, rootdir)
     name, (texts, _) = _name(item, _relative(item.path, home)), parameters.of_item(item)
     former = item.nodeid.partition("::")[0]
-    ambiguous = not item.path.is_relative_to(rootdir) or (home / former).is_file()
-    return Benchmark(name, texts, None if ambiguous or item.nodeid == name else item.nodeid)
+    if item.nodeid == name:
+        return Benchmark(name, texts)
+    ambiguous = not _is_inside(item.path, rootdir) or (home / former).is_file()
+    return Benchmark(name, texts, None if ambiguous else item.nodeid)
 
 
+@functools.lru_cache
 def home_of_names(baselines: Path, rootdir: Path) -> Path:
     """The folder that files of tests are named from: the one that holds ``baselines``, if rootdir is inside.
 
@@ -66,6 +70,13 @@ def _name(item: pytest.Item, file: str) -> str:
     return f"{file}{separator}{test}"
 
 
+@functools.lru_cache(maxsize=2**12)
+def _is_inside(file: Path, folder: Path) -> bool:
+    """A file has many tests, and paths are slow."""
+    return file.is_relative_to(folder)
+
+
+@functools.lru_cache(maxsize=2**12)
 def _relative(file: Path, folder: Path) -> str:
     """The way from a folder to a file, with links followed where that makes it lie inside."""
     for path, start in ((file, folder), (file.resolve(), folder.resolve())):
@@ -85,7 +96,7 @@ def _with_parameters(item: pytest.Item, benchmark: Benchmark) -> str:
 def source_location(item: pytest.Item) -> tuple[str, int]:
     """Where a test stands: its file, from the root of the repository if that is known, and its line."""
     line = (item.location[1] or 0) + 1
-    try:
-        return str(item.path.relative_to(os.environ.get("GITHUB_WORKSPACE", item.config.rootpath))), line
-    except ValueError:
+    repository = Path(os.environ.get("GITHUB_WORKSPACE", item.config.rootpath))
+    if not _is_inside(item.path, repository):
         return item.location[0], line
+    return _relative(item.path, repository), line

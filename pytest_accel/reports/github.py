@@ -6,7 +6,7 @@ Both are on by themselves there: the variables GITHUB_ACTIONS and GITHUB_STEP_SU
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_accel.records import Result
@@ -23,18 +23,18 @@ _CUT = "\n\nThe rest does not fit into a summary: it is in the log of this job.\
 
 
 def error_commands(
-    results: Sequence[Result], places: Mapping[str, tuple[str, int]], *, strict: bool
+    results: Sequence[Result], source_location: Callable[[str], tuple[str, int]], *, strict: bool
 ) -> list[str]:
     """Lines to print, one for each benchmark that fails, the worst first; none elsewhere than on GitHub.
 
-    ``places`` has the file and the line of each node id; the file as the repository knows it.
+    ``source_location`` gives the file and the line of a benchmark, the file as the repository knows it.
     """
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
     failing = [result for result in results if result.verdict.outcome.fails(strict=strict)]
     lines = []
     for result in worst_first(failing)[:MAX_ANNOTATIONS]:
-        file, line = places[result.nodeid]
+        file, line = source_location(result.nodeid)
         title = f"{result.verdict.outcome}: {result.nodeid}"
         properties = f"file={_property(file)},line={line},title={_property(title)}"
         lines.append(f"::error {properties}::{_data(result.verdict.reason)}")

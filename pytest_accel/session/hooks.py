@@ -293,10 +293,13 @@ class BenchmarkSession:
         for complaint in self._complaints:
             terminalreporter.write_line(f"accel: {complaint}", red=True)
         if self.coordinator.is_leader:
-            for line in github.error_commands(results, self._prepared.places, strict=strict):
+            for line in github.error_commands(results, self._source_location, strict=strict):
                 terminalreporter.write_line(line)
         if results:
             terminalreporter.write_line(self._closing_line(terminalreporter.config))
+
+    def _source_location(self, name: str) -> tuple[str, int]:
+        return naming.source_location(self._prepared.items[name])
 
     def _slow_settings(self) -> list[SlowSetting]:
         """Each once, whichever benchmarks have it."""

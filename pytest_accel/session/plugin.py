@@ -6,12 +6,16 @@ Imported in every pytest session of every project, so it must stay cheap: no hea
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_accel.api import options
 from pytest_accel.api.command_line import keep_command_line
 from pytest_accel.api.fixtures import accel, accelerator, uses_accel
+
+if TYPE_CHECKING:
+    from pytest_accel.session.hooks import BenchmarkSession
 
 __all__ = ["accel", "accelerator"]
 
@@ -52,9 +56,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_UnderXdist())
         return
-    from pytest_accel.session import benchmark_table, isolated_items
+    from pytest_accel.session import benchmark_table
     from pytest_accel.session.hooks import BenchmarkSession
-    from pytest_accel.session.in_process_items import InProcessItems
     from pytest_accel.session.preparation import prepare
 
     try:
@@ -62,15 +65,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             prepare(config, session.items),
             tells_pytest_benchmark=benchmark_table.is_wanted(config, session.items),
         )
-        if config.getoption("accel_in_process"):
-            runner: object = InProcessItems(session_plugin, config)
-        else:
-            runner = isolated_items.create(session_plugin, config, session.items)
+        runner = None if config.option.collectonly else _runner(session_plugin, config, session.items)
     except pytest.UsageError as problem:
         config.pluginmanager.register(_Refusing(problem))
         return
     config.pluginmanager.register(session_plugin)
-    config.pluginmanager.register(runner)
+    if runner is not None:
+        config.pluginmanager.register(runner)
+
+
+def _runner(session_plugin: BenchmarkSession, config: pytest.Config, items: Sequence[pytest.Item]) -> object:
+    """What runs the benchmarks. Importing it takes as long as collecting a thousand tests."""
+    if config.getoption("accel_in_process"):
+        from pytest_accel.session.in_process_items import InProcessItems
+
+        return InProcessItems(session_plugin, config)
+    from pytest_accel.session import isolated_items
+
+    return isolated_items.create(session_plugin, config, items)
 
 
 class _UnderXdist:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,15 @@ from pytest_accel.runs.worker_process.environments import Environment
 class Preparation:
     """What holds for the whole session.
 
-    ``benchmarks`` are the settings of each, and ``places`` its file and line, both by the name that reports
-    have. ``floors`` are what unchanged programs vary by on this machine, ``project`` is the code that is
+    ``benchmarks`` are the settings of each, and ``items`` the tests, both by the name that reports have.
+    ``floors`` are what unchanged programs vary by on this machine, ``project`` is the code that is
     measured. ``single_device`` has the baselines of one device, where there are several. ``reference`` is the
     environment to compare with, ``reports`` the files asked for, by option.
     """
 
     settings: Settings
     benchmarks: Mapping[str, Settings]
-    places: Mapping[str, tuple[str, int]]
+    items: Mapping[str, pytest.Item]
     accelerator: Accelerator
     price: Price | None
     store: BaselineStore
@@ -58,18 +58,31 @@ def prepare(config: pytest.Config, items: Sequence[pytest.Item]) -> Preparation:
     Raises pytest.UsageError for anything that is known to be wrong.
     """
     benchmarks = [item for item in items if uses_accel(item)]
-    by_name = {naming.display_name(item): settings.settings_for(item) for item in benchmarks}
+    items_by_name = {naming.display_name(item): item for item in benchmarks}
+    by_name = dict(zip(items_by_name, _settings_of_each(items_by_name.values()), strict=True))
     asked = settings.resolve(config, {})
     settings.check_combination(config, asked)
     try:
-        return _prepared(config, benchmarks, by_name, asked)
+        naming.check_distinct(benchmarks, settings.baselines_folder(config, asked))
+        return _prepared(config, items_by_name, by_name, asked)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
 
 
+def _settings_of_each(items: Iterable[pytest.Item]) -> Iterator[Settings]:
+    """Most tests have no marker, or the same as others, and settle for the same settings."""
+    known: dict[tuple[tuple[str, object], ...], Settings] = {}
+    for item in items:
+        arguments = settings.marker_arguments(item)
+        key = tuple(sorted(arguments.items()))
+        if key not in known:
+            known[key] = settings.resolve(item.config, arguments)
+        yield known[key]
+
+
 def _prepared(
     config: pytest.Config,
-    benchmarks: Sequence[pytest.Item],
+    items: Mapping[str, pytest.Item],
     by_name: Mapping[str, Settings],
     asked: Settings,
 ) -> Preparation:
@@ -81,17 +94,16 @@ def _prepared(
     here = _accelerator(kind, asked)
     accelerator = over_hosts(here, launch, asked.identity)
     folder = settings.baselines_folder(config, asked)
-    naming.check_distinct(benchmarks, folder)
     store = BaselineStore(folder, accelerator.identity)
     single_device = _single_device(folder, accelerator)
     reference = _reference(config, asked)
     if launch is None or launch.index == 0:
         _check_store(store, asked)
-    files = {naming.display_name(item): item.path for item in benchmarks}
+    files = {name: item.path for name, item in items.items()}
     return Preparation(
         settings=asked,
         benchmarks=by_name,
-        places={naming.display_name(item): naming.source_location(item) for item in benchmarks},
+        items=items,
         accelerator=accelerator,
         price=price,
         store=store,

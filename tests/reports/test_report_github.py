@@ -24,7 +24,7 @@ def annotations(*outcomes, reason="11.8% slower", nodeid="test_it.py::test_{}", 
         Result(nodeid.format(number), Verdict(outcome, reason)) for number, outcome in enumerate(outcomes)
     ]
     places = {result.nodeid: ("benchmarks/test_it.py", 7) for result in results}
-    return github.error_commands(results, places, strict=strict)
+    return github.error_commands(results, places.__getitem__, strict=strict)
 
 
 def read(line: str) -> tuple[dict[str, str], str]:
