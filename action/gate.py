@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -19,24 +20,26 @@ REFERENCE = Path(".accel-reference")
 REPORTS = {"html": "html", "markdown": "md", "json": "json"}
 """The reports that are written, and the suffixes of their files."""
 
-NEEDED_THERE = "pytest>=8.4"
-"""What the other side needs beside the project: pytest-accel is sent to it."""
-
 
 def main() -> int:
     workspace = Path.cwd()
     work = Path(os.environ["RUNNER_TEMP"], "pytest-accel")
     reports = work / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(reports, ignore_errors=True)  # of an earlier step of this job
+    reports.mkdir(parents=True)
     try:
-        candidate = make_environment(work / "candidate", workspace, os.environ["ACCEL_REQUIREMENT"])
+        tests = words(os.environ["ACCEL_TESTS"])
+        requirement = os.environ["ACCEL_REQUIREMENT"]
+        candidate = make_environment(work / "candidate", workspace, requirement)
         command = [
             str(candidate / "bin" / "pytest"),
-            *shlex.split(os.environ["ACCEL_TESTS"]),
+            *tests,
             *(f"--accel-{kind}={reports}/accel-report.{suffix}" for kind, suffix in REPORTS.items()),
         ]
         if os.environ["ACCEL_AGAINST"] != "baseline":
-            reference = make_environment(work / "reference", workspace / REFERENCE, NEEDED_THERE)
+            # It needs no pytest-accel; but then both would differ, and that they import the same files of the
+            # project would be worth a note only.
+            reference = make_environment(work / "reference", workspace / REFERENCE, requirement)
             command.append(f"--accel-against={reference}")
     except Failed as failed:
         print("::error title=pytest-accel::" + " ".join(str(failed).split()))
@@ -49,8 +52,18 @@ class Failed(Exception):
     """An environment that could not be made; the message is on one line."""
 
 
+def words(text: str) -> list[str]:
+    """The words of a command line. Raises Failed."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Failed(f"the input `tests` is no command line ({error}): {text}") from None
+
+
 def make_environment(folder: Path, checkout: Path, requirement: str) -> Path:
     """A virtual environment with the project of this checkout and ``requirement``. Raises Failed."""
+    if not checkout.is_dir():
+        raise Failed(f"{checkout} is not there: the step before checks it out")
     print(f"::group::Environment {folder.name}", flush=True)
     try:
         venv.create(folder, with_pip=True, clear=True)
@@ -64,6 +77,8 @@ def make_environment(folder: Path, checkout: Path, requirement: str) -> Path:
                 )
     finally:
         print("::endgroup::", flush=True)
+    if not (folder / "bin" / "pytest").exists():
+        raise Failed(f"pytest is not installed for the {folder.name}: the input `requirement` brings it")
     return folder
 
 

@@ -9,6 +9,8 @@ marker. Python's standard library only.
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
 import os
 import re
@@ -22,7 +24,12 @@ from typing import Any
 MAX_CHARACTERS = 60_000
 """GitHub refuses a comment of more than 65,536 characters; the rest is for the lines around the report."""
 
+MAX_FOLDED = 100
+"""Parts that are still folded where a long report is cut, and are closed. A report has at most three."""
+
 MAX_COMMENTS = 3000
+
+TIMEOUT_S = 30.0
 
 TRIES = 3
 
@@ -38,18 +45,18 @@ class Refused(Exception):
 
 
 def main() -> int:
-    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    pull_request = event.get("pull_request")
+    pull_request = pull_request_of(Path(os.environ["GITHUB_EVENT_PATH"]))
     if not pull_request:
         print("There is no pull request to comment on: the job's summary has the report.")
         return 0
     repository = os.environ["GITHUB_REPOSITORY"]
-    if (pull_request["head"].get("repo") or {}).get("full_name") != repository:
+    head = member(pull_request, "head")
+    if member(member(head, "repo"), "full_name") != repository:
         print("The pull request comes from a fork: the summary of the other job has the report.")
         return 0
     marker = marker_of(os.environ["ACCEL_ARTIFACT"])
-    body = body_of(Path(sys.argv[1]), marker, commit=pull_request["head"]["sha"])
-    comments = f"repos/{repository}/issues/{pull_request['number']}/comments"
+    body = body_of(Path(sys.argv[1]), marker, commit=str(member(head, "sha")))
+    comments = f"repos/{repository}/issues/{member(pull_request, 'number')}/comments"
     try:
         mine = find(comments, marker, os.environ["ACCEL_AUTHOR"])
         if mine is None:
@@ -59,31 +66,48 @@ def main() -> int:
     except Refused as refused:
         print(f"::error title=pytest-accel comment::{one_line(str(refused))}")
         return 1
-    print(answer.get("html_url", "The comment is written."))
+    print(member(answer, "html_url") or "The comment is written.")
     return 0
+
+
+def pull_request_of(event: Path) -> Any:
+    """The pull request of the event that started the workflow, None for an event of another kind."""
+    try:
+        return member(json.loads(event.read_text(encoding="utf-8")), "pull_request")
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def member(data: Any, name: str) -> Any:
+    """A member of a JSON object, None if there is no such thing."""
+    return data.get(name) if isinstance(data, dict) else None
 
 
 def marker_of(artifact: str) -> str:
     """What a comment begins with so that it is found again; not shown by GitHub."""
-    return f"<!-- pytest-accel comment {re.sub('[^A-Za-z0-9._]+', '_', artifact)} -->"
+    digest = hashlib.sha256(artifact.encode(errors="replace")).hexdigest()[:12]
+    return f"<!-- pytest-accel comment {re.sub('[^A-Za-z0-9._]+', '_', artifact)[:100]} {digest} -->"
 
 
 def body_of(report: Path, marker: str, *, commit: str) -> str:
     run = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ)
-    footer = f"Commit {commit[:12]}. [Log, page and numbers]({run})."
+    # Above the report: what that leaves open, such as a comment or a block of code, would swallow it.
+    origin = f"Commit {commit[:12]}. [Log, page and numbers]({run})."
     if not report.is_file():
         text = "## pytest-accel: no report\n\nThe benchmarks ended before there was one: the log says why."
     else:
         text = harmless(report.read_bytes().decode(errors="replace"))
     if len(text) > MAX_CHARACTERS:
         text = shortened(text)
-    return f"{marker}\n{text.strip()}\n\n{footer}\n"
+    return f"{marker}\n{origin}\n\n{text.strip()}\n"
 
 
 def shortened(text: str) -> str:
-    text = text[:MAX_CHARACTERS].rpartition("\n")[0]
-    still_folded = text.count("<details>") - text.count("</details>")
-    return f"{text}\n\n{'</details>' * still_folded}\n\nThe rest does not fit: see the page."
+    text = text[:MAX_CHARACTERS]
+    text = text.rpartition("\n")[0] or text
+    folded, unfolded = (len(re.findall(f"<{slash}details", text, re.IGNORECASE)) for slash in ("", "/"))
+    closed = "</details>" * min(MAX_FOLDED, max(0, folded - unfolded))
+    return f"{text}\n\n{closed}\n\nThe rest does not fit: see the page."
 
 
 def harmless(text: str) -> str:
@@ -96,9 +120,11 @@ def find(comments: str, marker: str, author: str) -> int | None:
     """The first comment of this author that begins with the marker. Others' are never touched."""
     for page in range(1, MAX_COMMENTS // 100 + 1):
         found = call("GET", f"{comments}?per_page=100&page={page}")
+        if not isinstance(found, list):
+            raise Refused(f"GET {comments}: GitHub's answer is no list of comments")
         for comment in found:
-            is_mine = (comment.get("user") or {}).get("login") == author
-            if is_mine and (comment.get("body") or "").startswith(marker):
+            is_mine = member(member(comment, "user"), "login") == author
+            if is_mine and str(member(comment, "body") or "").startswith(marker):
                 return int(comment["id"])
         if len(found) < 100:
             return None
@@ -120,26 +146,39 @@ def call(method: str, path: str, content: dict[str, str] | None = None) -> Any:
     )
     for tries_left in reversed(range(TRIES)):
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                return json.loads(read(answer))
         except urllib.error.HTTPError as error:
             # A comment that was made although the answer says otherwise would be made twice.
             if error.code >= 500 and tries_left and method != "POST":
                 time.sleep(PAUSE_S)
                 continue
-            raise Refused(refusal(method, path, error.code), error.code) from None
-        except (urllib.error.URLError, TimeoutError, ValueError) as error:
-            raise Refused(f"{method} {path}: no answer from GitHub: {error}") from None
+            raise Refused(refusal(method, path, error), error.code) from None
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+            raise Refused(f"{method} {path}: no answer from GitHub: {error!r}") from None
     raise AssertionError("the last try returns or raises")
 
 
-def refusal(method: str, path: str, status: int) -> str:
-    if status in (401, 403, 404):
-        return (
-            f"GitHub answers {status} to {method} {path}: give the job `permissions: pull-requests: write`, "
-            "and a token of this repository"
-        )
-    return f"GitHub answers {status} to {method} {path}"
+def read(answer: http.client.HTTPResponse) -> bytes:
+    """All of an answer, however slowly it comes. Raises TimeoutError."""
+    until_s, content = time.monotonic() + TIMEOUT_S, b""
+    while piece := answer.read1(2**16):
+        content += piece
+        if time.monotonic() > until_s:
+            raise TimeoutError(f"not whole after {TIMEOUT_S:g} s")
+    return content
+
+
+def refusal(method: str, path: str, error: urllib.error.HTTPError) -> str:
+    """What GitHub says, and what to do where it is the token."""
+    try:
+        said = member(json.loads(error.read(2**16)), "message")
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        said = None
+    text = f"GitHub answers {error.code} to {method} {path}" + (f" ({str(said)[:300]})" if said else "")
+    if error.code in (401, 403, 404) and "rate limit" not in str(said):
+        text += ": give the job `permissions: pull-requests: write`, and a token of this repository"
+    return text
 
 
 def one_line(text: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +29,12 @@ IGNORED = "/accel-report.*"
 """What the commands that ``init`` names write beside baselines, as .gitignore has it."""
 
 ACTION, ACTION_REF = "pytest-accel/pytest-accel", "main"
+
+COMPARED_WITH_BASE = """A pull request is compared with its base side by side, on one machine. On a machine of
+    # your own with stored baselines, use `against: baseline`, which takes less time."""
+
+COMPARED_WITH_BASELINES = """Compares with the baselines in the repository, so it needs a runner of the
+    # type that they were recorded on. What pip can install can be compared with its base instead."""
 
 NO_FRAMEWORK = "numpy"
 
@@ -55,7 +64,9 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--framework", choices=[*FRAMEWORKS, NO_FRAMEWORK], help="framework of the benchmark (default: found)"
+        "--framework",
+        choices=[*FRAMEWORKS, NO_FRAMEWORK],
+        help="framework of the benchmark (default: what the project imports, else the first one installed)",
     )
     parser.add_argument(
         "--github", action="store_true", help=f"also write {WORKFLOW}, which checks pull requests"
@@ -68,21 +79,23 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def answer(options: argparse.Namespace) -> CommandResult:
     """Raises UserError for a file that cannot be read or written."""
-    folder = Path.cwd()
+    folder = _here()
+    baselines = _checked(options.baselines.as_posix())
     facts = project_facts(folder)
     framework = options.framework or facts.framework or NO_FRAMEWORK
     settings = settings_file(folder)
     changes = [
         _benchmark(framework, facts),
-        *_settings(folder, settings, options.baselines.as_posix()),
+        *_settings(folder, settings, baselines),
         *(_ignored() if facts.in_git else ()),
-        *((_workflow(facts),) if options.github else ()),
+        *((_workflow(facts, framework),) if options.github else ()),
     ]
     if not options.dry_run:
         _write(changes)
-    commands = _commands()
+    commands = _commands(baselines, is_set=settings is None or settings.path.parent == folder)
     found = list(_found(facts, settings, folder))
-    hints = list(_hints(facts, framework, settings, github=options.github))
+    wrote = changes[0].keeps is None
+    hints = list(_hints(facts, framework, settings, folder, wrote=wrote, github=options.github))
     text = "\n".join(
         [
             *found,
@@ -95,7 +108,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
     )
     data: dict[str, Any] = {
         "framework": framework,
-        "written": not options.dry_run,
+        "dry_run": options.dry_run,
         "files": [
             {"path": change.path.as_posix(), "action": _action(change), "why": change.keeps}
             for change in changes
@@ -106,12 +119,29 @@ def answer(options: argparse.Namespace) -> CommandResult:
     return CommandResult(text, data)
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UserError(f"cannot work in this folder: {error.strerror or error}") from None
+
+
+def _checked(baselines: str) -> str:
+    """The folder of the baselines, if every kind of settings file can spell it."""
+    if not baselines.isprintable() or baselines != baselines.strip() or set(baselines) & set('"\\'):
+        raise UserError(
+            f"--baselines={baselines!r} cannot be written into pytest's settings: give a folder without "
+            "quotes, line breaks and spaces at its ends"
+        )
+    return baselines
+
+
 def _benchmark(framework: str, facts: ProjectFacts) -> Change:
     if _is_there(BENCHMARK):
         return Change(BENCHMARK, keeps="it exists")
     text = _template(f"{framework}.py")
     if facts.package:
-        text = text.replace("by your own.", f"by those of {facts.package}.", 1)
+        text = text.replace("with your own.", f"with those of {facts.package}.", 1)
     return Change(BENCHMARK, text.encode())
 
 
@@ -128,13 +158,13 @@ def _settings(folder: Path, settings: SettingsFile | None, baselines: str) -> It
     elif SETTING in settings.values:
         yield Change(Path(settings.path.name), keeps=f"it has {SETTING}")
     else:
-        content = with_setting(settings, SETTING, baselines)
+        content = None if _is_shared(settings.path) else with_setting(settings, SETTING, baselines)
         line = setting_line(settings.path, SETTING, baselines)
         path = Path(settings.path.name)
         if content is None:
             yield Change(path, keeps=f"add this to its section {settings.heading} yourself: {line}")
         else:
-            yield Change(path, content, added=f"{line} ({settings.heading})")
+            yield Change(path, content, added=f"{line} to {settings.heading} in")
 
 
 def _ignored() -> Iterator[Change]:
@@ -142,19 +172,22 @@ def _ignored() -> Iterator[Change]:
     if not _is_there(path):
         yield Change(path, f"{IGNORED}\n".encode())
         return
+    if _is_shared(path):
+        yield Change(path, keeps=f"it is a link; add this to it yourself: {IGNORED}")
+        return
     try:
         old = files.read(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    if IGNORED.encode() in old.split():
+    if IGNORED.encode() in [line.strip() for line in old.splitlines()]:
         yield Change(path, keeps=f"it has {IGNORED}")
         return
     newline = b"\r\n" if b"\r\n" in old else b"\n"
     apart = b"" if not old or old.endswith(b"\n") else newline
-    yield Change(path, old + apart + IGNORED.encode() + newline, added=IGNORED)
+    yield Change(path, old + apart + IGNORED.encode() + newline, added=f"{IGNORED} to")
 
 
-def _workflow(facts: ProjectFacts) -> Change:
+def _workflow(facts: ProjectFacts, framework: str) -> Change:
     """Two versions of a project can be compared only where each can be installed."""
     if _is_there(WORKFLOW):
         return Change(WORKFLOW, keeps="it exists")
@@ -165,7 +198,8 @@ def _workflow(facts: ProjectFacts) -> Change:
     for name, value in {
         "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
         "AGAINST": "base" if facts.installable else "baseline",
-        "INSTALL": install or f"pip install {_distribution(facts.framework)}",
+        "COMPARED": COMPARED_WITH_BASE if facts.installable else COMPARED_WITH_BASELINES,
+        "INSTALL": install or f"pip install {_distribution(framework)}",
         "ACTION": ACTION,
         "REF": ACTION_REF,
     }.items():
@@ -173,8 +207,8 @@ def _workflow(facts: ProjectFacts) -> Change:
     return Change(WORKFLOW, text.encode())
 
 
-def _distribution(framework: str | None) -> str:
-    return {"tensorflow": "tensorflow-cpu", None: "numpy"}.get(framework, framework or "")
+def _distribution(framework: str) -> str:
+    return {"tensorflow": "tensorflow-cpu"}.get(framework, framework)
 
 
 def _write(changes: Sequence[Change]) -> None:
@@ -184,11 +218,28 @@ def _write(changes: Sequence[Change]) -> None:
             continue
         try:
             change.path.parent.mkdir(parents=True, exist_ok=True)
-            (files.create if change.added is None else files.replace)(change.path, change.content)
+            if change.added is None:
+                files.create(change.path, change.content)
+            else:
+                _change(change.path, change.content)
         except OSError as error:
             done = f"; already written: {', '.join(written)}" if written else "; nothing was written"
             raise UserError(f"cannot write {change.path}: {error.strerror or error}{done}") from None
         written.append(str(change.path))
+
+
+def _change(path: Path, content: bytes) -> None:
+    """Replace what a file holds. Its owner, and who may read it, stay as they are."""
+    before = path.stat()
+    files.replace(path, content)
+    path.chmod(stat.S_IMODE(before.st_mode))
+    with contextlib.suppress(OSError):
+        os.chown(path, before.st_uid, before.st_gid)
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether others know this file by another name: it would no longer be the same file."""
+    return path.is_symlink() or path.stat().st_nlink > 1
 
 
 def _found(facts: ProjectFacts, settings: SettingsFile | None, folder: Path) -> Iterator[str]:
@@ -205,34 +256,60 @@ def _found(facts: ProjectFacts, settings: SettingsFile | None, folder: Path) -> 
 
 
 def _hints(
-    facts: ProjectFacts, framework: str, settings: SettingsFile | None, *, github: bool
+    facts: ProjectFacts,
+    framework: str,
+    settings: SettingsFile | None,
+    folder: Path,
+    *,
+    wrote: bool,
+    github: bool,
 ) -> Iterator[str]:
-    if facts.missing_framework is not None and facts.missing_framework != framework:
-        name = FRAMEWORKS[facts.missing_framework]
+    """``wrote`` is whether the benchmark is new, ``github`` whether the workflow was asked for."""
+    if settings is not None and settings.path.parent != folder:
         yield (
-            f"This project imports {name}, which is not installed here: install pytest-accel beside it, "
-            f"remove {BENCHMARK}, and run pytest-accel init again."
+            f"pytest's settings are in {settings.path.parent}: run pytest-accel init there, unless this "
+            "folder is a project of its own."
         )
-    elif framework == NO_FRAMEWORK:
-        yield f"No framework is installed here, so {BENCHMARK} uses NumPy."
-    elif facts.other_frameworks:
-        options = [f"--framework={name}" for name in (facts.framework, *facts.other_frameworks)]
-        others = " or ".join(option for option in options if option != f"--framework={framework}")
-        yield f"The benchmark uses {FRAMEWORKS[framework]}. For another one: pytest-accel init {others}."
+    if wrote:
+        yield from _hints_on_framework(facts, framework)
     if settings is None or "testpaths" not in settings.values:
         yield (
-            "A plain `pytest` runs the benchmarks, too, unless you set testpaths in pytest's settings to the "
-            "folder of your other tests."
+            "Plain `pytest` also runs the benchmarks. To prevent that, set testpaths in pytest's settings to "
+            "the folder of your other tests."
         )
-    if facts.on_github and not github:
+    if facts.is_discovered_by_setuptools:
+        yield (
+            f"setuptools would take the folder baselines for a package beside {facts.package}, and refuse to "
+            f'build. Add to pyproject.toml: [tool.setuptools.packages.find] include = ["{facts.package}*"]'
+        )
+    if github:
+        yield f"Check the line `install` in {WORKFLOW}: it has to install the framework, too."
+    elif facts.on_github:
         yield f"To check pull requests on GitHub: pytest-accel init --github writes {WORKFLOW}."
 
 
-def _commands() -> dict[str, str]:
-    here = shlex.quote(BENCHMARK.as_posix())
+def _hints_on_framework(facts: ProjectFacts, framework: str) -> Iterator[str]:
+    installed = [name for name in (facts.framework, *facts.other_frameworks) if name is not None]
+    if framework in FRAMEWORKS and framework not in installed:
+        yield f"{FRAMEWORKS[framework]} is not installed here, and {BENCHMARK} needs it."
+    elif facts.missing_framework is not None and framework not in installed:
+        yield (
+            f"This project imports {FRAMEWORKS[facts.missing_framework]}, which is not installed here: "
+            f"install pytest-accel beside it, remove {BENCHMARK}, and run pytest-accel init again."
+        )
+    elif not installed:
+        yield f"No framework is installed here, so {BENCHMARK} uses NumPy."
+    elif len(installed) > 1 and framework in FRAMEWORKS:
+        others = " or ".join(f"--framework={name}" for name in installed if name != framework)
+        yield f"The benchmark uses {FRAMEWORKS[framework]}. For another one: pytest-accel init {others}."
+
+
+def _commands(baselines: str, *, is_set: bool) -> dict[str, str]:
+    where = [] if is_set or baselines == "baselines" else [f"--accel-baselines={baselines}"]
+    compare = ["pytest", BENCHMARK.as_posix(), *where]
     return {
-        "record": f"pytest {here} --accel-record-missing --accel-runs=3",
-        "compare": f"pytest {here}",
+        "record": shlex.join([*compare, "--accel-record-missing", "--accel-runs=3"]),
+        "compare": shlex.join(compare),
     }
 
 
@@ -248,7 +325,7 @@ def _described(change: Change, *, dry_run: bool) -> Iterator[str]:
         return
     done = ("would write", "would add") if dry_run else ("wrote ", "added ")
     if action == "added":
-        yield f"{done[1]} {change.added} to {change.path}"
+        yield f"{done[1]} {change.added} {change.path}"
         return
     yield f"{done[0]} {change.path}"
     if dry_run:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import os
+import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pytest_accel.records import files
 
 FRAMEWORKS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """Modules and names of the frameworks that ``init`` has a benchmark for, the preferred one first."""
@@ -26,7 +30,9 @@ BUILT_ON = {
 MAX_FILES = 2000
 """Python files that are read to learn what a project imports."""
 
-MAX_FILE_BYTES = 2**20
+MAX_FILE_BYTES = 2**18
+
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+(.+))", re.MULTILINE)
 
 NOT_ITS_CODE = {"benchmarks", "build", "dist", "docs", "examples", "node_modules", "test", "tests"}
 """Folders that hold no package that the project installs."""
@@ -38,7 +44,8 @@ class ProjectFacts:
 
     ``missing_framework`` is what the project imports most where that is not installed here. ``package`` is
     the name of the project's own package if it has just one. ``requirements`` is whether there is a
-    requirements.txt, ``installable`` whether pip can install the project.
+    requirements.txt, ``installable`` whether pip can install the project, ``is_discovered_by_setuptools``
+    whether setuptools finds its packages by looking at the folders beside pyproject.toml.
     """
 
     framework: str | None
@@ -46,6 +53,7 @@ class ProjectFacts:
     missing_framework: str | None
     package: str | None
     installable: bool
+    is_discovered_by_setuptools: bool
     requirements: bool
     in_git: bool
     on_github: bool
@@ -58,16 +66,17 @@ def project_facts(folder: Path) -> ProjectFacts:
     used = [name for name in imported if name in installed]
     ordered = [*used, *(name for name in installed if name not in used)]
     packages = _packages(folder)
+    pyproject = _toml(folder / "pyproject.toml")
     return ProjectFacts(
         framework=ordered[0] if ordered else None,
         other_frameworks=tuple(ordered[1:]),
         missing_framework=imported[0] if imported and imported[0] not in installed else None,
         package=packages[0] if len(packages) == 1 else None,
-        installable=any((folder / name).is_file() for name in ("setup.py", "setup.cfg"))
-        or _builds(folder / "pyproject.toml"),
-        requirements=(folder / "requirements.txt").is_file(),
-        in_git=any((place / ".git").exists() for place in (folder, *folder.parents)),
-        on_github=(folder / ".github").is_dir(),
+        installable=_is_file(folder / "setup.py") or _builds(pyproject),
+        is_discovered_by_setuptools=_is_discovered(folder, pyproject),
+        requirements=_is_file(folder / "requirements.txt"),
+        in_git=any(_exists(place / ".git") for place in (folder, *folder.parents)),
+        on_github=_exists(folder / ".github"),
     )
 
 
@@ -78,12 +87,43 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _builds(pyproject: Path) -> bool:
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        text = pyproject.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return any(line.strip() in ("[project]", "[build-system]", "[tool.poetry]") for line in text.splitlines())
+        return tomllib.loads(files.read(path).decode())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def _table(data: Any, *names: str) -> Any:
+    """What stands at this place, an empty table if nothing does."""
+    for name in names:
+        data = data.get(name, {}) if isinstance(data, dict) else {}
+    return data
+
+
+def _builds(pyproject: dict[str, Any]) -> bool:
+    return any(_table(pyproject, *names) for names in (("project",), ("build-system",), ("tool", "poetry")))
+
+
+def _is_discovered(folder: Path, pyproject: dict[str, Any]) -> bool:
+    """Whether setuptools looks for packages by itself, and finds them in the top folder.
+
+    Source: setuptools' documentation, "Package Discovery", flat layout.
+    """
+    backend = _table(pyproject, "build-system", "build-backend") or "setuptools.build_meta"
+    named = [_table(pyproject, "tool", "setuptools", name) for name in ("packages", "py-modules")]
+    is_flat = not _exists(folder / "src") and bool(_packages(folder))
+    told = any(named) or any(_is_file(folder / name) for name in ("setup.py", "setup.cfg"))
+    return _builds(pyproject) and str(backend).startswith("setuptools") and is_flat and not told
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is, and may be seen."""
+    return os.path.isfile(path)  # noqa: PTH113, pathlib raises for what may not be seen
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110, as above
 
 
 def _imported_frameworks(folder: Path) -> Counter[str]:
@@ -98,30 +138,30 @@ def _imported_frameworks(folder: Path) -> Counter[str]:
 
 def _python_files(folder: Path) -> Iterator[Path]:
     """Those of the project, without hidden folders and virtual environments, in a fixed order."""
-    for place, folders, files in os.walk(folder):
+    for place, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".")
             and name not in ("node_modules", "site-packages")
-            and not Path(place, name, "pyvenv.cfg").exists()
+            and not _exists(Path(place, name, "pyvenv.cfg"))
         )
-        yield from (Path(place, name) for name in sorted(files) if name.endswith(".py"))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(".py"))
 
 
 def _frameworks_of(file: Path) -> set[str]:
+    """By the lines that begin with an import, which is quicker than parsing, and works for broken files."""
     try:
-        if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
+        if not _is_file(file) or file.stat().st_size > MAX_FILE_BYTES:
             return set()
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return set()
     modules = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            modules.add(node.module.partition(".")[0])
+    for source, several in _IMPORT.findall(text):
+        modules |= {
+            name.strip().partition(" ")[0].partition(".")[0] for name in (source or several).split(",")
+        }
     return {BUILT_ON.get(module, module) for module in modules} & FRAMEWORKS.keys()
 
 
@@ -134,7 +174,7 @@ def _packages(folder: Path) -> list[str]:
                 for entry in place.iterdir()
                 if entry.name.isidentifier()
                 and entry.name not in NOT_ITS_CODE
-                and (entry / "__init__.py").is_file()
+                and _is_file(entry / "__init__.py")
             )
         except OSError:
             continue

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pytest_accel.baselines import naming
@@ -27,6 +29,12 @@ OTHER_PARAMETERS = (
     "--parameters to remove these, too"
 )
 IN_THE_SOURCE = "{file} still has the names of their tests, which were not collected"
+MADE_ELSEWHERE = "{file} has tests that its text does not name, so some may be hidden here"
+ELSEWHERE = "these baselines lie outside of this project, and {file} may belong to another one"
+NOT_CHECKED_OUT = "{file} is known to Git, though it is not checked out"
+
+MAKES_NAMES = {"globals", "locals", "vars", "exec", "eval", "setattr", "type"}
+"""Functions with which a module can make tests that its text does not name."""
 
 
 class Sorted(NamedTuple):
@@ -103,6 +111,9 @@ def _sorted(stored: Sequence[Stored], baselines: Path, *, parameters: bool) -> S
     home = naming.home_of_names(baselines.absolute(), rootdir)
     # Earlier versions named tests from rootdir, wherever the baselines lay.
     files = {one.path: _test_file(one.baseline.benchmark, (home, rootdir)) for one in stored}
+    absent = [name for name, place in files.values() if place is None]
+    tracked = _tracked(home, absent)
+    is_ours = rootdir.is_relative_to(baselines.resolve().parent)
     there = {Path(os.path.normpath(place)) for _, place in files.values() if place is not None}
     here = sorted(path.relative_to(rootdir).as_posix() for path in there if path.is_relative_to(rootdir))
     if stored and not here:
@@ -115,7 +126,10 @@ def _sorted(stored: Sequence[Stored], baselines: Path, *, parameters: bool) -> S
         name, place = files[one.path]
         if one.baseline.benchmark in tests:
             continue
-        reason = _reason_to_stay(one, name, place, tests, read, home, parameters=parameters)
+        if place is None:
+            reason = _reason_of_absent(name, home, is_ours=is_ours, tracked=tracked)
+        else:
+            reason = _reason_to_stay(one, name, place, tests, read, home, parameters=parameters)
         if reason is None:
             gone.append(one)
         else:
@@ -129,14 +143,47 @@ def _test_file(benchmark: str, folders: Iterable[Path]) -> tuple[str, Path | Non
     """The file in the name of a benchmark, and where it is. A folder may have ``::`` in its name."""
     parts = benchmark.split("::")
     names = ["::".join(parts[:end]) for end in range(1, len(parts))]
-    found = ((name, folder / name) for folder in folders for name in names if (folder / name).is_file())
+    found = (
+        (name, folder / name)
+        for folder in folders
+        for name in names
+        if os.path.isfile(folder / name)  # noqa: PTH113, pathlib raises for what may not be seen
+    )
     return next(found, (parts[0], None))
+
+
+def _tracked(home: Path, names: Sequence[str]) -> frozenset[str]:
+    """Which of these files a sparse checkout leaves out, and which folders above them are submodules."""
+    asked = sorted({part for name in names for part in (name, *map(str, PurePosixPath(name).parents))})
+    command = ["git", "--literal-pathspecs", "-C", str(home), "ls-files", "--stage", "-t", "-z", "--"]
+    if not asked:
+        return frozenset()
+    try:
+        done = subprocess.run([*command, *asked], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    except OSError:
+        return frozenset()
+    listed = done.stdout.decode(errors="surrogateescape").split("\0")
+    entries = [entry.partition("\t") for entry in listed]
+    return frozenset(path for facts, _, path in entries if facts.startswith(("S ", "H 160000")))
+
+
+def _reason_of_absent(file: str, home: Path, *, is_ours: bool, tracked: Collection[str]) -> str | None:
+    """Why the baseline of a file that is not here may be alive, None if it cannot be."""
+    place = home / file
+    if not Path(os.path.normpath(place)).is_relative_to(Path.cwd()):
+        return NOT_COLLECTED
+    if not is_ours:
+        return ELSEWHERE
+    if os.path.islink(place):  # noqa: PTH114, as above
+        return LINKED
+    known = {file, *map(str, PurePosixPath(file).parents)} & {*tracked}
+    return NOT_CHECKED_OUT if known else None
 
 
 def _reason_to_stay(
     one: Stored,
     file: str,
-    place: Path | None,
+    place: Path,
     tests: Collection[str],
     read: Collection[Path],
     home: Path,
@@ -147,8 +194,6 @@ def _reason_to_stay(
     # What lies outside of rootdir may be known by another name where it is at home.
     if not Path(os.path.normpath(home / file)).is_relative_to(Path.cwd()):
         return NOT_COLLECTED
-    if place is None:
-        return None
     if Path(os.path.normpath(place)) not in read:
         return NOT_COLLECTED
     same = [
@@ -157,7 +202,9 @@ def _reason_to_stay(
     if same:
         from_elsewhere = any("[NOTSET" in test for test in same)
         return None if parameters and not from_elsewhere else OTHER_PARAMETERS
-    return IN_THE_SOURCE if any(_names_in_source(one.baseline.benchmark, file, place, tests)) else None
+    if any(_names_in_source(one.baseline.benchmark, file, place, tests)):
+        return IN_THE_SOURCE
+    return MADE_ELSEWHERE if _makes_names(place, one.baseline.benchmark.removeprefix(f"{file}::")) else None
 
 
 def _names_in_source(benchmark: str, file: str, place: Path, tests: Collection[str]) -> Iterator[bool]:
@@ -173,6 +220,23 @@ def _names_in_source(benchmark: str, file: str, place: Path, tests: Collection[s
         names.append(classes[-1])
     for name in names:
         yield re.search(rf"(?<!\w){re.escape(name)}(?!\w)", source) is not None
+
+
+def _makes_names(place: Path, test: str) -> bool:
+    """Whether a module may have tests that its text does not name: imported, inherited or made by code."""
+    try:
+        tree = ast.parse(place.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # such as a file that a plugin collects
+    classes = {*_without_parameters(test).split("::")[:-1]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return True
+        if isinstance(node, ast.Name) and node.id in MAKES_NAMES:
+            return True
+        if isinstance(node, ast.ClassDef) and node.name in classes and (node.bases or node.keywords):
+            return True
+    return False
 
 
 def _without_parameters(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -51,7 +52,7 @@ def settings_file(folder: Path) -> SettingsFile | None:
     for place in (folder, *folder.parents):
         for name, sections in SECTIONS:
             path = place / name
-            if not path.is_file():
+            if not os.path.isfile(path):  # noqa: PTH113, pathlib raises for what may not be seen
                 continue
             parsed = _parsed(path, _text(path))
             for section in sections:
@@ -111,6 +112,8 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         return {part.name: dict(part.items()) for part in iniconfig.IniConfig(str(path), data=text)}
     except (tomllib.TOMLDecodeError, iniconfig.ParseError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
+    except RecursionError:
+        raise UserError(f"cannot read {path}: nested too deeply") from None
 
 
 def _text(path: Path) -> str:

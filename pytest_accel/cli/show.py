@@ -10,6 +10,7 @@ from pytest_accel.analysis.formatting import label, one_line, quantity
 from pytest_accel.baselines.catalog import Stored
 from pytest_accel.cli import CommandResult
 from pytest_accel.cli.baseline_selection import add_choice, chosen, fault_lines, heading, main_metrics
+from pytest_accel.records import Baseline
 from pytest_accel.records.json_codec import encode
 from pytest_accel.reports.common.json_writer import workload_fields
 
@@ -44,7 +45,7 @@ def _lines(stored: Stored) -> Iterator[str]:
         **{label(name): quantity(name, latest.summary[name]) for name in main},
         "accepted": latest.time,
         "runs": str(len(latest.runs)),
-        "accepted before": f"{len(baseline.accepted) - 1} times, first {baseline.anchor.time}",
+        "earlier baselines": _earlier(baseline),
         "file": str(stored.path),
         **{label(name): quantity(name, latest.summary[name]) for name in others},
         **{f"work: {name}": str(value) for name, value in workload_fields(baseline.workload).items()},
@@ -52,6 +53,11 @@ def _lines(stored: Stored) -> Iterator[str]:
     }
     rows = [(one_line(name), one_line(text)) for name, text in facts.items()]
     yield tabulate(rows, tablefmt="plain", disable_numparse=True)
+
+
+def _earlier(baseline: Baseline) -> str:
+    number = len(baseline.accepted) - 1
+    return f"{number}, the first of {baseline.anchor.time}" if number else "none"
 
 
 def _data(stored: Stored) -> dict[str, Any]:

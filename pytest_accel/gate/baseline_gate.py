@@ -220,6 +220,9 @@ class BaselineGate:
             reason += ", without one that was much slower than all others"
         if len(runs) < kind.advised_runs:
             reason += f" (--accel-runs={kind.advised_runs} or more makes later verdicts sharper)"
+        caution = kind.caution_when_recorded(runs)
+        if caution is not None:
+            reason += f"; {caution}"
         comparisons: tuple[Comparison, ...] = ()
         if baseline is not None:
             differing = self._differing(kind, baseline, runs)
@@ -316,12 +319,20 @@ class BaselineGate:
             verdict=verdict,
             workload=runs[0].workload,
             runs=tuple(run.observation for run in runs),
-            metrics=kind.summary(runs[0].workload, runs),
+            metrics=_as_compared(kind.summary(runs[0].workload, runs), verdict, runs[0].workload),
             provenance=versions,
             provenance_changes=changes,
             notes=(*self._notes, *notes, *kind.notes(runs), *self._commits_between(verdict, baseline)),
             history=() if baseline is None else baseline.accepted,
         )
+
+
+def _as_compared(metrics: dict[str, float], verdict: Verdict, workload: Workload) -> dict[str, float]:
+    """One number for one thing: the step time that was compared, of runs that were cut to the same length."""
+    for one in verdict.comparisons:
+        if one.metric == "step_time_s" and "step_time_s" in metrics:
+            return {**metrics, "step_time_s": one.now, "throughput": workload.examples_per_step / one.now}
+    return metrics
 
 
 def _accepted(kind: BenchmarkKind, runs: Sequence[Run], project: ProjectState | None) -> AcceptedEntry:
@@ -334,6 +345,18 @@ def _accepted(kind: BenchmarkKind, runs: Sequence[Run], project: ProjectState | 
 
 
 def _old_to_new(kind: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:
+    """What was stored and what is stored now; a verdict compares runs that were cut to the same length."""
     answer = kind.judge(baseline, runs, may_take_more=False)
     found = answer.comparisons if isinstance(answer, Verdict) else ()
-    return tuple(dataclasses.replace(one, outcome=Outcome.RECORDED) for one in found)
+    old, new = baseline.current.summary, kind.summary(runs[0].workload, runs)
+    return tuple(_with_values(one, old.get(one.metric), new.get(one.metric)) for one in found)
+
+
+def _with_values(one: Comparison, old: float | None, new: float | None) -> Comparison:
+    """The comparison of these values, with an interval as wide as before."""
+    recorded = dataclasses.replace(one, outcome=Outcome.RECORDED)
+    if not old or new is None or one.change <= -1:
+        return recorded
+    change = new / old - 1
+    low, high = ((1 + end) * (1 + change) / (1 + one.change) - 1 for end in one.interval)
+    return dataclasses.replace(recorded, baseline=old, now=new, change=change, interval=(low, high))

@@ -71,6 +71,10 @@ class BenchmarkKind(abc.ABC):
         """Why these runs are not recorded although nothing is wrong with them."""
         return None
 
+    def caution_when_recorded(self, runs: Sequence[Run]) -> str | None:
+        """What a baseline of these runs is worth less for, None if for nothing."""
+        return None
+
     def workload_differences(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[str, ...]:
         """Where the work differs beyond the workload, one phrase for each."""
         return ()

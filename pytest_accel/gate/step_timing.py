@@ -58,9 +58,7 @@ class StepTiming(BenchmarkKind):
         return not self._settings.in_process and len(runs) < most_runs(self._settings) + CONFIRMATION_RUNS
 
     def judge(self, baseline: Baseline, runs: Sequence[Run], *, may_take_more: bool) -> Verdict | NeedMore:
-        now, reference = sampling_loop.truncate_to_same_blocks(
-            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline.current)]
-        )
+        now, reference = self._compared(baseline, runs)
         within_budget = (
             len(runs) < most_runs(self._settings)
             and sampling_loop.steady_state_s(runs) < self._settings.budget
@@ -75,6 +73,19 @@ class StepTiming(BenchmarkKind):
         if self._settings.in_process and isinstance(answer, Verdict) and answer.outcome is not Outcome.PASSED:
             return _unconfirmed(answer)
         return answer
+
+    def _compared(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[list[Steps], list[Steps]]:
+        """Both sides without disturbed blocks, cut to the same length."""
+        return sampling_loop.truncate_to_same_blocks(
+            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline.current)]
+        )
+
+    def caution_when_recorded(self, runs: Sequence[Run]) -> str | None:
+        """What later sessions will not be able to say, since other programs were running."""
+        steps = [run.steps for run in runs]
+        if not any(map(is_disturbed, steps)):
+            return None
+        return f"{description(steps)}, so comparisons with it end passed or inconclusive only"
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
         """Which of several hosts is the slowest."""
@@ -93,11 +104,12 @@ class StepTiming(BenchmarkKind):
         """How far step time has come since the first accepted entry, where there is more than one."""
         if len(baseline.accepted) < 2:
             return ()
-        now = metrics_steps.step_time_s([run.steps for run in runs])
-        last, first = (
-            now / metrics_steps.step_time_s(_steps(entry)) - 1
-            for entry in (baseline.current, baseline.anchor)
+        now, reference = self._compared(baseline, runs)
+        last = metrics_steps.step_time_s(now) / metrics_steps.step_time_s(reference) - 1
+        current_s, anchor_s = (
+            metrics_steps.step_time_s(_steps(entry)) for entry in (baseline.current, baseline.anchor)
         )
+        first = (1 + last) * current_s / anchor_s - 1
         return (
             f"step time {100 * last:+z.1f}% against the last of {len(baseline.accepted)} accepted "
             f"baselines, {100 * first:+z.1f}% against the first",

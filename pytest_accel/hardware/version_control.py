@@ -54,15 +54,21 @@ def _ci_url(variables: Mapping[str, str]) -> str | None:
     return next((url for url in urls if url.startswith(("https://", "http://"))), None)
 
 
+def _own_variables() -> dict[str, str]:
+    """Without those by which a hook of Git names another repository."""
+    others = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
+    return {name: value for name, value in os.environ.items() if name not in others}
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """What Git answers, None where it has no answer or is not installed."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=TIMEOUT_S, check=False,
             # Reading must not write: a lock of the index would get into the way of others.
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**_own_variables(), "GIT_OPTIONAL_LOCKS": "0"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

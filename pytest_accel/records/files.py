@@ -53,9 +53,17 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def create(path: Path, content: bytes) -> None:
-    """Make a file where there is nothing yet, not even a link. Raises OSError."""
-    with os.fdopen(_created(path), "wb") as file:
-        file.write(content)
+    """Make a file where there is nothing yet, not even a link; nothing is left of one that failed.
+
+    Raises OSError.
+    """
+    descriptor = _created(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def remove_unfinished(path: Path) -> None:

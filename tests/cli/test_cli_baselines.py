@@ -111,7 +111,7 @@ def test_show_has_work_numbers_and_versions_of_what_is_in_force(run):
     assert {name: text.strip() for name, text in facts.items() if name != "file"} == {
         "accepted": "2026-03-01T12:00:00+00:00",
         "runs": "1",
-        "accepted before": "2 times, first 2026-01-01T12:00:00+00:00",
+        "earlier baselines": "2, the first of 2026-01-01T12:00:00+00:00",
         "work: name": "resnet50",
         "work: framework": "tensorflow",
         "work: examples_per_step": "64",

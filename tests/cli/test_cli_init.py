@@ -1,6 +1,8 @@
 """``pytest-accel init``: what it writes into projects of all kinds, and that what it writes runs."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -83,7 +85,7 @@ def test_settings_are_added_and_nothing_else_changes(project, installed, name, t
     code, printed = project({name: text})
     after = (project.folder / name).read_bytes().decode()
     assert code == 0
-    assert f"to {name}" in printed
+    assert f" in {name}" in printed
     added = [line for line in after.splitlines() if line not in text.splitlines()]
     assert next(line for line in added if line and line[0] != "[").startswith("accel_baselines = ")
     assert len([line for line in added if line]) <= 2
@@ -155,6 +157,85 @@ def test_a_link_that_leads_nowhere_is_not_followed(project, installed):
     assert not target.exists()
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", ".gitignore"])
+@pytest.mark.parametrize("link", ["soft", "hard"])
+def test_a_file_that_others_share_is_left_to_them(project, installed, name, link):
+    installed("jax")
+    shared = project.folder.parent / "shared"
+    shared.write_text("[tool.pytest.ini_options]\n" if name == "pyproject.toml" else "*.pyc\n")
+    before = shared.read_bytes()
+    (project.folder / name).symlink_to(shared) if link == "soft" else (project.folder / name).hardlink_to(
+        shared
+    )
+    code, printed = project({".git/HEAD": ""})
+    assert code == 0
+    assert f"kept   {name}: " in printed
+    assert shared.read_bytes() == before
+    assert (project.folder / name).samefile(shared)
+
+
+def test_who_may_read_a_file_stays_as_it_is(project, installed):
+    installed("jax")
+    path = project.folder / "pyproject.toml"
+    path.write_text("[tool.pytest.ini_options]\n")
+    path.chmod(0o600)
+    project()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "accel_baselines" in path.read_text()
+
+
+def test_a_full_disk_leaves_no_empty_benchmark(project, installed, monkeypatch):
+    installed("jax")
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdopen", fail)
+        code, printed = project()
+    assert code == 2
+    assert f"cannot write {BENCHMARK}: No space left on device; nothing was written" in printed
+    assert contents(project.folder) == {}
+
+
+@pytest.mark.parametrize("baselines", ["a\nb", " a", 'a"b', "a\u2028b"])
+def test_a_folder_that_settings_cannot_spell_is_refused(project, installed, baselines):
+    installed("jax")
+    code, printed = project({}, f"--baselines={baselines}")
+    assert code == 2
+    assert "cannot be written into pytest's settings" in printed
+    assert contents(project.folder) == {}
+
+
+def test_another_folder_of_baselines_is_set_or_named_in_the_commands(project, installed):
+    installed("jax")
+    _, printed = project({}, "--baselines=perf/of this")
+    assert settings_file(project.folder).values["accel_baselines"] == "perf/of this"
+    assert "--accel-baselines" not in printed
+    (project.folder / "pytest.ini").rename(project.folder.parent / "pytest.ini")
+    _, printed = project({}, "--baselines=perf/of this")
+    assert f"pytest {BENCHMARK} '--accel-baselines=perf/of this'" in printed
+
+
+def test_numpy_by_choice_is_no_lack_of_a_framework(project, installed):
+    installed("tensorflow")
+    _, printed = project({}, "--framework=numpy")
+    assert "No framework" not in printed
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_said"),
+    [("", True), ("[tool.setuptools.packages.find]\ninclude = ['mine*']\n", False),
+     ("[build-system]\nbuild-backend = 'hatchling.build'\n", False)],
+)  # fmt: skip
+def test_baselines_are_no_package_of_a_flat_layout(project, installed, settings, is_said):
+    """setuptools refuses to guess which of two top-level folders is the package."""
+    installed("jax")
+    text = f"[project]\nname = 'mine'\nversion = '1'\n{settings}"
+    _, printed = project({"mine/__init__.py": "", "pyproject.toml": text})
+    assert ('[tool.setuptools.packages.find] include = ["mine*"]' in printed) == is_said
+
+
 def test_benchmarks_of_its_own_stay(project, installed):
     installed("torch")
     project({"benchmarks/conftest.py": "x = 1\n", "benchmarks/test_mine.py": "def test(): pass\n"})
@@ -207,7 +288,7 @@ def test_the_framework_is_what_the_project_imports(project, installed):
     text = (project.folder / BENCHMARK).read_text()
     assert code == 0
     assert "import jax" in text
-    assert "those of mine" in text
+    assert "with those of mine" in text
     assert "--framework=tensorflow" in printed
 
 
@@ -227,7 +308,8 @@ def test_a_framework_that_is_not_installed_is_said(project, installed):
 @pytest.mark.parametrize(
     ("files", "against", "install"),
     [
-        ({"pyproject.toml": "[project]\nname = 'x'\n"}, "base", "pip install ."),
+        ({"pyproject.toml": "[project] # ours\nname = 'x'\n"}, "base", "pip install ."),
+        ({"setup.cfg": "[flake8]\n"}, "baseline", "pip install jax"),
         (
             {"setup.py": "", "requirements.txt": "jax\n"},
             "base",

@@ -76,6 +76,12 @@ def test_without_git_nothing_is_known(git, monkeypatch):
     assert project_state(git.folder, {}).revision is None
 
 
+def test_a_hook_of_another_repository_changes_nothing(git, tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "--quiet", tmp_path / "other"], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    assert project_state(git.folder, {}).branch == "main"
+
+
 @pytest.mark.parametrize(
     ("variables", "url"),
     [

@@ -296,6 +296,19 @@ def test_recording_what_is_missing_asks_for_this_hardware(training, project):
     assert len(project.baseline_files) == 2
 
 
+def test_a_baseline_for_any_hardware_need_not_be_recorded_again(training, project):
+    """Training takes long, and one seed is enough to compare."""
+    training("--accel-update-baselines", "--accel-runs=5", "--accel-identity=any-cpu")
+    (project.path / "trained.txt").unlink()
+    result = training("--accel-record-missing", "--accel-runs=5")
+    assert result.benchmark["outcome"] == "passed"
+    assert len(result.benchmark["runs"]) == 1
+    assert len(project.baseline_files) == 1
+    updated = training("--accel-update-baselines", "--accel-runs=5")
+    assert updated.benchmark["outcome"] == "recorded"
+    assert len(project.baseline_files) == 2
+
+
 def test_a_changed_test_does_not_go_on_with_what_was_left(training, project):
     training(KILLED_IN=4)
     project.benchmark(BENCHMARK.format(arguments="") + "    # labels from elsewhere now\n")

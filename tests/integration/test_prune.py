@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -306,6 +307,51 @@ def test_a_test_that_a_condition_hides_here_stays(recorded):
     )
     result = untouched(recorded)
     result.stdout.fnmatch_lines(["2 stay: test_it.py still has the names of their tests*"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("shared", "from shared import *\n"),
+        ("shared", "globals()['made'] = 1\n"),
+    ],
+)
+def test_tests_that_the_text_does_not_name_stay(recorded, module, source):
+    recorded.pytester.makepyfile(**{module: "if False:\n    def test_step(accel, step): pass\n"})
+    recorded.benchmark(source + ONE)
+    result = untouched(recorded)
+    result.stdout.fnmatch_lines(["2 stay: test_it.py has tests that its text does not name*"])
+
+
+@pytest.mark.slow
+def test_files_that_may_be_of_another_project_stay(recorded):
+    """Baselines that lie apart from a project do not say whose tests they are of."""
+    recorded.pytester.makepyfile(test_other=TWO)
+    recorded.record("test_other.py")
+    (recorded.path / "test_it.py").unlink()
+    apart = recorded.path.with_name(f"{recorded.path.name}-apart") / "baselines"
+    apart.parent.mkdir()
+    (recorded.path / "baselines").rename(apart)
+    result = prune(recorded, "--yes", f"--baselines={apart}")
+    result.stdout.fnmatch_lines(["5 stay: these baselines lie outside of this project*"])
+    assert len(list(apart.rglob("*.json"))) == 7
+
+
+@pytest.mark.slow
+def test_files_that_git_has_and_did_not_check_out_stay(recorded):
+    recorded.pytester.makepyfile(test_other=TWO)
+    recorded.record("test_other.py")
+    git = ["git", "-C", str(recorded.path)]
+    for command in (
+        ["init", "--quiet"],
+        ["add", "test_it.py"],
+        ["update-index", "--skip-worktree", "test_it.py"],
+    ):
+        subprocess.run([*git, *command], check=True)
+    (recorded.path / "test_it.py").unlink()
+    result = untouched(recorded)
+    result.stdout.fnmatch_lines(["5 stay: test_it.py is known to Git, though it is not checked out"])
 
 
 @pytest.mark.slow

@@ -64,6 +64,14 @@ def test_only_missing_ones_are_recorded_and_the_others_are_still_gated(project):
     assert project.baseline_files[1].read_bytes() == before
 
 
+def test_where_missing_ones_are_recorded_the_others_take_one_run_while_that_is_enough(project):
+    project.benchmark(BOTH)
+    project.record("-k", "old", "--accel-runs=3")
+    result = project.run("--accel-record-missing", "--accel-runs=3")
+    assert result.parseoutcomes() == {"passed": 1, "recorded": 1}
+    assert len(project.pids) == 1 + 3
+
+
 def test_an_update_touches_only_the_selected_benchmarks(project):
     project.benchmark(BOTH)
     project.record()

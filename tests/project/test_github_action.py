@@ -100,8 +100,8 @@ class Api(BaseHTTPRequestHandler):
     def reply(self, status, data):
         if self.headers["Authorization"] != "Bearer s3cret":
             status, data = 403, {"message": "Resource not accessible by integration"}
-        if self.server.failures:
-            status, data = self.server.failures.pop(), {}
+        if self.server.failures and (failure := self.server.failures.pop()) != 200:
+            status, data = failure, {}
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(data).encode())
@@ -133,7 +133,8 @@ def comment(api, tmp_path):
         if text is not None:
             report.write_text(text)
         pull_request = {"number": 7, "head": {"sha": "0123456789abcdef", "repo": {"full_name": head}}}
-        (tmp_path / "event.json").write_text(json.dumps(event or {"pull_request": pull_request}))
+        sent = {"pull_request": pull_request} if event is None else event
+        (tmp_path / "event.json").write_text(json.dumps(sent))
         return run_step(
             COMMENT, "Write the comment", {"token": token, **inputs},
             RUNNER_TEMP=str(tmp_path),
@@ -198,6 +199,36 @@ def test_a_long_report_is_cut_at_a_line_and_nothing_stays_folded(comment, api):
     assert len(body) < 65_536
     assert body.count("<details>") == body.count("</details>")
     assert "The rest does not fit" in body
+
+
+@pytest.mark.parametrize(
+    "text", ["<details>\n" * 6000 + "x" * 10_000_000, "x" * 100_000, "<DETAILS open>\n" * 9000]
+)
+def test_no_report_is_too_long_for_github(comment, api, text):
+    assert comment(text).returncode == 0
+    body = api.comments[0]["body"]
+    assert 50_000 < len(body) < 65_536
+    assert "The rest does not fit" in body
+
+
+@pytest.mark.parametrize("text", ["## r\n<!-- oops\n", "## r\n```\ncode"])
+def test_a_report_that_leaves_something_open_hides_no_link(comment, api, text):
+    comment(text)
+    body = api.comments[0]["body"]
+    assert body.index("actions/runs/42") < body.index("## r")
+
+
+@pytest.mark.parametrize(("one", "other"), [("speed (a)", "speed [a]"), ("größe", "gräße"), ("a b", "a_b")])
+def test_names_of_artifacts_that_look_alike_have_comments_of_their_own(comment, api, one, other):
+    comment("one", artifact=one)
+    comment("other", artifact=other)
+    assert len(api.comments) == 2
+
+
+@pytest.mark.parametrize("event", [[], "text", {"pull_request": {"head": None, "number": 7}}])
+def test_an_event_of_any_form_is_no_traceback(comment, api, event):
+    done = comment("text", event=event)
+    assert (done.returncode, done.stderr, api.comments) == (0, "", [])
 
 
 def test_a_gate_without_a_report_is_said_so(comment, api):
@@ -290,15 +321,21 @@ def test_a_slower_step_is_found_against_the_base_and_the_page_is_kept(pull_reque
 
 
 @pytest.mark.slow
-def test_without_baselines_the_gate_says_so(pull_request):
-    done, report = pull_request(against="baseline")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert [one["outcome"] for one in report["benchmarks"]] == ["no_baseline"]
-
-
-@pytest.mark.slow
-def test_an_installation_that_fails_is_named(pull_request):
+def test_an_installation_that_fails_is_named_and_no_old_report_is_kept(pull_request, tmp_path):
+    old = tmp_path / "temp/pytest-accel/reports/accel-report.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
     done, report = pull_request(install="false; echo never")
     assert (done.returncode, report) == (1, None)
     assert "::error title=pytest-accel::`false; echo never` ended with 1 for the candidate" in done.stdout
     assert "never\n" not in done.stdout
+
+
+def test_a_command_line_that_is_none_is_named_before_anything_is_installed(pull_request):
+    done, _ = pull_request(tests="benchmarks/ -k don't")
+    assert done.returncode == 1
+    assert (
+        "::error title=pytest-accel::the input `tests` is no command line (No closing quotation)"
+        in done.stdout
+    )
+    assert "Environment" not in done.stdout

@@ -40,6 +40,16 @@ def test_the_wheel_is_typed_and_licensed(installed):
     assert any(name.endswith("LICENSE") for name in names)
 
 
+def test_the_wheel_has_what_is_not_imported(installed):
+    package = ROOT / "pytest_accel"
+    data = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    templates = list((package / "cli/templates").glob("*.py"))
+    wanted = {f"pytest_accel/{path.relative_to(package).as_posix()}" for path in (*data, *templates)}
+    names = {path.relative_to(installed).as_posix() for path in installed.rglob("*")}
+    assert len(templates) >= 4
+    assert wanted - names == set()
+
+
 def test_a_shipped_workload_runs_in_another_project(installed, pytester, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("PYTHONPATH", f"{installed}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")

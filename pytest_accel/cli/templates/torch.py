@@ -1,4 +1,4 @@
-"""How long does a training step take? Replace the model, the optimizer and the batch by your own."""
+"""How long does a training step take? Replace the model, the optimizer and the batch with your own."""
 
 from pytest_accel import Accel
 

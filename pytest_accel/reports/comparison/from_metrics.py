@@ -55,7 +55,7 @@ def setting(
         hardware=hardware,
         software=framework if version is None else f"{framework} {version}",
         workload=benchmark if workload.get("name") == "measure" else str(workload.get("name")),
-        dataset=str(workload.get("dataset", "synthetic")),
+        dataset=str(workload.get("dataset", "-" if workload.get("name") == "measure" else "synthetic")),
         precision=str(workload.get("precision", "-")),
         global_batch=batch if isinstance(batch, int) else 0,
         identity=identity.removeprefix("aot-"),

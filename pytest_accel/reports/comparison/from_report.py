@@ -49,7 +49,7 @@ def sides(data: Mapping[str, Any], name: str) -> list[Side]:
 
     def side(name: str, runs: Mapping[str, tuple[object, Sequence[Observation]]]) -> Side:
         timed = {
-            nodeid: Timed(work, [run for run in some if isinstance(run, Steps)])
+            nodeid: Timed(work, [run for run in some if isinstance(run, Steps) and _is_usable(run)])
             for nodeid, (work, some) in runs.items()
         }
         return Side(name, kind, {nodeid: one for nodeid, one in timed.items() if one.runs})
@@ -60,6 +60,11 @@ def sides(data: Mapping[str, Any], name: str) -> list[Side]:
         f"{name} (other)", {one.nodeid: (_work(one.workload), one.reference_runs) for one in measured}
     )
     return [other, here] if other.benchmarks else [here]
+
+
+def _is_usable(run: Steps) -> bool:
+    """A report may have been written by anything."""
+    return bool(run.step_times_s) and min(run.step_times_s) > 0
 
 
 def _work(workload: Mapping[str, Any] | None) -> object:

@@ -76,12 +76,12 @@ def _change(name: str, reference: Side, candidate: Side) -> Change:
     sd, dof = moderated(expected_sd, [now_s, before_s])
     ratio = log_ratio(now_s, before_s, Spread(sd, SESSION_SD_RATIO * expected_sd, dof))
     low, high = ratio.interval(CHANGE_CONFIDENCE)
-    verdict = "slower" if low > 0 else "faster" if high < 0 else "~"
+    verdict = "slower" if low > 0 else "faster" if high < 0 else "no clear change"
     return Change(*names, *times_s, ratio.change, (low, high), verdict)
 
 
 def table(found: Iterable[Change]) -> str:
-    """A table for each two sides. "~" is a change that may be chance."""
+    """A table for each two sides."""
     by_sides: dict[tuple[str, str], list[Change]] = {}
     for change in found:
         by_sides.setdefault((change.reference, change.candidate), []).append(change)
@@ -96,7 +96,7 @@ def _table(reference: str, candidate: str, some: Sequence[Change]) -> str:
         one_line(reference),
         one_line(candidate),
         f"change [{CHANGE_CONFIDENCE:.0%} interval]",
-        "",
+        "verdict",
     )
     rows = [
         (

@@ -18,7 +18,13 @@ MAX_BLOCKS = 60
 def of_benchmark(result: Result) -> list[Figure]:
     """All that there is to draw of one benchmark."""
     reference = result.reference_runs or (result.history[-1].runs if result.history else ())
-    found = [changes(result), step_times(result.runs, reference), *curves(result, reference), drift(result)]
+    side = "other" if result.reference_runs else "baseline"
+    found = [
+        changes(result),
+        step_times(result.runs, reference, side),
+        *curves(result, reference),
+        drift(result),
+    ]
     return [figure for figure in found if figure is not None]
 
 
@@ -54,7 +60,7 @@ def changes(result: Result) -> Figure | None:
         for one in compared
     ]  # fmt: skip
     return Figure(
-        "Change against the baseline",
+        "Changes",
         "The change of each metric in percent with its interval; the band is its tolerance.",
         [trace],
         {"xaxis": {"title": {"text": "change, %"}, "zeroline": True}, "shapes": tolerated},
@@ -63,12 +69,14 @@ def changes(result: Result) -> Figure | None:
     )
 
 
-def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> Figure | None:
+def step_times(
+    now: Sequence[Observation], reference: Sequence[Observation], side: str = "baseline"
+) -> Figure | None:
     """The step times of all blocks, a row per run; the fastest block, which is compared, stands out."""
-    groups = [("baseline", reference), ("now", now)]
+    groups = [(side, "baseline", reference), ("now", "now", now)]
     runs = [
-        (f"{role} {number}", role, run)
-        for role, group in groups
+        (f"{name} {number}", role, run)
+        for name, role, group in groups
         for number, run in enumerate(group, 1)
         if isinstance(run, Steps)
     ]
@@ -95,7 +103,7 @@ def step_times(now: Sequence[Observation], reference: Sequence[Observation]) -> 
          "yaxis": {"tickmode": "array", "tickvals": list(range(len(runs))),
                    "ticktext": [name for name, _, _ in runs], "range": [len(runs) - 0.5, -0.5],
                    "showgrid": False, "zeroline": False}},
-        ("run", "blocks", "fastest, ms", "quarter", "median", "three quarters", "slowest"),
+        ("run", "blocks", "fastest, ms", "25%", "median", "75%", "slowest"),
         rows,
     )  # fmt: skip
 

@@ -134,8 +134,14 @@ def _benchmark(
         "next": None if result.next_command is None else _next(result.next_command),
         "changes": [one_line(change) for change in result.provenance_changes],
         "notes": [one_line(note) for note in result.notes],
+        "changed": "Differs from the other environment"
+        if result.reference_runs
+        else "Changed since the baseline",
+        "metric_heads": ("metric", "now", "baseline")[: 3 if result.history else 2],
         "metrics": [
-            (label(name), quantity(name, value), quantity(name, _accepted(result, name)))
+            (label(name), quantity(name, value), quantity(name, _accepted(result, name)))[
+                : 3 if result.history else 2
+            ]
             for name, value in result.metrics.items()
             if value is not None
         ],
