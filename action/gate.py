@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise Failed(f"the input `tests` is no command line ({error}): {text}") from None
+        raise Failed(f"the input `tests` is not a command line ({error}): {text}") from None
 
 
 def make_environment(folder: Path, checkout: Path, requirement: str) -> Path:

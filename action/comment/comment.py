@@ -121,7 +121,7 @@ def find(comments: str, marker: str, author: str) -> int | None:
     for page in range(1, MAX_COMMENTS // 100 + 1):
         found = call("GET", f"{comments}?per_page=100&page={page}")
         if not isinstance(found, list):
-            raise Refused(f"GET {comments}: GitHub's answer is no list of comments")
+            raise Refused(f"GET {comments}: GitHub's answer is not a list of comments")
         for comment in found:
             is_mine = member(member(comment, "user"), "login") == author
             if is_mine and str(member(comment, "body") or "").startswith(marker):

@@ -113,8 +113,8 @@ def _is_discovered(folder: Path, pyproject: dict[str, Any]) -> bool:
     backend = _table(pyproject, "build-system", "build-backend") or "setuptools.build_meta"
     named = [_table(pyproject, "tool", "setuptools", name) for name in ("packages", "py-modules")]
     is_flat = not _exists(folder / "src") and bool(_packages(folder))
-    told = any(named) or any(_is_file(folder / name) for name in ("setup.py", "setup.cfg"))
-    return _builds(pyproject) and str(backend).startswith("setuptools") and is_flat and not told
+    is_explicit = any(named) or any(_is_file(folder / name) for name in ("setup.py", "setup.cfg"))
+    return _builds(pyproject) and str(backend).startswith("setuptools") and is_flat and not is_explicit
 
 
 def _is_file(path: Path) -> bool:

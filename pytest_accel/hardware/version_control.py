@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_accel.records.project import ProjectState
 
 TIMEOUT_S = 10.0
-"""For each question to Git. A checkout on a slow disk is no reason to hold a session up."""
+"""For each question to Git: a checkout on a slow disk must not hold a session up."""
 
 BRANCH_VARIABLES = (
     "GITHUB_HEAD_REF",

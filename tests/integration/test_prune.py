@@ -5,25 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 
 import pytest
-
-TWO = """
-import pytest
-from pytest_accel import accelerator_kind
-
-def pytest_generate_tests(metafunc):
-    if "batch" in metafunc.fixturenames:
-        metafunc.parametrize("batch", [1] if accelerator_kind(metafunc.config) == "cpu" else [8])
-
-def test_step(accel, step):
-    accel.measure(step, examples_per_step=32)
-
-def test_batch(accel, step, batch):
-    accel.measure(step, examples_per_step=32)
-"""
-ONE = TWO.replace("def test_step(", "def test_renamed(")
+from support.prune import ONE, TWO, prune, untouched
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +33,6 @@ def recorded(project, copy_of_baselines):
     gpu.write_text(here.read_text().replace("test_batch[1]", "test_batch[8]"))
     shutil.copytree(folder, copy_of_baselines)
     return project
-
-
-def prune(project, *arguments):
-    return project.pytester.run(sys.executable, "-m", "pytest_accel.cli.main", "prune", *arguments)
 
 
 @pytest.mark.slow
@@ -96,14 +76,6 @@ def test_those_of_a_file_that_is_gone_go(recorded):
     (recorded.path / "test_it.py").unlink()
     assert prune(recorded, "--yes").ret == 0
     assert {file.parent.name for file in recorded.baseline_files} == {"test_other.py"}
-
-
-def untouched(recorded, *arguments):
-    """What is said where no baseline may be lost, though not all tests can be seen."""
-    files = recorded.baseline_files
-    result = prune(recorded, "--yes", *arguments)
-    assert recorded.baseline_files == files
-    return result
 
 
 @pytest.mark.slow
@@ -208,66 +180,6 @@ SKIPS = False
 def test_parameters_that_come_from_files_elsewhere_keep_their_baselines(recorded):
     recorded.benchmark(TWO.replace('[1] if accelerator_kind(metafunc.config) == "cpu" else [8]', "[]"))
     assert untouched(recorded).ret == 0
-
-
-@pytest.fixture
-def packages(project, monkeypatch):
-    """Two packages with tests of the same names, whose baselines lie in a folder that they share."""
-    (project.path / "test_it.py").unlink()
-    conftest = (project.path / "conftest.py").read_text()
-    for name in ("pkg_a", "pkg_b"):
-        folder = project.pytester.mkdir(name)
-        (folder / "conftest.py").write_text(conftest)
-        (folder / "pytest.ini").write_text("[pytest]\naccel_baselines = ../baselines\n")
-        for test in ("test_it", "test_other"):
-            (folder / f"{test}.py").write_text(TWO)
-        monkeypatch.chdir(folder)
-        project.record("--import-mode=importlib")
-    return project
-
-
-@pytest.mark.slow
-def test_packages_that_share_a_folder_keep_theirs(packages):
-    assert len(packages.baseline_files) == 8
-    result = untouched(packages, "--baselines=../baselines")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines([
-        "nothing to remove",
-        "2 stay: pkg_a/test_it.py was not collected here, so its tests are not known",
-        "2 stay: pkg_a/test_other.py *",
-    ])  # fmt: skip
-
-    (packages.path / "pkg_a/test_it.py").unlink()
-    (packages.path / "pkg_b/test_it.py").write_text(ONE)
-    assert prune(packages, "--yes", "--baselines=../baselines").ret == 0
-    left = {
-        str(file.relative_to(packages.path).as_posix()).split("/python/")[1]
-        for file in packages.baseline_files
-    }
-    assert left == {
-        "pkg_a/test_it.py/test_step.json",
-        "pkg_a/test_it.py/test_batch[1].json",
-        "pkg_a/test_other.py/test_step.json",
-        "pkg_a/test_other.py/test_batch[1].json",
-        "pkg_b/test_it.py/test_batch[1].json",
-        "pkg_b/test_other.py/test_step.json",
-        "pkg_b/test_other.py/test_batch[1].json",
-    }
-
-
-@pytest.mark.slow
-def test_files_that_bear_a_former_name_stay(packages):
-    """Earlier versions named tests from rootdir, also where packages shared a folder."""
-    (file,) = (file for file in packages.baseline_files if "pkg_b/test_it.py/test_step" in str(file))
-    former = file.parents[2] / "test_it.py/test_step.json"
-    former.parent.mkdir()
-    former.write_text(file.read_text().replace("pkg_b/test_it.py", "test_it.py"))
-    file.unlink()
-    assert untouched(packages, "--baselines=../baselines").ret == 0
-
-    (packages.path / "pkg_b/test_it.py").write_text(ONE)
-    result = untouched(packages, "--baselines=../baselines")
-    result.stdout.fnmatch_lines(["1 stay: test_it.py was not collected here, so its tests are not known"])
 
 
 @pytest.mark.slow

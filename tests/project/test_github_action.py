@@ -335,7 +335,7 @@ def test_a_command_line_that_is_none_is_named_before_anything_is_installed(pull_
     done, _ = pull_request(tests="benchmarks/ -k don't")
     assert done.returncode == 1
     assert (
-        "::error title=pytest-accel::the input `tests` is no command line (No closing quotation)"
+        "::error title=pytest-accel::the input `tests` is not a command line (No closing quotation)"
         in done.stdout
     )
     assert "Environment" not in done.stdout
