@@ -35,7 +35,9 @@ class SchemaError(CodecError):
 def dumps(baseline: Baseline) -> bytes:
     """The file's bytes: keys sorted, a list of numbers on one line. Raises CodecError by the same rules."""
     data = encode(baseline)
-    _check(decode(Baseline, data))
+    decoded = decode(Baseline, data)
+    _check(decoded)
+    _check_summaries(decoded)
     assert isinstance(data, dict)
     data["schema"] = BASELINE_SCHEMA
     if not data["parameters"]:
@@ -57,6 +59,7 @@ def loads(raw: bytes) -> Baseline:
     _check(baseline)
     if written_hash != baseline.workload.hash:
         raise CodecError("workload.hash", f"the fields give {baseline.workload.hash!r}; edited by hand?")
+    _check_summaries(baseline)
     return baseline
 
 
@@ -129,8 +132,12 @@ def _check(baseline: Baseline) -> None:
         _check_entry(entry, baseline.workload, path)
         if not entry.runs and index in (0, len(baseline.accepted) - 1):
             raise CodecError(f"{path}.runs", "empty; the first and the last entry keep their runs")
-        check_summary(entry, baseline.workload, path)
     _check_order([entry.time for entry in baseline.accepted])
+
+
+def _check_summaries(baseline: Baseline) -> None:
+    for index, entry in enumerate(baseline.accepted):
+        check_summary(entry, baseline.workload, f"accepted[{index}]")
 
 
 def _check_order(times: Sequence[str]) -> None:
