@@ -148,7 +148,7 @@ def changed(text, draw):
             del place[last]
         elif what == "double" and isinstance(place, list):
             place.append(old)
-        elif what == "scale" and isinstance(old, int | float) and not isinstance(old, bool):
+        elif what == "scale" and type(old) in (int, float) and abs(old) < 2**53:
             place[last] = old * draw(st.sampled_from([1e-300, 1e-9, 0.5, 2, 1e9, 1e300, -1]))
         else:
             place[last] = draw(st.sampled_from(ODD))
@@ -174,7 +174,7 @@ def fault(store):
     return None
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_file_gives_a_word_on_it_or_a_result_in_every_report(project, capsys, data):
     project.path.write_text(changed(project.original, data.draw))

@@ -164,7 +164,8 @@ def test_nothing_measured_is_a_page_without_plots():
 
 def test_the_page_is_red_where_the_session_failed():
     one = Result("t.py::x", Verdict(Outcome.NO_BASELINE, "nothing stored"))
-    assert '<header class="good">' in text(one)
+    assert '<header class="doubtful">' in text(one)
+    assert '<header class="good">' in text(Result("t.py::x", Verdict(Outcome.PASSED, "")))
     assert '<header class="bad">' in text(one, strict=True)
 
 
