@@ -37,8 +37,8 @@ def main() -> int:
             *(f"--accel-{kind}={reports}/accel-report.{suffix}" for kind, suffix in REPORTS.items()),
         ]
         if os.environ["ACCEL_AGAINST"] != "baseline":
-            # It needs no pytest-accel; but then both would differ, and that they import the same files of the
-            # project would be worth a note only.
+            # pytest-accel is not needed there. But where only one side has it, the environments differ, and a
+            # session that finds the same files of the project on both sides goes on with a note.
             reference = make_environment(work / "reference", workspace / REFERENCE, requirement)
             command.append(f"--accel-against={reference}")
     except Failed as failed:

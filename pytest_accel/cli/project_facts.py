@@ -72,9 +72,9 @@ def project_facts(folder: Path) -> ProjectFacts:
         other_frameworks=tuple(ordered[1:]),
         missing_framework=imported[0] if imported and imported[0] not in installed else None,
         package=packages[0] if len(packages) == 1 else None,
-        installable=_is_file(folder / "setup.py") or _builds(pyproject),
+        installable=files.is_file(folder / "setup.py") or _builds(pyproject),
         is_discovered_by_setuptools=_is_discovered(folder, pyproject),
-        requirements=_is_file(folder / "requirements.txt"),
+        requirements=files.is_file(folder / "requirements.txt"),
         in_git=any(_exists(place / ".git") for place in (folder, *folder.parents)),
         on_github=_exists(folder / ".github"),
     )
@@ -113,17 +113,12 @@ def _is_discovered(folder: Path, pyproject: dict[str, Any]) -> bool:
     backend = _table(pyproject, "build-system", "build-backend") or "setuptools.build_meta"
     named = [_table(pyproject, "tool", "setuptools", name) for name in ("packages", "py-modules")]
     is_flat = not _exists(folder / "src") and bool(_packages(folder))
-    is_explicit = any(named) or any(_is_file(folder / name) for name in ("setup.py", "setup.cfg"))
+    is_explicit = any(named) or any(files.is_file(folder / name) for name in ("setup.py", "setup.cfg"))
     return _builds(pyproject) and str(backend).startswith("setuptools") and is_flat and not is_explicit
 
 
-def _is_file(path: Path) -> bool:
-    """Whether it is, and may be seen."""
-    return os.path.isfile(path)  # noqa: PTH113, pathlib raises for what may not be seen
-
-
 def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110, as above
+    return os.path.exists(path)  # noqa: PTH110, pathlib raises for what may not be seen
 
 
 def _imported_frameworks(folder: Path) -> Counter[str]:
@@ -152,7 +147,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
 def _frameworks_of(file: Path) -> set[str]:
     """By the lines that begin with an import, which is quicker than parsing, and works for broken files."""
     try:
-        if not _is_file(file) or file.stat().st_size > MAX_FILE_BYTES:
+        if not files.is_file(file) or file.stat().st_size > MAX_FILE_BYTES:
             return set()
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -174,7 +169,7 @@ def _packages(folder: Path) -> list[str]:
                 for entry in place.iterdir()
                 if entry.name.isidentifier()
                 and entry.name not in NOT_ITS_CODE
-                and _is_file(entry / "__init__.py")
+                and files.is_file(entry / "__init__.py")
             )
         except OSError:
             continue

@@ -7,7 +7,6 @@ import ast
 import contextlib
 import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,7 +18,9 @@ from pytest_accel.baselines.catalog import Stored, load_all
 from pytest_accel.cli import DIFFERS, CommandResult
 from pytest_accel.cli.baseline_selection import fault_lines, heading
 from pytest_accel.cli.collect_tests import collected
+from pytest_accel.hardware.version_control import git
 from pytest_accel.records import Kind
+from pytest_accel.records.files import is_file
 from pytest_accel.records.user_error import UserError
 
 NOT_COLLECTED = "{file} was not collected here, so its tests are not known"
@@ -143,27 +144,17 @@ def _test_file(benchmark: str, folders: Iterable[Path]) -> tuple[str, Path | Non
     """The file in the name of a benchmark, and where it is. A folder may have ``::`` in its name."""
     parts = benchmark.split("::")
     names = ["::".join(parts[:end]) for end in range(1, len(parts))]
-    found = (
-        (name, folder / name)
-        for folder in folders
-        for name in names
-        if os.path.isfile(folder / name)  # noqa: PTH113, pathlib raises for what may not be seen
-    )
+    found = ((name, folder / name) for folder in folders for name in names if is_file(folder / name))
     return next(found, (parts[0], None))
 
 
 def _tracked(home: Path, names: Sequence[str]) -> frozenset[str]:
     """Which of these files a sparse checkout leaves out, and which folders above them are submodules."""
     asked = sorted({part for name in names for part in (name, *map(str, PurePosixPath(name).parents))})
-    command = ["git", "--literal-pathspecs", "-C", str(home), "ls-files", "--stage", "-t", "-z", "--"]
     if not asked:
         return frozenset()
-    try:
-        done = subprocess.run([*command, *asked], capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    except OSError:
-        return frozenset()
-    listed = done.stdout.decode(errors="surrogateescape").split("\0")
-    entries = [entry.partition("\t") for entry in listed]
+    listed = git(home, "--literal-pathspecs", "ls-files", "--stage", "-t", "-z", "--", *asked) or ""
+    entries = [entry.partition("\t") for entry in listed.split("\0")]
     return frozenset(path for facts, _, path in entries if facts.startswith(("S ", "H 160000")))
 
 
@@ -174,7 +165,7 @@ def _reason_of_absent(file: str, home: Path, *, is_ours: bool, tracked: Collecti
         return NOT_COLLECTED
     if not is_ours:
         return ELSEWHERE
-    if os.path.islink(place):  # noqa: PTH114, as above
+    if os.path.islink(place):  # noqa: PTH114, pathlib raises for what may not be seen
         return LINKED
     known = {file, *map(str, PurePosixPath(file).parents)} & {*tracked}
     return NOT_CHECKED_OUT if known else None

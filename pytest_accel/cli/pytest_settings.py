@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -52,7 +51,7 @@ def settings_file(folder: Path) -> SettingsFile | None:
     for place in (folder, *folder.parents):
         for name, sections in SECTIONS:
             path = place / name
-            if not os.path.isfile(path):  # noqa: PTH113, pathlib raises for what may not be seen
+            if not files.is_file(path):
                 continue
             parsed = _parsed(path, _text(path))
             for section in sections:

@@ -28,8 +28,8 @@ URL_VARIABLES = ("CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD
 
 def project_state(folder: Path, variables: Mapping[str, str] = os.environ) -> ProjectState:
     """The state of the project in ``folder``. Never raises: what cannot be known is None."""
-    revision = _git(folder, "rev-parse", "--verify", "HEAD")
-    branch = _git(folder, "symbolic-ref", "--short", "--quiet", "HEAD") if revision else None
+    revision = git(folder, "rev-parse", "--verify", "HEAD")
+    branch = git(folder, "symbolic-ref", "--short", "--quiet", "HEAD") if revision else None
     given = (variables.get(name) for name in BRANCH_VARIABLES)
     return ProjectState(
         name=folder.name,
@@ -42,7 +42,7 @@ def project_state(folder: Path, variables: Mapping[str, str] = os.environ) -> Pr
 
 
 def _has_changes(folder: Path) -> bool | None:
-    listed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty")
+    listed = git(folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty")
     return None if listed is None else bool(listed)
 
 
@@ -60,12 +60,12 @@ def _own_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in others}
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def git(folder: Path, *arguments: str) -> str | None:
     """What Git answers, None where it has no answer or is not installed."""
     try:
         done = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="surrogateescape",
             timeout=TIMEOUT_S, check=False,
             # Reading must not write: a lock of the index would get into the way of others.
             env={**_own_variables(), "GIT_OPTIONAL_LOCKS": "0"},

@@ -14,6 +14,11 @@ MAX_READ_BYTES = 2**26
 """Largest file that is read."""
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there and may be seen. Never raises, as pathlib does for a folder without rights."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def read(path: Path) -> bytes:
     """The content of a regular file.
 

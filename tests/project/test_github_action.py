@@ -321,6 +321,17 @@ def test_a_slower_step_is_found_against_the_base_and_the_page_is_kept(pull_reque
 
 
 @pytest.mark.slow
+def test_a_project_that_both_sides_import_from_the_same_files_is_refused(pull_request):
+    """Else a slower pull request would be compared with itself, and pass."""
+    (pull_request.workspace / "pytest.ini").write_text("[pytest]\npythonpath = src\n")
+    slower = PROJECT["src/mymodel.py"].replace("0.002", "0.004")
+    (pull_request.workspace / "src/mymodel.py").write_text(slower)
+    done, report = pull_request(against="base")
+    assert (done.returncode, report["benchmarks"]) == (4, []), done.stdout
+    assert "src/mymodel.py" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_an_installation_that_fails_is_named_and_no_old_report_is_kept(pull_request, tmp_path):
     old = tmp_path / "temp/pytest-accel/reports/accel-report.json"
     old.parent.mkdir(parents=True)
