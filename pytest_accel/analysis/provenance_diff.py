@@ -45,6 +45,7 @@ VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_XLA_FLAGS",
+    "TPU_LIBRARY_PATH",
     "XLA_FLAGS",
     "XLA_PYTHON_CLIENT_MEM_FRACTION",
     "XLA_PYTHON_CLIENT_PREALLOCATE",
@@ -52,10 +53,15 @@ VARIABLES = (
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
-    """What differs, such as "tensorflow 2.20.0 -> 2.21.0": the frameworks first, then by name."""
+    """What differs, such as "tensorflow 2.20.0 -> 2.21.0": the frameworks first, then by name.
+
+    A framework that is on one side only is hardly what the step is made with, and goes by its name.
+    """
     names = sorted((old.keys() | new.keys()) - {*NOT_UNDER_TEST})
     differing = [name for name in names if old.get(name) != new.get(name)]
-    differing.sort(key=_framework_order)
+    differing.sort(
+        key=lambda name: _framework_order(name) if name in old and name in new else len(FRAMEWORKS)
+    )
     return tuple(f"{name} {_shown(name, old)} -> {_shown(name, new)}" for name in differing)
 
 

@@ -39,5 +39,8 @@ def _numbers_of_runs(entry: AcceptedEntry, workload: Workload) -> Mapping[str, f
     compiled = [run for run in entry.runs if isinstance(run, ProgramFacts)]
     if compiled:
         names = ("flops", "bytes_accessed", "peak_memory_bytes", "generated_code_bytes")
-        return {name: float(getattr(compiled[-1], name)) for name in names}
+        numbers = {name: float(getattr(compiled[-1], name)) for name in names}
+        if compiled[-1].modelled_step_time_s is not None:
+            numbers["modelled_step_time_s"] = compiled[-1].modelled_step_time_s
+        return numbers
     return {}

@@ -9,7 +9,16 @@ import sys
 from collections.abc import Callable, Mapping
 
 from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
-from pytest_accel.records import Conditions, Curve, Epoch, Observation, ProgramFacts, Steps, Workload
+from pytest_accel.records import (
+    Conditions,
+    Curve,
+    Epoch,
+    Observation,
+    Operations,
+    ProgramFacts,
+    Steps,
+    Workload,
+)
 from pytest_accel.records.json_codec import CodecError
 
 SHARES = ("top1", "top5")
@@ -83,16 +92,29 @@ def _check_program(run: ProgramFacts, _: Workload, path: str) -> None:
     """Of a run that compiled only."""
     for name in ("devices", "flops", "bytes_accessed", "peak_memory_bytes", "generated_code_bytes"):
         check_positive(getattr(run, name), f"{path}.{name}")
-    if run.estimated_step_time_s is not None:
-        check_positive(run.estimated_step_time_s, f"{path}.estimated_step_time_s")
+    for name in ("estimated_step_time_s", "modelled_step_time_s"):
+        step_time_s = getattr(run, name)
+        if step_time_s is not None:
+            check_positive(step_time_s, f"{path}.{name}")
     for name in ("startup_time_s", "build_time_s", "compile_time_s"):
         _check_time(getattr(run, name), f"{path}.{name}")
-    for category, operations in run.operations.items():
-        check_not_negative(operations.count, f"{path}.operations.{category}.count")
-        check_not_negative(operations.bytes, f"{path}.operations.{category}.bytes")
+    for name in ("argument_bytes", "result_bytes", "aliased_bytes", "temporary_bytes"):
+        check_not_negative(getattr(run, name), f"{path}.{name}")
+    for kind, operations in run.operations.items():
+        _check_operations(operations, f"{path}.operations.{kind}")
     for index, count in enumerate(run.loops):
         if count is not None:
             check_not_negative(count, f"{path}.loops[{index}]")
+    for index, body in enumerate(run.loop_bodies):
+        check_not_negative(body.flops, f"{path}.loop_bodies[{index}].flops")
+        check_not_negative(body.time_s, f"{path}.loop_bodies[{index}].time_s")
+
+
+def _check_operations(operations: Operations, path: str) -> None:
+    for name in ("count", "bytes", "flops", "hbm_bytes", "padding_bytes", "exchanged_bytes", "time_s"):
+        check_not_negative(getattr(operations, name), f"{path}.{name}")
+    for line, time_s in operations.times_s_by_line.items():
+        check_not_negative(time_s, f"{path}.times_s_by_line.{line}")
 
 
 def _check_epoch(epoch: Epoch, path: str) -> None:

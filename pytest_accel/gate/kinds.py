@@ -13,5 +13,5 @@ from pytest_accel.records import Curve, Observation, ProgramFacts, Steps
 KINDS: Mapping[type[Observation], Callable[[GateContext], BenchmarkKind]] = {
     Steps: StepTiming,
     Curve: lambda context: ConvergenceTraining(context.accelerator.kind, context.settings),
-    ProgramFacts: lambda context: CompiledProgram(context.accelerator),
+    ProgramFacts: CompiledProgram,
 }

@@ -4,7 +4,10 @@ What the number in a type counts: the TPU versions pages of Google Cloud's docum
 of 2 TensorCores, ``v5litepod-4`` is 4 chips). PCI ids and devices a chip: google/cloud-accelerator-
 diagnostics, ``tpu_info/device.py`` (JAX's ``hardware_utils.py`` has the same ids). Peak, memory and
 bandwidth of a chip: docs.cloud.google.com/tpu/docs/v2, v3, v4, v5e, v5p and v6e, read in November 2026. Of
-the TPU7x the compiler of this table knows nothing.
+the TPU7x the compiler of this table knows nothing. Links between chips: v2 and v3 from Jouppi et al., "A
+Domain-Specific Supercomputer for Training Deep Neural Networks" (2020); v4 and later, ALUs of the vector
+units, products of one byte and PCIe from jax-ml/scaling-book, "How to Think About TPUs", read in November
+2026.
 """
 
 from __future__ import annotations
@@ -23,7 +26,10 @@ class CompilerTarget:
     """What compiling for a generation needs to know.
 
     ``name`` is the compiler's own; ``dimensions`` are those of the network between the chips; ``most_chips``
-    are in a pod. ``megacore``: the two cores of a chip are one device. FLOP/s are in bfloat16.
+    are in a pod. ``megacore``: the two cores of a chip are one device. FLOP/s are in bfloat16; the vector
+    unit does ``vector_share`` of them, its ALUs over the FLOPs per cycle of the matrix units. A link carries
+    ``link_bytes_per_s`` one way. Slices of which a dimension is a multiple of ``torus_chips`` are closed to
+    a ring in it.
     """
 
     name: str
@@ -32,6 +38,10 @@ class CompilerTarget:
     most_chips: int
     chip_flops_per_s: float
     chip_memory_bytes_per_s: float
+    vector_share: float
+    link_bytes_per_s: float
+    torus_chips: int
+    int8_speedup: float = 1.0
     megacore: bool = False
 
 
@@ -54,26 +64,25 @@ class Generation:
     compiled: CompilerTarget | None = None
 
 
+_V2 = CompilerTarget("v2", 2, 4, 256, 45e12, 700e9, 1 / 16, 62e9, 16)
+_V3 = CompilerTarget("v3", 2, 4, 1024, 123e12, 900e9, 1 / 32, 82e9, 32)
+_V4 = CompilerTarget("v4", 3, 4, 4096, 275e12, 1200e9, 1 / 64, 45e9, 4, megacore=True)
+_V5E = CompilerTarget("v5e", 2, 1, 256, 197e12, 819e9, 1 / 32, 50e9, 16, int8_speedup=2.0)
+_V5P = CompilerTarget("v5p", 3, 4, 4096, 459e12, 2765e9, 1 / 32, 100e9, 4, int8_speedup=2.0)
+_V6E = CompilerTarget("v6e", 2, 1, 256, 918e12, 1638e9, 1 / 64, 100e9, 16, int8_speedup=2.0)
+
 GENERATIONS = (
-    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e", CompilerTarget("v2", 2, 4, 256, 45e12, 700e9)),
-    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f", CompilerTarget("v3", 2, 4, 1024, 123e12, 900e9)),
-    Generation(
-        "TPU v4",
-        "v4",
-        2,
-        1,
-        32,
-        "0x005e",
-        None,
-        CompilerTarget("v4", 3, 4, 4096, 275e12, 1200e9, megacore=True),
-    ),
-    Generation(
-        "TPU v5e", "v5litepod", 1, 1, 16, "0x0063", None, CompilerTarget("v5e", 2, 1, 256, 197e12, 819e9)
-    ),
-    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062", None, CompilerTarget("v5p", 3, 4, 4096, 459e12, 2765e9)),
-    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f", None, CompilerTarget("v6e", 2, 1, 256, 918e12, 1638e9)),
+    Generation("TPU v2", "v2", 2, 2, 8, "0x0027", "0x004e", _V2),
+    Generation("TPU v3", "v3", 2, 2, 16, "0x0027", "0x004f", _V3),
+    Generation("TPU v4", "v4", 2, 1, 32, "0x005e", None, _V4),
+    Generation("TPU v5e", "v5litepod", 1, 1, 16, "0x0063", None, _V5E),
+    Generation("TPU v5p", "v5p", 2, 1, 95, "0x0062", None, _V5P),
+    Generation("TPU v6e", "v6e", 1, 1, 32, "0x006f", None, _V6E),
     Generation("TPU7x", "tpu7x", 2, 2, 96, "0x0076"),
 )
+
+CHIP_HOST_BYTES_PER_S = 15e9
+"""PCIe's bandwidth of a chip; a v6e has twice that."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,20 @@ class Slice:
     @property
     def device_memory_bytes_per_s(self) -> float:
         return self.compiled.chip_memory_bytes_per_s / self.generation.devices_per_chip
+
+    @property
+    def device_vector_flops_per_s(self) -> float:
+        return self.device_flops_per_s * self.compiled.vector_share
+
+    @property
+    def device_host_bytes_per_s(self) -> float:
+        return CHIP_HOST_BYTES_PER_S / self.generation.devices_per_chip
+
+    @property
+    def device_exchange_bytes_per_s(self) -> float:
+        """One way over all links in use: two in a dimension that is closed to a ring, one in others."""
+        links = sum(2 if size % self.compiled.torus_chips == 0 else 1 for size in self.shape if size > 1)
+        return max(1, links) * self.compiled.link_bytes_per_s / self.generation.devices_per_chip
 
 
 def split(type_name: str) -> tuple[str, int] | None:

@@ -142,10 +142,33 @@ class Curve:
 
 @dataclass(frozen=True)
 class Operations:
-    """The operations of one category in a compiled program: how many, and the bytes that they produce."""
+    """What the operations of one kind cost in a step of a compiled program, on one device.
+
+    ``count`` is how often they run, loops included; ``bytes`` are read and written wherever they lie,
+    ``padding_bytes`` fill up their tiles beside that, and ``hbm_bytes`` of both are in the device's memory.
+    ``exchanged_bytes`` are results of exchanges with other devices. ``time_s`` is modelled
+    (``analysis/hlo/step_time_model.py``); ``times_s_by_line`` is what of it the costliest source lines take,
+    such as ``model.py:12``.
+    """
 
     count: int
     bytes: int
+    flops: float = 0.0
+    hbm_bytes: int = 0
+    padding_bytes: int = 0
+    exchanged_bytes: int = 0
+    time_s: float = 0.0
+    times_s_by_line: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoopBody:
+    """What one iteration of a loop costs; ``time_s`` is modelled. ``op_name`` is the framework's name."""
+
+    source_line: str | None
+    op_name: str
+    flops: float
+    time_s: float
 
 
 @dataclass(frozen=True)
@@ -154,12 +177,15 @@ class ProgramFacts:
 
     ``partitioning`` says how the program was made one for ``devices`` devices: with "per_replica" each runs
     the step on its share of the batch, with batch statistics of its own, and gradients are reduced over all;
-    with "spmd" the compiler split one program for the global batch. ``peak_memory_bytes`` is what arguments,
-    results, temporary values and code need together. ``operations`` go by category (``analysis/hlo.py``).
-    ``loops`` says how often each loop of the program runs, None where that is not known before: FLOPs, bytes
-    and operations of its body count once. ``estimated_step_time_s`` is the compiler's own, None where it
-    gives none. ``build_time_s`` was spent on tracing, ``compile_time_s`` on compiling, also where the result
-    of that was kept from an earlier run.
+    with "spmd" the compiler split one program for the global batch. ``flops`` and ``bytes_accessed`` (of the
+    device's memory) count loops as often as they run. ``peak_memory_bytes`` is what arguments, results and
+    temporary values need together; results that take the place of arguments (``aliased_bytes``) count once.
+    ``operations`` go by kind (``analysis/hlo/operations.py``). ``loops`` says how often each loop of the
+    program runs, None where that depends on data, and ``loop_bodies`` what one iteration costs.
+    ``modelled_step_time_s`` is a roofline of all operations; None where it was recorded before there was a
+    model. ``estimated_step_time_s`` is the compiler's own, None where it gives none. ``build_time_s`` was
+    spent on tracing, ``compile_time_s`` on compiling, also where the result of that was kept from an earlier
+    run.
     """
 
     KIND: ClassVar[str] = "program"
@@ -173,6 +199,12 @@ class ProgramFacts:
     generated_code_bytes: int
     operations: Mapping[str, Operations]
     loops: tuple[int | None, ...] = ()
+    loop_bodies: tuple[LoopBody, ...] = ()
+    argument_bytes: int = 0
+    result_bytes: int = 0
+    aliased_bytes: int = 0
+    temporary_bytes: int = 0
+    modelled_step_time_s: float | None = None
     estimated_step_time_s: float | None = None
     startup_time_s: float = 0.0
     build_time_s: float = 0.0

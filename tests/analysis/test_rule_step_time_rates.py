@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import Counter
@@ -107,6 +108,7 @@ class TestContractOnTheCpu:
         assert found[Outcome.REGRESSED] >= 0.95
 
     @staticmethod
+    @functools.cache  # Two promises are about the same trials.
     def twice_the_tolerance(noise, tolerance, baseline_runs):
         return rates(
             NOISES[noise],

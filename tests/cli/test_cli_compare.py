@@ -91,13 +91,13 @@ def test_without_a_price_and_without_the_target_reached_nothing_is_made_up(run, 
     assert row(printed, "40.0%")[-4:] == ["-", "-", "-", "-"]
 
 
-COMPILED = {"flops": 3e12, "roofline_throughput": 7511.0, "estimated_throughput": 5738.0}
+COMPILED = {"flops": 3e12, "modelled_throughput": 7511.0, "estimated_throughput": 5738.0}
 
 
 def test_what_was_compiled_stands_beside_what_was_measured_on_such_hardware(run, report):
     _, printed, _ = run(report(COMPILED, identity="aot-tpu-v2-8"), PUBLISHED)
     assert row(printed, "7511")[-5:] == ["7511", "5738", "3186", "42%", "56%"]
-    _, printed, _ = run(report({"roofline_throughput": 7511.0}, identity="aot-tpu-v2-8"), PUBLISHED)
+    _, printed, _ = run(report({"modelled_throughput": 7511.0}, identity="aot-tpu-v2-8"), PUBLISHED)
     assert row(printed, "7511")[-5:] == ["7511", "-", "3186", "42%", "-"]
     for other in ({"identity": "aot-tpu-v3-8"}, {"identity": "aot-tpu-v2-8", "dataset": "own"}):
         _, printed, _ = run(report(COMPILED, **other), PUBLISHED)

@@ -23,6 +23,7 @@ from pytest_accel.records import (
     Curve,
     Epoch,
     Kind,
+    LoopBody,
     Operations,
     Outcome,
     ProgramFacts,
@@ -37,7 +38,16 @@ from pytest_accel.reports.html import benchmark_figures
 
 BENCHMARK = Benchmark("test_it.py::test_step")
 PROGRAM = ProgramFacts(
-    "spmd", 8, 4e11, 6e9, 10**9, 5 * 10**7, {"copies": Operations(4, 4000)}, (None, 3), 0.02
+    "spmd",
+    8,
+    4e11,
+    6e9,
+    10**9,
+    5 * 10**7,
+    {"copies": Operations(4, 4000)},
+    (None, 3),
+    loop_bodies=(LoopBody(None, "", 1e9, 1e-3), LoopBody("model.py:3", "while", 1e9, 1e-3)),
+    modelled_step_time_s=0.02,
 )
 
 

@@ -95,11 +95,11 @@ def test_changes_show_old_and_new_with_the_frameworks_first():
     new = {"OMP_NUM_THREADS": "1", "keras": "3.1", "numpy": "2.1", "pytest": "9", "tensorflow": "2.21.0"}
     assert changes(old, new) == (
         "tensorflow 2.20.0 -> 2.21.0",
-        "keras (absent) -> 3.1",
-        "torch 2.7 -> (absent)",
         "OMP_NUM_THREADS (unset) -> 1",
         "XLA_FLAGS -a -> (unset)",
+        "keras (absent) -> 3.1",
         "numpy 2.0 -> 2.1",
+        "torch 2.7 -> (absent)",
     )
 
 

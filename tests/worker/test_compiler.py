@@ -8,7 +8,15 @@ from pytest_accel.records import Lowered, Operations, Plan, ProgramFacts, Worklo
 from pytest_accel.worker import compiler
 
 FACTS = ProgramFacts(
-    "per_replica", 8, 3e12, 3e10, 5 * 10**9, 10**7, {"copies": Operations(2, 100)}, (24, None), 0.1
+    "per_replica",
+    8,
+    3e12,
+    3e10,
+    5 * 10**9,
+    10**7,
+    {"copies": Operations(2, 100)},
+    (24, None),
+    estimated_step_time_s=0.1,
 )
 
 

@@ -5,82 +5,100 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_accel.analysis.hlo import CATEGORIES, collectives, loop_iterations
-from pytest_accel.records import Comparison, Operations, Outcome, ProgramFacts, Verdict
+from pytest_accel.analysis.metrics.program import collectives
+from pytest_accel.analysis.rules import program_causes
+from pytest_accel.analysis.rules.program_causes import signed_percent
+from pytest_accel.records import Comparison, Outcome, ProgramFacts, Verdict
 
-TOLERANCE = 0.005
+TOLERANCE = 0.02
 """Relative; a program that grows by less is taken to be the same."""
+
+MIN_TIME_CHANGE_S = 1e-6
+MIN_MEMORY_CHANGE = 0.001
+"""Of the device's memory: a smaller change of the peak is none."""
+MIN_EXCHANGE_CHANGE_BYTES = 64 * 2**10
 
 
 @dataclass(frozen=True)
 class GatedMetric:
-    """A number of a program that is compared; less is better."""
+    """A number of a program that is compared; less is better. A change below ``minimum`` is none."""
 
     metric: str
     of: Callable[[ProgramFacts], float]
     name: str
+    minimum: Callable[[int], float]
 
 
-# The size of the code is not among them: it is part of peak memory, and a program may need more code to use
-# less memory.
+STEP_TIME = GatedMetric(
+    "modelled_step_time_s",
+    lambda facts: facts.modelled_step_time_s or 0.0,
+    "modelled step time",
+    lambda memory_bytes: MIN_TIME_CHANGE_S,
+)
 GATED = (
-    GatedMetric("flops", lambda facts: facts.flops, "FLOPs"),
-    GatedMetric("bytes_accessed", lambda facts: facts.bytes_accessed, "bytes accessed"),
-    GatedMetric("peak_memory_bytes", lambda facts: facts.peak_memory_bytes, "peak memory"),
-    GatedMetric("collectives", lambda facts: collectives(facts.operations).count, "collectives"),
+    STEP_TIME,
     GatedMetric(
-        "collective_bytes", lambda facts: collectives(facts.operations).bytes, "bytes of collectives"
+        "peak_memory_bytes",
+        lambda facts: facts.peak_memory_bytes,
+        "peak memory",
+        lambda memory_bytes: MIN_MEMORY_CHANGE * memory_bytes,
     ),
-    GatedMetric("loop_iterations", lambda facts: loop_iterations(facts.loops), "loop iterations"),
+    GatedMetric(
+        "collective_bytes",
+        lambda facts: collectives(facts).exchanged_bytes,
+        "exchanged bytes",
+        lambda memory_bytes: MIN_EXCHANGE_CHANGE_BYTES,
+    ),
 )
 
 
-def judge(now: ProgramFacts, before: ProgramFacts) -> Verdict:
-    """What the program has become, and which operations are more or fewer."""
-    comparisons = tuple(_compared(gated, gated.of(now), gated.of(before)) for gated in GATED)
-    worst = max((comparison.outcome for comparison in comparisons), key=lambda outcome: outcome.severity)
-    changed = [
+def judge(
+    now: ProgramFacts, before: ProgramFacts, memory_bytes: int, tolerance: float = TOLERANCE
+) -> Verdict:
+    """What the program has become on a device with this memory, and what made it so.
+
+    The modelled step time decides where it changes: a program that is faster for more memory, which it
+    found, has improved. Where the time stays, memory and exchanges decide.
+    """
+    comparisons = tuple(_compared(gated, now, before, memory_bytes, tolerance) for gated in GATED)
+    time, *others = (comparison.outcome for comparison in comparisons)
+    outcome = time
+    if time is Outcome.PASSED:
+        outcome = max(others, key=lambda other: other.severity)
+    moved = [
         f"{gated.name} {_change(comparison)}"
         for gated, comparison in zip(GATED, comparisons, strict=True)
         if comparison.outcome is not Outcome.PASSED
     ]
-    operations = changed_operations(now, before)
-    if worst is Outcome.PASSED:
-        reason = "the program is the same" + (f", but for {'; '.join(operations)}" if operations else "")
-        return Verdict(worst, reason, comparisons)
-    reason = f"for each device: {', '.join(changed)}"
-    if operations:
-        reason += f"; in the program: {'; '.join(operations)}"
-    if worst is Outcome.IMPROVED:
+    causes = program_causes.causes(now, before)
+    if not moved:
+        step = f"modelled step time {signed_percent(comparisons[0].change)}"
+        reason = f"{step}; what differs: {'; '.join(causes)}" if causes else "the program is the same"
+        return Verdict(outcome, reason, comparisons)
+    reason = f"for each device: {', '.join(moved)}"
+    if causes:
+        reason += f"; because of {'; '.join(causes)}"
+    if outcome is Outcome.IMPROVED:
         reason += ": update the baseline with --accel-update-baselines"
-    return Verdict(worst, reason, comparisons)
+    return Verdict(outcome, reason, comparisons)
 
 
-def changed_operations(now: ProgramFacts, before: ProgramFacts) -> tuple[str, ...]:
-    """A phrase for every category of operations that changed, those that grew most first."""
-    none = Operations(0, 0)
-    pairs = [(name, before.operations.get(name, none), now.operations.get(name, none)) for name in CATEGORIES]
-    differing = [(name, old, new) for name, old, new in pairs if old != new]
-    differing.sort(key=lambda change: change[1].bytes - change[2].bytes)
-    return tuple(
-        f"{name} {old.count} -> {new.count} ({new.bytes - old.bytes:+,} bytes)"
-        for name, old, new in differing
-    )
-
-
-def _compared(gated: GatedMetric, now: float, before: float) -> Comparison:
-    change = now / before - 1 if before else float(now > 0)
+def _compared(
+    gated: GatedMetric, now: ProgramFacts, before: ProgramFacts, memory_bytes: int, tolerance: float
+) -> Comparison:
+    new, old = gated.of(now), gated.of(before)
+    change = new / old - 1 if old else float(new > 0)
     outcome = Outcome.PASSED
-    if abs(change) > TOLERANCE:
+    if abs(change) > tolerance and abs(new - old) > gated.minimum(memory_bytes):
         outcome = Outcome.REGRESSED if change > 0 else Outcome.IMPROVED
     return Comparison(
         metric=gated.metric,
-        baseline=before,
-        now=now,
+        baseline=old,
+        now=new,
         change=change,
         interval=(change, change),
         confidence=1.0,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         direction="lower_is_better",
         outcome=outcome,
     )
@@ -89,4 +107,4 @@ def _compared(gated: GatedMetric, now: float, before: float) -> Comparison:
 def _change(comparison: Comparison) -> str:
     if not comparison.baseline:
         return f"0 -> {comparison.now:,.0f}"
-    return f"{100 * comparison.change:+.1f}%"
+    return signed_percent(comparison.change)

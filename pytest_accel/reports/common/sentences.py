@@ -103,8 +103,26 @@ def _changes(results: Sequence[Result]) -> list[Sentence]:
     ]
     different = {text for _, text in changes}
     if len(different) == 1:
-        return [Sentence("changed", text, ()) for text in different if text]
+        return [Sentence("changed", text + _of_programs(results), ()) for text in different if text]
     return _once("changed", [pair for pair in changes if pair[1]])
+
+
+def _of_programs(results: Sequence[Result]) -> str:
+    """What a change of versions came to over all programs that were compiled, empty for fewer than two."""
+    compared = [
+        comparison
+        for result in results
+        for comparison in result.verdict.comparisons
+        if comparison.metric == "modelled_step_time_s"
+    ]
+    if len(compared) < 2:
+        return ""
+    same = sum(comparison.outcome is Outcome.PASSED for comparison in compared)
+    changes = [comparison.change for comparison in compared]
+    return (
+        f"; with that, the modelled step time is the same within the tolerance in {same} of {len(compared)} "
+        f"programs ({percent(min(changes))}% to {percent(max(changes))}%)"
+    )
 
 
 def _notes(results: Sequence[Result]) -> list[Sentence]:

@@ -91,9 +91,9 @@ def _benchmarks(results: Sequence[Result]) -> list[tuple[str, str]]:
 
 
 def _throughput(metrics: Mapping[str, float | None]) -> str:
-    bound = metrics.get("roofline_throughput")
+    bound = metrics.get("modelled_throughput")
     if bound is not None:
-        return f"roofline {quantity('throughput', bound)}"
+        return f"modelled {quantity('throughput', bound)}"
     text = quantity("throughput", metrics.get("throughput"))
     for_money = metrics.get("throughput_per_usd_per_hour")
     return text if for_money is None else f"{text}, {quantity('throughput_per_usd_per_hour', for_money)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_accel.records import Price, Scalar
-from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, RooflineRow, ThroughputRow
+from pytest_accel.reports.comparison.rows import Accuracy, CompiledRow, Configuration, Results, ThroughputRow
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ def results(benchmarks: Iterable[BenchmarkMetrics]) -> Results:
     """A benchmark without a throughput, measured or bounded, has no row."""
     speeds: list[ThroughputRow] = []
     accuracies: list[Accuracy] = []
-    bounds: list[RooflineRow] = []
+    bounds: list[CompiledRow] = []
     for benchmark in benchmarks:
         roofline, throughput = (
-            benchmark.metrics.get("roofline_throughput"),
+            benchmark.metrics.get("modelled_throughput"),
             benchmark.metrics.get("throughput"),
         )
         if roofline is not None:
             bounds.append(
-                RooflineRow(benchmark.setting, roofline, benchmark.metrics.get("estimated_throughput"))
+                CompiledRow(benchmark.setting, roofline, benchmark.metrics.get("estimated_throughput"))
             )
         if throughput is not None:
             speeds.append(ThroughputRow(benchmark.setting, throughput, benchmark.price))

@@ -67,11 +67,11 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class RooflineRow:
+class CompiledRow:
     """Examples / s that a program which was only compiled may reach, and the compiler's estimate if any."""
 
     setting: Configuration
-    roofline_throughput: float
+    modelled_throughput: float
     estimated_throughput: float | None
 
 
@@ -81,4 +81,4 @@ class Results:
 
     speeds: tuple[ThroughputRow, ...]
     accuracies: tuple[Accuracy, ...]
-    bounds: tuple[RooflineRow, ...] = ()
+    bounds: tuple[CompiledRow, ...] = ()

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.analysis.metrics.cost import SECONDS_AN_HOUR
 from pytest_accel.records import Price
-from pytest_accel.reports.comparison.rows import Accuracy, Configuration, Results, RooflineRow, ThroughputRow
+from pytest_accel.reports.comparison.rows import Accuracy, CompiledRow, Configuration, Results, ThroughputRow
 
 SETTING = ("hardware", "software", "workload", "data", "precision", "batch")
 SPEED = (*SETTING, "examples/s", "per USD/h", "price")
 ACCURACY = (*SETTING, "best top-1", "target", "epochs", "hours", "USD", "price")
-BOUND = (*SETTING, "roofline/s", "estimate/s", "measured/s", "of roofline", "of estimate")
+BOUND = (*SETTING, "modelled/s", "estimate/s", "measured/s", "of modelled", "of estimate")
 TEXTS = {"hardware", "software", "workload", "data", "precision", "price"}
 
 
@@ -52,12 +52,12 @@ def _accuracy(row: Accuracy) -> list[str]:
     return [*_setting(row.setting), *shares, *numbers, _price(row.price)]
 
 
-def _bound(row: RooflineRow, speeds: Sequence[ThroughputRow]) -> list[str]:
+def _bound(row: CompiledRow, speeds: Sequence[ThroughputRow]) -> list[str]:
     """With the fastest that was measured of the same work on such hardware."""
     measured = max(
         (speed.throughput for speed in speeds if row.setting.same_work(speed.setting)), default=None
     )
-    bounds = (row.roofline_throughput, row.estimated_throughput)
+    bounds = (row.modelled_throughput, row.estimated_throughput)
     shares = [measured / bound if measured and bound else None for bound in bounds]
     return [
         *_setting(row.setting),

@@ -1,0 +1,1 @@
+"""Optimized programs (XLA's HLO) read from their text: what they compute, move and exchange. Pure."""

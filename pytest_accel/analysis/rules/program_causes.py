@@ -1,0 +1,126 @@
+"""Why a compiled program became another one: what to look at first, with its source line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pytest_accel.analysis import formatting
+from pytest_accel.records import Operations, ProgramFacts
+
+MIN_SHARE = 0.1
+"""Of the largest cause: what weighs less is not named."""
+
+MAX_CAUSES = 4
+
+SAME = 0.001
+"""Relative: times of source lines that differ by less are the same."""
+
+_NONE = Operations(0, 0)
+
+
+class Cause(NamedTuple):
+    """A phrase, and its weight in seconds of the step or in bytes of memory."""
+
+    weight: float
+    phrase: str
+
+
+def causes(now: ProgramFacts, before: ProgramFacts) -> tuple[str, ...]:
+    """Phrases for what moved the modelled step time, then for what moved memory, the heaviest first.
+
+    Transfers between host and device are always named: how long they wait for the host, no model knows.
+    """
+    host = [each.phrase for each in _kinds(now, before) if each.phrase.startswith("host transfers")]
+    of_time = [*_loops(now, before), *_padding(now, before), *_kinds(now, before)]
+    of_memory = list(_memory(now, before))
+    named = [*host, *_heaviest(of_time), *_heaviest(of_memory)]
+    return tuple(dict.fromkeys(named))
+
+
+def signed_percent(share: float) -> str:
+    """Such as ``+3.2%``."""
+    return f"{100 * share:+.1f}%"
+
+
+def _heaviest(found: list[Cause]) -> list[str]:
+    """By two digits of their weight: a loop goes before the operations inside of it, which weigh the same."""
+    found = sorted(found, key=lambda cause: -float(f"{abs(cause.weight):.2g}"))
+    least = MIN_SHARE * abs(found[0].weight) if found else 0.0
+    return [cause.phrase for cause in found if abs(cause.weight) >= least][:MAX_CAUSES]
+
+
+def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+    for kind in {**before.operations, **now.operations}:
+        old, new = before.operations.get(kind, _NONE), now.operations.get(kind, _NONE)
+        gained_s = new.time_s - old.time_s
+        if (old.count, round(old.time_s, 12)) == (new.count, round(new.time_s, 12)):
+            continue
+        counts = f" {old.count} -> {new.count}" if old.count != new.count else ""
+        line = _grown_line(new.times_s_by_line, old.times_s_by_line) if gained_s > 0 else None
+        at = f", most of it at {line}" if line else ""
+        yield Cause(gained_s, f"{kind}{counts} ({_signed_time(gained_s)}{at})")
+
+
+def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+    """Loops that run more or less often, told from each other by what the framework calls them."""
+    if len(now.loops) != len(before.loops) or len(now.loop_bodies) != len(before.loop_bodies):
+        return
+    pairs = zip(before.loops, now.loops, now.loop_bodies, strict=False)
+    for old, new, body in pairs:
+        if old != new and old is not None and new is not None:
+            where = f"the loop at {body.source_line}" if body.source_line else f"the loop {body.op_name}"
+            gained_s = (new - old) * body.time_s
+            yield Cause(gained_s, f"{where} {old} -> {new} iterations ({_signed_time(gained_s)})")
+
+
+def _padding(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+    """Where more than half of what more is moved fills up tiles."""
+    filled, moved = (
+        sum(each.padding_bytes for each in now.operations.values())
+        - sum(each.padding_bytes for each in before.operations.values()),
+        sum(each.bytes + each.padding_bytes for each in now.operations.values())
+        - sum(each.bytes + each.padding_bytes for each in before.operations.values()),
+    )
+    if moved > 0 and filled > 0.5 * moved:
+        gained_s = sum(each.time_s for each in now.operations.values()) - sum(
+            each.time_s for each in before.operations.values()
+        )
+        yield Cause(gained_s, f"padding of arrays to whole tiles ({_signed_bytes(filled)} moved)")
+
+
+def _memory(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+    for name, phrase in (
+        ("argument_bytes", "arguments"),
+        ("result_bytes", "results"),
+        ("temporary_bytes", "temporary values"),
+    ):
+        gained = getattr(now, name) - getattr(before, name)
+        if gained:
+            yield Cause(gained, f"{phrase} {_signed_bytes(gained)}")
+    lost = before.aliased_bytes - now.aliased_bytes
+    if lost > 0:
+        yield Cause(
+            lost, f"{formatting.quantity('_bytes', lost)} of the state no longer reused (donation lost?)"
+        )
+
+
+def _grown_line(now: Mapping[str, float], before: Mapping[str, float]) -> str | None:
+    """The source line that takes most more time. Lines move when a file is edited: equal times are alike."""
+    old = sorted(before.values())
+    rest: dict[str, float] = {}
+    for line, time_s in now.items():
+        same = next((each for each in old if abs(each - time_s) <= SAME * time_s), None)
+        if same is None:
+            rest[line] = time_s - before.get(line, 0.0)
+        else:
+            old.remove(same)
+    return max(rest, key=rest.__getitem__, default=None)
+
+
+def _signed_time(seconds: float) -> str:
+    return f"{'+' if seconds >= 0 else '-'}{formatting.quantity('step_time_s', abs(seconds))}"
+
+
+def _signed_bytes(count: float) -> str:
+    return f"{'+' if count >= 0 else '-'}{formatting.quantity('_bytes', abs(count))}"
