@@ -15,6 +15,7 @@ from pytest_accel.api import settings, user_step, workloads
 from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.api.settings import Settings
 from pytest_accel.frameworks import Framework, introspection
+from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import (
     Accelerator,
     DataSource,
@@ -192,6 +193,20 @@ class Accel:
                 lambda topology: user_step.lowered(spec, step, state, batch, topology),
             )
         return self._backend.measure(self._item, plan)
+
+    def mesh(self, axes: Sequence[str], shape: Sequence[int]) -> Any:
+        """Return a ``jax.sharding.Mesh`` of all devices, for a step with shardings of your own.
+
+        ``axes`` are names, such as ``("data", "model")``, and ``shape`` has the size of each; one may be -1,
+        which is the rest. With ``--accel-topology`` it has as many devices as the slice: they hold arrays
+        here, and the step is compiled for those of the slice in their places. Raises ValueError for another
+        number of devices than there are.
+        """
+        topology = self._settings.topology
+        devices = slice_named(topology).devices if topology else self._backend.accelerator.devices
+        jax = frameworks.load("jax")
+        jax.start(self._kind, devices, self._backend.hosts)
+        return jax.mesh_of(axes, shape)  # type: ignore[attr-defined]  # what no other framework has
 
     @property
     def _settings(self) -> Settings:

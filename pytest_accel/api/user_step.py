@@ -7,7 +7,6 @@ from typing import Any
 
 from pytest_accel import frameworks
 from pytest_accel.frameworks import introspection
-from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.records import Kind, Lowered, Program, Workload
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
@@ -72,7 +71,6 @@ def lowered(
             f"--accel-topology={topology} compiles steps of {' and '.join(frameworks.BUILT_IN)}, and this "
             f"one is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
-    _check_can_be_split(batch, workload.examples_per_step, topology)
     framework = frameworks.load(workload.framework)
     return framework.lower_step(_keeping_state(step), state, batch, topology, workload.examples_per_step)
 
@@ -107,7 +105,10 @@ def _pair(result: object) -> tuple[Any, Any]:
 
 
 def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """The step, which raises TypeError while it is traced if it changes what its state is made of."""
+    """The step, which raises TypeError while it is traced if it changes what its state is made of.
+
+    ``original`` is the step itself, of which a framework may know more: how it was compiled, say.
+    """
 
     def kept(state: Any, *batch: Any) -> tuple[Any, Any]:
         before = _arrays(state)  # looked at first: a step may change a list or mapping in place
@@ -122,17 +123,8 @@ def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
             )
         return result
 
+    kept.original = step  # type: ignore[attr-defined]
     return kept
-
-
-def _check_can_be_split(batch: Sequence[Any], examples: int, topology: str) -> None:
-    """Raises ValueError if every device would be given all there is."""
-    shapes = [tuple(leaf.shape) for leaf in introspection.leaves(batch) if hasattr(leaf, "shape")]
-    if slice_named(topology).devices > 1 and not any(shape[:1] == (examples,) for shape in shapes):
-        raise ValueError(
-            f"--accel-topology={topology} splits the batch over the devices, and no array of batch= has "
-            f"examples_per_step={examples} rows: its shapes are {', '.join(map(str, shapes)) or 'none'}"
-        )
 
 
 def _arrays(state: object) -> list[str]:

@@ -340,16 +340,3 @@ def test_a_step_that_is_compiled_may_keep_its_state_in_anything(traced):
 def test_a_step_that_is_compiled_must_return_its_state_as_it_came(traced, step, said):
     with pytest.raises(TypeError, match=said):
         traced(step, WEIGHTS, (IMAGES,))
-
-
-@pytest.mark.parametrize(
-    ("batch", "said"),
-    [
-        ((IMAGES[:4],), r"no array of batch= has examples_per_step=8 rows: its shapes are \(4, 3\)$"),
-        ((), "its shapes are none$"),
-        ((8,), "its shapes are none$"),
-    ],
-)
-def test_a_batch_that_would_go_to_every_device_whole_is_refused(traced, batch, said):
-    with pytest.raises(ValueError, match=said):
-        traced(lambda weights, *batch: (weights, 0), WEIGHTS, batch)

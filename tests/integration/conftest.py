@@ -1,7 +1,9 @@
-"""For tests of processes: several hosts on this machine, and what is left of processes in the end."""
+"""For tests of processes: several hosts on this machine, what is left of processes, sessions that compile."""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 import uuid
 
@@ -43,3 +45,20 @@ def hosts(project):
     several = SeveralHosts(project.path)
     yield several
     several.close()
+
+
+@pytest.fixture
+def compiled(pytester, monkeypatch):
+    """``compiled(source, *arguments)`` is a session for v2-8; its benchmark is that of the JSON report."""
+    monkeypatch.delenv("CI", raising=False)
+
+    def run(source, *arguments, topology="v2-8", around=()):
+        pytester.makepyfile(test_it=source)
+        command = [*around, sys.executable, "-m", "pytest", "--accel=tpu", f"--accel-topology={topology}"]
+        result = pytester.run(*command, "--accel-json=report.json", *arguments)
+        file = pytester.path / "report.json"
+        result.benchmarks = json.loads(file.read_text())["benchmarks"] if file.exists() else []
+        result.benchmark = next(iter(result.benchmarks), None)
+        return result
+
+    return run

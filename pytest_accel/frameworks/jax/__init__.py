@@ -13,7 +13,7 @@ from jax.extend import backend
 
 from pytest_accel.frameworks import introspection
 from pytest_accel.frameworks.jax import convergence, dataset_steps, devices, image_classification
-from pytest_accel.frameworks.jax.devices import start
+from pytest_accel.frameworks.jax.devices import mesh_of, start
 from pytest_accel.frameworks.jax.lowering import lower, lower_step
 from pytest_accel.records import DataSource, Program, Training, Workload
 
@@ -22,6 +22,7 @@ __all__ = [
     "build_single_host_share",
     "lower",
     "lower_step",
+    "mesh_of",
     "provenance",
     "start",
     "train",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -56,6 +57,21 @@ def _join(hosts: Hosts) -> None:
 def mesh() -> Mesh:
     """All devices of the kind in use, of all hosts, along one axis."""
     return Mesh(np.array(jax.devices(kind_in_use().value)), (DEVICES,))
+
+
+def mesh_of(axes: Sequence[str], shape: Sequence[int]) -> Mesh:
+    """All devices of the kind in use along axes of the user's own; one size may be -1, which is the rest.
+
+    Raises ValueError for another number of devices than there are.
+    """
+    devices = np.array(jax.devices(kind_in_use().value))
+    try:
+        return Mesh(devices.reshape(tuple(shape)), tuple(axes))
+    except ValueError as error:
+        raise ValueError(
+            f"accel.mesh({tuple(axes)}, {tuple(shape)}): {len(devices)} devices cannot lie so: give one size "
+            f"for each axis, whose product is {len(devices)}; one of them may be -1"
+        ) from error
 
 
 def local_mesh() -> Mesh:

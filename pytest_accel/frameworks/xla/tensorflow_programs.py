@@ -77,9 +77,10 @@ def replicated(
 def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_state: int) -> Lowered:
     """One program for the global batch, which the compiler splits over the devices."""
     mesh = aot_compiler.mesh(target)
-    aot_compiler.check_divides(global_batch, target)
     function = stablehlo_import.function(module.text, ["tpu"])
     given = len(function.arguments) - len(module.variables)
+    of_the_batch = [argument.shape for argument in function.arguments[leaves_of_state:given]]
+    aot_compiler.check_can_be_split(of_the_batch, global_batch, target)
 
     def shard_state(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         of_batch = leaves_of_state <= position < given and shape.shape[:1] == (global_batch,)

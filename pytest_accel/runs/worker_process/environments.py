@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_accel.hardware.tpu_generations import slice_named
 from pytest_accel.hosts import token
 from pytest_accel.records import Kind
 from pytest_accel.records.user_error import UserError
@@ -39,8 +40,12 @@ COMPILE_ONLY: Mapping[str, str] = {
 
 
 def compile_only_variables(topology: str) -> dict[str, str]:
-    """What a worker is given that compiles for this accelerator type, and runs nothing."""
-    return {**COMPILE_ONLY, "TPU_ACCELERATOR_TYPE": topology}
+    """What a worker is given that compiles for this accelerator type, and runs nothing on it.
+
+    Arrays with shardings of the user's own are made on as many devices as the slice has, which are the CPU.
+    """
+    devices = slice_named(topology).devices
+    return {**COMPILE_ONLY, "TPU_ACCELERATOR_TYPE": topology, "JAX_NUM_CPU_DEVICES": str(devices)}
 
 
 NOT_INHERITED = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_", token.VARIABLE)
