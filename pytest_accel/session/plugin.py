@@ -5,6 +5,7 @@ Imported in every pytest session of every project, so it must stay cheap: no hea
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER_HELP)
+    if config.getoption("accel_topology") and "JAX_PLATFORMS" not in os.environ:
+        # Test files may make arrays of JAX while they are imported, and JAX would load the TPU's library then.
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        config.add_cleanup(_any_platform)
+
+
+def _any_platform() -> None:
+    os.environ.pop("JAX_PLATFORMS", None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

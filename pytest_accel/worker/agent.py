@@ -102,7 +102,9 @@ class Agent:
         while True:
             match self.channel.receive():
                 case messages.Compile(topology, cache):
-                    facts = compiler.compile_plan(plan, topology, Path(cache) if cache else None, clock=clock)
+                    with _uncaptured(item.config):
+                        folder = Path(cache) if cache else None
+                        facts = compiler.compile_plan(plan, topology, folder, clock=clock)
                     versions = provenance.collect(plan.workload.framework)
                     self.channel.send(messages.Compiled(facts, versions))
                 case messages.Prepare(settle):
@@ -180,6 +182,15 @@ class PassWhenCompiledOnly:
         """Comes after unittest's own, which gives the call what its tests raised."""
         if call.excinfo is not None and call.excinfo.errisinstance(CompiledOnly):
             call.excinfo = None
+
+
+def _uncaptured(config: pytest.Config) -> contextlib.AbstractContextManager[None]:
+    """Let what is written go to the session at once: a compiler may end this process with its last words."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    uncaptured: contextlib.AbstractContextManager[None] = (
+        contextlib.nullcontext() if capture is None else capture.global_and_fixture_disabled()
+    )
+    return uncaptured
 
 
 def _end_with_parent() -> None:

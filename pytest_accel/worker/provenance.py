@@ -47,6 +47,8 @@ def provenance(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         **{package: version(package) for package in packages},
         **{variable: os.environ.get(variable) for variable in VARIABLES},
     }
+    if facts["TPU_LIBRARY_PATH"]:
+        facts["libtpu"] = None  # which is installed and not the one that is loaded
     return {name: value for name, value in sorted(facts.items()) if value}
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -51,28 +49,11 @@ def test_step(accel):
 FORMS = {"tensorflow": TENSORFLOW, "jax": JAX}
 
 
-@pytest.fixture
-def compiled(pytester, monkeypatch):
-    """``compiled(source, *arguments)`` is a session for v2-8; its benchmark is that of the JSON report."""
-    monkeypatch.delenv("CI", raising=False)
-
-    def run(source, *arguments, topology="v2-8", around=()):
-        pytester.makepyfile(test_it=source)
-        command = [*around, sys.executable, "-m", "pytest", "--accel=tpu", f"--accel-topology={topology}"]
-        result = pytester.run(*command, "--accel-json=report.json", *arguments)
-        file = pytester.path / "report.json"
-        result.benchmarks = json.loads(file.read_text())["benchmarks"] if file.exists() else []
-        result.benchmark = next(iter(result.benchmarks), None)
-        return result
-
-    return run
-
-
 @needs_compiler
 @pytest.mark.parametrize("framework", FORMS)
 def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, pytester, framework):
     form = FORMS[framework]
-    recorded = compiled(form.format(images="images", batch=64), "--accel-update-baselines")
+    recorded = compiled(form.format(images="images", batch=8192), "--accel-update-baselines")
     assert recorded.benchmark["outcome"] == "recorded"
     (file,) = (pytester.path / "baselines").rglob("*.json")
     assert file.relative_to(pytester.path / "baselines").parts[:2] == ("aot-tpu-v2-8", framework)
@@ -81,19 +62,20 @@ def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, 
     assert run["operations"]["all-reduce"]["count"] >= 1
     assert {"jax", "jaxlib", "libtpu"} <= recorded.benchmark["provenance"].keys()
 
-    again = compiled(form.format(images="images", batch=64), "-p", "no:cacheprovider")
+    again = compiled(form.format(images="images", batch=8192), "-p", "no:cacheprovider")
     assert again.ret == pytest.ExitCode.OK
     assert again.benchmark["outcome"] == "passed"
-    assert [one["change"] for one in again.benchmark["comparisons"]] == [0] * 6
+    assert [one["change"] for one in again.benchmark["comparisons"]] == [0] * 3
 
-    twice = {
-        "tensorflow": "tf.concat([images, images], 1)[:, 3:] @ tf.ones([3, 3])",
-        "jax": "images @ jnp.ones([3, 3])",
+    wider = {
+        "tensorflow": "tf.tanh(images @ tf.ones([3, 512])) @ tf.ones([512, 3])",
+        "jax": "jnp.tanh(images @ jnp.ones([3, 512])) @ jnp.ones([512, 3])",
     }
-    slower = compiled(form.format(images=twice[framework], batch=64))
+    slower = compiled(form.format(images=wider[framework], batch=8192))
     assert slower.ret == pytest.ExitCode.TESTS_FAILED
     assert slower.benchmark["outcome"] == "regressed"
-    assert "FLOPs +" in slower.benchmark["reason"]
+    assert "for each device: modelled step time +" in slower.benchmark["reason"]
+    assert "because of matmuls f32" in slower.benchmark["reason"]
 
 
 @needs_compiler
@@ -131,6 +113,14 @@ def test_compiling_asks_no_network(compiled):
             "global batch of 63 does not divide by the 8 devices of v2-8",
         ),
         (TENSORFLOW.format(images="images", batch=63), "global batch of 63 does not divide by the 8 devices"),
+        (
+            JAX.format(images="images", batch=64).replace("jnp.ones([64, 3])", "jnp.ones([8, 3])"),
+            "no array of batch= has examples_per_step=64 rows: its shapes are (8, 3)",
+        ),
+        (
+            TENSORFLOW.format(images="images", batch=64).replace("tf.ones([64, 3])", "tf.ones([8, 3])"),
+            "no array of batch= has examples_per_step=64 rows: its shapes are (8, 3)",
+        ),
         (JAX.format(images="images if images[0, 0] > 0 else 0", batch=64), "JAX cannot trace this step"),
         (
             TENSORFLOW.format(images="tf.numpy_function(abs, [images], tf.float32)", batch=64),
@@ -147,7 +137,7 @@ def test_compiling_asks_no_network(compiled):
         (
             "import jax.numpy as jnp\n\ndef test_step(accel):\n"
             "    accel.measure(lambda s, x: (s, 0), state=0, batch=(jnp.ones([8, 2]),), examples_per_step=8)",
-            "leaves nothing of this step to compute",
+            "The step uses no array of batch=",
         ),
         (
             "import jax, jax.numpy as jnp\n\ndef test_step(accel):\n"
@@ -162,6 +152,48 @@ def test_what_cannot_be_compiled_is_told(compiled, source, said):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.benchmark["outcome"] == "invalid"
     assert said in result.benchmark["reason"]
+
+
+@needs_compiler
+def test_the_session_itself_loads_no_library_of_the_tpu(compiled, pytester):
+    pytester.makeconftest("""
+        from pathlib import Path
+
+        def pytest_sessionfinish(session):
+            if not hasattr(session.config, "accel_run"):
+                Path("maps").write_text(Path("/proc/self/maps").read_text())
+        """)
+    source = JAX.format(images="images", batch=64).replace(
+        "def test_step", "ONES = jnp.ones([8])\n\ndef test_step"
+    )
+    assert compiled(source).benchmark["outcome"] == "no_baseline"
+    loaded = (pytester.path / "maps").read_text()
+    assert "jaxlib" in loaded
+    assert "libtpu" not in loaded
+
+
+@needs_compiler
+def test_flags_that_the_compiler_does_not_know_are_shown_in_its_own_words(compiled, monkeypatch):
+    monkeypatch.setenv("LIBTPU_INIT_ARGS", "--no_such_flag=1")
+    benchmark = compiled(JAX.format(images="images", batch=64)).benchmark
+    assert benchmark["outcome"] == "invalid"
+    assert "no_such_flag" in benchmark["reason"]
+
+
+@needs_compiler
+def test_flags_in_a_file_count_by_what_the_file_says(compiled, pytester, monkeypatch):
+    flags = pytester.path / "flags"
+    monkeypatch.setenv("XLA_FLAGS", str(flags))
+    kept = []
+    for text in (
+        "--xla_cpu_enable_fast_math=false",
+        "--xla_cpu_enable_fast_math=true",
+        "--xla_cpu_enable_fast_math=false",
+    ):
+        flags.write_text(text)
+        assert compiled(JAX.format(images="images", batch=64)).benchmark["outcome"] == "no_baseline"
+        kept.append(len(list(pytester.path.glob(".pytest_cache/d/accel-programs/*.json"))))
+    assert kept == [1, 2, 2]
 
 
 @needs_compiler
@@ -233,10 +265,7 @@ def test_testcases_on_one_chip_with_a_loop_and_with_numbers_in_their_state(compi
     assert loop["workload"]["framework"] == "jax"
     assert loop["runs"][0]["loops"] == [24]
     assert loop["metrics"]["loop_iterations"] == 24
-    assert (
-        "the program has loops (24 iterations): FLOPs, bytes accessed and collectives count each loop"
-        in loop["notes"][0]
-    )
+    assert loop["notes"] == []
     assert numbers["workload"]["framework"] == "tensorflow"
     assert (numbers["runs"][0]["devices"], numbers["metrics"]["collectives"]) == (1, 0)
 
