@@ -1,158 +1,197 @@
-"""Plants regressions in the program of JAX's ResNet-50, compiles each for a TPU, and says what the gate says.
+"""What does the gate on compiled programs say of planted changes?
 
-    python studies/planted_regressions/planted_programs.py --topology=v2-8 --global-batch=128
+    python studies/planted_regressions/planted_programs.py run programs.jsonl --topology=v5litepod-4
+    python studies/planted_regressions/planted_programs.py report programs.jsonl
 
-Nothing runs, so no TPU is needed; jax and libtpu are (pip install "pytest-accel[aot]"). Each program takes a
-minute or so to compile.
+Each change is planted in the training step of one of eight families (``program_families.py``), compiled for a
+TPU that need not be here, and judged against the step as it was: regressions, rewrites that leave the program
+as it is, and improvements. A result is added to the file at once: end this at any time and call it again.
+Takes jax and libtpu (pip install "pytest-accel[aot]"), and some ten seconds per program.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
+import collections
+import dataclasses
+import json
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
-from unittest import mock
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
 from pytest_accel.analysis.rules import program
-from pytest_accel.api import workloads
-from pytest_accel.records import ProgramFacts
+from pytest_accel.hardware.tpu_generations import slice_named
+from pytest_accel.records import Outcome, ProgramFacts
 from pytest_accel.runs.worker_process.environments import compile_only_variables
+
+IN_LOOPS = ("transformer", "recurrent", "accumulation", "mixture")
+
+
+class Planted(NamedTuple):
+    """A change of the knobs of a family. ``cause`` is a pattern that the first cause named must match.
+
+    The step is judged ``before`` -> ``now``.
+    """
+
+    family: str
+    name: str
+    what: str
+    now: dict[str, Any]
+    before: dict[str, Any] = {}  # noqa: RUF012, nobody changes it
+    cause: str = ""
+
+
+def planted() -> Iterator[Planted]:
+    yield from _regressions()
+    yield from _rewrites()
+    yield from _improvements()
+
+
+def _regressions() -> Iterator[Planted]:
+    everywhere: dict[str, tuple[dict[str, Any], str]] = {
+        "products at highest precision in float32": (
+            {"precision": "highest", "dtype": "float32"},
+            r"highest precision",
+        ),
+        "a product more in each layer": ({"another_product": True}, r"matmuls"),
+        "activations sorted": ({"sorted_activations": True}, r"sorts"),
+        "activations printed": ({"printed": True}, r"host transfers"),
+        "activations kept in float32": ({"kept_in_float32": True}, r"f32"),
+        "activations turned around": ({"turned_around": True}, r"copies|fusions"),
+    }
+    for family in _families():
+        for name, (now, cause) in everywhere.items():
+            yield Planted(family, name, "regression", now, cause=cause)
+    for family in ("dense", "transformer", "transformer_one_by_one", "recurrent"):
+        yield Planted(
+            family, "rematerialized", "regression", {"rematerialized": True}, cause="matmuls|fusions|copies"
+        )
+        yield Planted(family, "a width of 520 for 512", "regression", {"width": 520}, cause="padding|matmuls")
+    for family in IN_LOOPS:
+        yield Planted(family, "a loop twice as long", "regression", {"layers": 16}, cause="the loop")
+
+
+def _rewrites() -> Iterator[Planted]:
+    for family in _families():
+        for other in ("einsum", "dot_general", "maximum", "sum_of_squares", "tree_map_rate", "nested_jit"):
+            yield Planted(family, f"written with {other}", "rewrite", {"written_otherwise": other})
+    for family in IN_LOOPS:
+        yield Planted(family, "unrolled by four", "unrolled", {"unroll": 4})
+
+
+def _improvements() -> Iterator[Planted]:
+    for family in _families():
+        yield Planted(family, "bfloat16 for float32", "improvement", {}, {"dtype": "float32"}, cause="")
+        yield Planted(family, "a product less", "improvement", {}, {"another_product": True}, cause="matmuls")
+    for family in IN_LOOPS:
+        yield Planted(family, "a loop half as long", "improvement", {}, {"layers": 16}, cause="the loop")
+    yield Planted("recurrent", "input products out of the loop", "improvement", {"hoisted": True}, cause="")
+    yield Planted(
+        "transformer", "nothing rematerialized", "improvement", {}, {"rematerialized": True}, cause=""
+    )
+
+
+def _families() -> Sequence[str]:
+    from program_families import FAMILIES
+
+    return list(FAMILIES)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--topology", default="v2-8")
-    parser.add_argument("--global-batch", type=int, default=128)
-    parser.add_argument("--image-size", type=int, default=224)
+    parts = parser.add_subparsers(dest="part", required=True)
+    run = parts.add_parser("run", help="compile and judge what is not in the file yet")
+    run.add_argument("results", type=Path)
+    run.add_argument("--topology", default="v5litepod-4")
+    run.add_argument("--families", nargs="+", metavar="FAMILY")
+    parts.add_parser("report", help="tables").add_argument("results", type=Path)
     asked = parser.parse_args()
-    os.environ.update(compile_only_variables(asked.topology))
-    compiled = functools.partial(_compiled, asked.topology, asked.image_size)
-    before = compiled(asked.global_batch)
-    rows = []
-    for name, planted in FAULTS.items():
-        with planted():
-            verdict = program.judge(compiled(asked.global_batch), before)
-        rows.append((name, verdict.outcome.value, verdict.reason))
-        print(f"{name}: {verdict.outcome}: {verdict.reason}", flush=True)
-    try:
-        compiled(64 * asked.global_batch)
-    except RuntimeError as error:
-        rows.append((f"global batch {64 * asked.global_batch}", "invalid", str(error)))
-    print(tabulate(rows, ("planted", "outcome", "reason"), tablefmt="github"))
+    if asked.part == "run":
+        os.environ.update(compile_only_variables(asked.topology))
+        _run(asked.results, asked.topology, asked.families)
+    print(report([json.loads(line) for line in asked.results.read_text().splitlines()]))
 
 
-def _compiled(topology: str, image_size: int, global_batch: int) -> ProgramFacts:
+def _run(results: Path, topology: str, families: Sequence[str] | None) -> None:
+    lines = results.read_text().splitlines() if results.exists() else []
+    known = {(each["family"], each["name"]) for each in map(json.loads, lines)}
+    compiled: dict[str, ProgramFacts] = {}
+    for each in sorted(planted(), key=lambda one: one.family):
+        if (each.family, each.name) in known or (families and each.family not in families):
+            continue
+        result = judged(each, topology, compiled)
+        with results.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+        print(f"{each.family}: {each.name}: {result['outcome']}: {result['reason']}", flush=True)
+
+
+def judged(each: Planted, topology: str, compiled: dict[str, ProgramFacts]) -> dict[str, Any]:
+    """What the gate says of one change; ``compiled`` keeps programs for the next one."""
+    facts = {}
+    for side, knobs in (("before", each.before), ("now", each.now)):
+        key = f"{each.family} {sorted(knobs.items())}"
+        if key not in compiled:
+            begin = time.perf_counter()
+            compiled[key] = compiled_step(each.family, knobs, topology)
+            compiled[key] = dataclasses.replace(compiled[key], compile_time_s=time.perf_counter() - begin)
+        facts[side] = compiled[key]
+    now, before = facts["now"], facts["before"]
+    verdict = program.judge(now, before, slice_named(topology).device_memory_bytes)
+    first = re.search(r"(?:because of|what differs:) ([^;]*)", verdict.reason)
+    return {
+        "family": each.family,
+        "name": each.name,
+        "what": each.what,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "changes": {one.metric: one.change for one in verdict.comparisons},
+        "named_first": bool(first and each.cause and re.search(each.cause, first[1])),
+        "named": bool(each.cause and re.search(each.cause, verdict.reason)),
+        "compile_time_s": now.compile_time_s,
+    }
+
+
+def compiled_step(family: str, changes: dict[str, Any], topology: str) -> ProgramFacts:
     import jax
+    from program_families import FAMILIES, Knobs
 
     from pytest_accel.frameworks.jax import lowering
 
     jax.clear_caches()
-    spec = workloads.workload(
-        "resnet50",
-        framework="jax",
-        global_batch=global_batch,
-        image_size=image_size,
-        precision="mixed_bfloat16",
-    )
-    return lowering.lower(spec, topology).compile()
+    made = FAMILIES[family](Knobs(**changes))
+    return lowering.lower_step(made.step, made.state, made.batch, topology, made.examples).compile()
 
 
-@contextlib.contextmanager
-def _of_resnet(name: str, replacement: Callable[..., Any]) -> Iterator[None]:
-    from pytest_accel.frameworks.jax import resnet
-
-    original = getattr(resnet, name)
-    with mock.patch.object(resnet, name, lambda *given: replacement(original, *given)):
-        yield
-
-
-def _upcast() -> Any:
-    """What each layer gives is kept in float32 on its way to the next."""
-
-    def layer(original: Any, x: Any, *others: Any) -> Any:
-        import jax.numpy as jnp
-        from jax import lax
-
-        y, after = original(x, *others)
-        return lax.optimization_barrier(y.astype(jnp.float32)).astype(y.dtype), after
-
-    return _of_resnet("_normalized_convolution", layer)
+def report(results: Sequence[dict[str, Any]]) -> str:
+    """One table of all changes, one of the rates."""
+    heads = ("planted", "family", "change", "outcome", "modelled step time", "cause named")
+    rows = [_row(one) for one in sorted(results, key=lambda one: (one["what"], one["name"]))]
+    summary = [
+        _rates(what, [one for one in results if one["what"] == what])
+        for what in dict.fromkeys(one["what"] for one in results)
+    ]
+    rates = ("planted", "all", "regressed", "passed", "improved", "of the regressed, cause named first")
+    tables = (tabulate(rows, heads, tablefmt="github"), tabulate(summary, rates, tablefmt="github"))
+    return "\n\n".join(tables)
 
 
-@contextlib.contextmanager
-def _normalization_apart() -> Iterator[None]:
-    """No convolution is fused with the batch normalization after it."""
-    from jax import lax
-
-    convolution = lax.conv_general_dilated
-
-    def apart(*given: Any, **named: Any) -> Any:
-        return lax.optimization_barrier(convolution(*given, **named))
-
-    with mock.patch.object(lax, "conv_general_dilated", apart):
-        yield
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    change = f"{100 * one['changes']['modelled_step_time_s']:+.1f}%"
+    named = "first" if one["named_first"] else "yes" if one["named"] else "-"
+    return one["what"], one["family"], one["name"], one["outcome"], change, named
 
 
-@contextlib.contextmanager
-def _transposed() -> Iterator[None]:
-    """Every convolution has its channels moved to the front before it, and back after it."""
-    from jax import lax
+def _rates(what: str, results: Sequence[dict[str, Any]]) -> tuple[str | int, ...]:
+    outcomes = collections.Counter(one["outcome"] for one in results)
+    counts = (outcomes[outcome.value] for outcome in (Outcome.REGRESSED, Outcome.PASSED, Outcome.IMPROVED))
+    first = sum(one["named_first"] for one in results if one["outcome"] == Outcome.REGRESSED.value)
+    return what, len(results), *counts, first
 
-    convolution = lax.conv_general_dilated
-
-    def moved(x: Any, kernel: Any, strides: Any, padding: Any, **named: Any) -> Any:
-        turned = lax.optimization_barrier(x.transpose(0, 3, 1, 2))
-        y = convolution(turned.transpose(0, 2, 3, 1), kernel, strides, padding, **named)
-        return lax.optimization_barrier(y.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
-
-    with mock.patch.object(lax, "conv_general_dilated", moved):
-        yield
-
-
-@contextlib.contextmanager
-def _gathered() -> Iterator[None]:
-    """Every device fetches the whole batch and takes its share from that."""
-    from pytest_accel.frameworks.jax import training
-    from pytest_accel.frameworks.xla.mesh import DEVICES
-
-    original = training.step
-
-    def step(recipe: Any, state: Any, rate: Any, images: Any, labels: Any) -> Any:
-        from jax import lax
-
-        whole = lax.all_gather(images, DEVICES, tiled=True)
-        first = lax.axis_index(DEVICES) * len(images)
-        share = lax.dynamic_slice_in_dim(lax.optimization_barrier(whole), first, len(images))
-        return original(recipe, state, rate, share, labels)
-
-    with mock.patch.object(training, "step", step):
-        yield
-
-
-def _rematerialized() -> Any:
-    """Blocks keep nothing for the way back and compute it again."""
-
-    def block(original: Any, x: Any, layers: Any, moving: Any, stride: int, training: bool) -> Any:
-        import jax
-
-        again = jax.checkpoint(lambda x, layers, moving: original(x, layers, moving, stride, training))
-        return again(x, layers, moving)
-
-    return _of_resnet("_bottleneck", block)
-
-
-FAULTS: dict[str, Callable[[], Any]] = {
-    "activations in float32": _upcast,
-    "batch normalization not fused": _normalization_apart,
-    "a transpose around every convolution": _transposed,
-    "the batch gathered on every device": _gathered,
-    "rematerialization": _rematerialized,
-}
 
 if __name__ == "__main__":
     main()
