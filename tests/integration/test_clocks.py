@@ -19,6 +19,6 @@ def test_step(accel, monkeypatch):
 def test_a_mocked_clock_is_not_the_one_that_is_read(project, factor):
     (project.path / "conftest.py").unlink()
     project.benchmark(FROZEN.format(factor=factor))
-    benchmark = project.only_benchmark("--accel-budget=2")
+    benchmark = project.only_benchmark("--accel-budget=2", "--accel-wait=0")
     assert benchmark["outcome"] == "no_baseline", benchmark["reason"]
     assert benchmark["metrics"]["step_time_s"] >= 0.01

@@ -118,9 +118,20 @@ ENDINGS = {
 }
 
 
+# Every ending in a plain session, and every session with two of the endings.
+TOGETHER = [
+    *(("plain", ending) for ending in ENDINGS),
+    *(
+        (session, list(ENDINGS)[(number + apart) % len(ENDINGS)])
+        for number, session in enumerate(SESSIONS)
+        for apart in (0, 3)
+        if session != "plain"
+    ),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("session", SESSIONS)
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(("session", "ending"), TOGETHER)
 def test_whatever_the_session_the_command_is_one_that_pytest_takes(project, session, ending):
     before, step_time_s = ENDINGS[ending]
     arguments, settings = SESSIONS[session]

@@ -66,10 +66,10 @@ def test_the_documentation_has_the_tables_of_the_study(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "rows"), [("model", 8), ("sessions", 6), ("pairs", 6)])
+@pytest.mark.parametrize(("name", "rows"), [("model", 4), ("sessions", 3), ("pairs", 3)])
 def test_the_documentation_has_the_first_rows_of_what_takes_minutes_to_draw(name, rows):
     documented = cells((ROOT / "docs/error-rates.md").read_text())
-    drawn = cells(study(name, "--first=2"))
+    drawn = cells(study(name, "--first=1"))
     assert len(drawn) == rows + 1  # with the header
     assert [row for row in drawn if row not in documented] == []
 
