@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER_HELP)
     if config.getoption("accel_topology") and "JAX_PLATFORMS" not in os.environ:
-        # Test files may make arrays of JAX while they are imported, and JAX would load the TPU's library then.
+        # Test files may make arrays of JAX while they are imported, and JAX would load the TPU's library.
         os.environ["JAX_PLATFORMS"] = "cpu"
         config.add_cleanup(_any_platform)
 

@@ -28,6 +28,9 @@ _DISTRIBUTIONS = {
     "nvidia-nccl": ("nvidia-nccl-cu13", "nvidia-nccl-cu12", "nvidia-nccl-cu11"),
 }
 
+_OTHER_LIBTPU = os.environ.get("TPU_LIBRARY_PATH")
+"""As the user set it: JAX sets it too, once it is imported."""
+
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -47,8 +50,8 @@ def provenance(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         **{package: version(package) for package in packages},
         **{variable: os.environ.get(variable) for variable in VARIABLES},
     }
-    if facts["TPU_LIBRARY_PATH"]:
-        facts["libtpu"] = None  # which is installed and not the one that is loaded
+    if _OTHER_LIBTPU:
+        facts["libtpu"] = f"that of TPU_LIBRARY_PATH={_OTHER_LIBTPU}"  # the installed one is not loaded
     return {name: value for name, value in sorted(facts.items()) if value}
 
 
