@@ -59,6 +59,12 @@ def test_the_same_program_passes():
     assert all(one.change == 0 for one in verdict.comparisons)
 
 
+def test_digits_that_a_file_does_not_keep_are_no_difference():
+    rounded = operations(matmuls=dataclasses.replace(MATMULS, time_s=MATMULS.time_s * (1 + 1e-9)))
+    verdict = verdict_of(operations=rounded, modelled_step_time_s=0.1 * (1 + 1e-9))
+    assert verdict.reason == "the program is the same"
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

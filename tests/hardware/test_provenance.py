@@ -136,3 +136,8 @@ def test_what_only_one_environment_has_is_told_apart_from_changed_versions():
 
 def test_environments_that_agree_have_no_differences():
     assert differences({"numpy": "2.0"}, {"numpy": "2.0"}) == ((), ())
+
+
+def test_a_library_of_the_tpu_that_the_user_names_is_no_installed_version(monkeypatch):
+    monkeypatch.setattr(module, "_OTHER_LIBTPU", "/opt/libtpu.so")
+    assert provenance()["libtpu"] == "that of TPU_LIBRARY_PATH=/opt/libtpu.so"

@@ -136,5 +136,5 @@ def test_the_same_test_runs_on_the_devices_that_are_here(pytester, monkeypatch):
     placed, impossible = json.loads((pytester.path / "report.json").read_text())["benchmarks"]
     assert placed["outcome"] == "no_baseline", placed["reason"]
     assert placed["metrics"]["step_time_s"] > 0
-    assert impossible["outcome"] == "unmeasured"
+    assert impossible["outcome"] == "invalid"
     result.stdout.fnmatch_lines(["*accel.mesh(('data', 'model'), (3, 2)): 4 devices cannot lie so*"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ MIN_SHARE = 0.1
 """Of the largest cause: what weighs less is not named."""
 
 MAX_CAUSES = 4
+
+ROUNDING = 1e-6
+"""Relative: files keep fewer digits than that."""
 
 SAME = 0.001
 """Relative: times of source lines that differ by less are the same."""
@@ -54,7 +58,7 @@ def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
     for kind in {**before.operations, **now.operations}:
         old, new = before.operations.get(kind, _NONE), now.operations.get(kind, _NONE)
         gained_s = new.time_s - old.time_s
-        if (old.count, round(old.time_s, 12)) == (new.count, round(new.time_s, 12)):
+        if old.count == new.count and math.isclose(old.time_s, new.time_s, rel_tol=ROUNDING):
             continue
         counts = f" {old.count} -> {new.count}" if old.count != new.count else ""
         line = _grown_line(new.times_s_by_line, old.times_s_by_line) if gained_s > 0 else None
