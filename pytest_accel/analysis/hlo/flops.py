@@ -81,7 +81,8 @@ def vector_flops(program: Program, scope: Computation, one: Instruction) -> floa
         given = shape_of(scope, one.operands[0]).elements
         return _applied(program, one) * max(0, given - one.results[0].elements)
     if one.opcode == "reduce-window":
-        return _applied(program, one) * one.results[0].elements * (_window_elements(one) - 1)
+        steps = _steps_of_window(one, shape_of(scope, one.operands[0]))
+        return _applied(program, one) * one.results[0].elements * steps
     if one.opcode == "scatter":
         return _applied(program, one) * shape_of(scope, one.operands[-1]).elements
     if one.opcode == "select-and-scatter":
@@ -95,6 +96,19 @@ def _applied(program: Program, one: Instruction) -> float:
     """FLOPs of the function that a reduction applies."""
     called = program.computations[one.calls("to_apply") or ""]
     return math.fsum(vector_flops(program, called, inner) for inner in called.instructions.values())
+
+
+def _steps_of_window(one: Instruction, given: Array) -> int:
+    """How often a ``reduce-window`` applies its function for each result.
+
+    A window that holds all of a dimension wherever it lies is how the compiler writes a reduction whose
+    result is broadcast again: XLA counts every position of it, and one pass over the elements computes it.
+    """
+    sizes = [
+        1 if window.size >= 2 * size - 1 > 1 else window.size
+        for window, size in zip(_window(one.attributes, 0), given.dims, strict=True)
+    ]
+    return max(1, math.prod(sizes) - 1)
 
 
 def _window_elements(one: Instruction) -> int:

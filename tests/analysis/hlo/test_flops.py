@@ -134,6 +134,15 @@ def test_reductions_apply_their_function_to_what_is_left_out():
     )
     assert (
         vector_counted(
+            "%x = f32[6,2048] parameter(0)",
+            zero,
+            "ROOT %y = f32[6,2048] reduce-window(%x, %zero), window={size=1x4095 pad=0_0x2047_2047}, "
+            "to_apply=%add",
+        )
+        == 6 * 2048
+    )
+    assert (
+        vector_counted(
             "%x = f32[100,4] parameter(0)",
             "%i = s32[6,1] parameter(1)",
             "%u = f32[6,4] parameter(2)",
