@@ -6,6 +6,7 @@
 Each change is planted in the training step of one of eight families (``program_families.py``), compiled for a
 TPU that need not be here, and judged against the step as it was: regressions, rewrites that leave the program
 as it is, and improvements. A result is added to the file at once: end this at any time and call it again.
+Programs are kept beside the file, so that with another rule only the verdicts are made anew: delete the file.
 Takes jax and libtpu (pip install "pytest-accel[aot]"), and some ten seconds per program.
 """
 
@@ -13,11 +14,9 @@ from __future__ import annotations
 
 import argparse
 import collections
-import dataclasses
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +25,9 @@ from tabulate import tabulate
 
 from pytest_accel.analysis.rules import program
 from pytest_accel.hardware.tpu_generations import slice_named
-from pytest_accel.records import Outcome, ProgramFacts
+from pytest_accel.records import Outcome, Plan, Program, ProgramFacts, Workload
 from pytest_accel.runs.worker_process.environments import compile_only_variables
+from pytest_accel.worker import compiler
 
 IN_LOOPS = ("transformer", "recurrent", "accumulation", "mixture")
 LONGER_BY_LAYERS = ("transformer", "recurrent", "mixture")
@@ -127,21 +127,19 @@ def _run(results: Path, topology: str, families: Sequence[str] | None) -> None:
     for each in sorted(planted(), key=lambda one: one.family):
         if (each.family, each.name) in known or (families and each.family not in families):
             continue
-        result = judged(each, topology, compiled)
+        result = judged(each, topology, compiled, results.with_suffix(".cache"))
         with results.open("a") as file:
             file.write(json.dumps(result) + "\n")
         print(f"{each.family}: {each.name}: {result['outcome']}: {result['reason']}", flush=True)
 
 
-def judged(each: Planted, topology: str, compiled: dict[str, ProgramFacts]) -> dict[str, Any]:
-    """What the gate says of one change; ``compiled`` keeps programs for the next one."""
+def judged(each: Planted, topology: str, compiled: dict[str, ProgramFacts], cache: Path) -> dict[str, Any]:
+    """What the gate says of one change; ``compiled`` keeps programs for the next one, ``cache`` for ever."""
     facts = {}
     for side, knobs in (("before", each.before), ("now", each.now)):
         key = f"{each.family} {sorted(knobs.items())}"
         if key not in compiled:
-            begin = time.perf_counter()
-            compiled[key] = compiled_step(each.family, knobs, topology)
-            compiled[key] = dataclasses.replace(compiled[key], compile_time_s=time.perf_counter() - begin)
+            compiled[key] = compiled_step(each.family, knobs, topology, cache)
         facts[side] = compiled[key]
     now, before = facts["now"], facts["before"]
     verdict = program.judge(now, before, slice_named(topology).device_memory_bytes)
@@ -159,7 +157,8 @@ def judged(each: Planted, topology: str, compiled: dict[str, ProgramFacts]) -> d
     }
 
 
-def compiled_step(family: str, changes: dict[str, Any], topology: str) -> ProgramFacts:
+def compiled_step(family: str, changes: dict[str, Any], topology: str, cache: Path) -> ProgramFacts:
+    """What the compiler says of a step with these knobs; in the folder ``cache`` it is kept."""
     import jax
     from program_families import FAMILIES, Knobs
 
@@ -167,7 +166,16 @@ def compiled_step(family: str, changes: dict[str, Any], topology: str) -> Progra
 
     jax.clear_caches()
     made = FAMILIES[family](Knobs(**changes))
-    return lowering.lower_step(made.step, made.state, made.batch, topology, made.examples).compile()
+    plan = Plan(
+        Workload("measure", "jax", made.examples),
+        _not_built,
+        lambda topology: lowering.lower_step(made.step, made.state, made.batch, topology, made.examples),
+    )
+    return compiler.compile_plan(plan, topology, cache)
+
+
+def _not_built() -> Program:
+    raise AssertionError("a step that is compiled only is not built")
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:

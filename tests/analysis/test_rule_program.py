@@ -109,6 +109,16 @@ def test_changes_too_small_to_matter_pass(before, fields):
     assert judge(changed(**{**before, **fields}), changed(**before), MEMORY).outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize("modelled_step_time_s", [0.08, 0.1])
+def test_more_transfers_to_the_host_regress_however_fast_the_rest_is(modelled_step_time_s):
+    printing = {**BEFORE.operations, "host transfers": Operations(2, 8, time_s=1e-9)}
+    verdict = verdict_of(operations=printing, modelled_step_time_s=modelled_step_time_s)
+    assert verdict.outcome is Outcome.REGRESSED
+    assert "host transfers 0 -> 2" in verdict.reason
+    less = judge(BEFORE, changed(operations=printing), MEMORY)
+    assert less.outcome is Outcome.IMPROVED
+
+
 def test_more_code_is_no_regression():
     assert verdict_of(generated_code_bytes=600_000_000).outcome is Outcome.PASSED
 
@@ -171,11 +181,26 @@ class TestCauses:
         verdict = verdict_of(operations=operations(fusions=padded), modelled_step_time_s=0.11)
         assert "because of padding of arrays to whole tiles (+572 MiB moved)" in verdict.reason
 
-    def test_transfers_to_the_host_are_named_of_a_pass_too(self):
-        printing = operations(**{"host transfers": Operations(2, 8, time_s=1e-9)})
-        verdict = verdict_of(operations=printing)
-        assert verdict.outcome is Outcome.PASSED
-        assert verdict.reason == "modelled step time +0.0%; what differs: host transfers 0 -> 2 (+1 ns)"
+    def test_transfers_to_the_host_come_first_however_little_they_move(self):
+        printing = {**BEFORE.operations, "host transfers": Operations(2, 8, time_s=1e-9)}
+        more = dataclasses.replace(MATMULS, count=48, time_s=0.16)
+        verdict = verdict_of(operations={**printing, "matmuls f32": more}, modelled_step_time_s=0.18)
+        assert "because of host transfers 0 -> 2 (+1 ns); matmuls f32 24 -> 48" in verdict.reason
+
+    def test_both_ways_through_a_loop_are_one(self):
+        bodies = (*BEFORE.loop_bodies, LoopBody("model.py:30", "jit(step)/transpose/while", 4e11, 0.01))
+        before = changed(loops=(12, 12), loop_bodies=bodies)
+        more = dataclasses.replace(MATMULS, count=48, time_s=0.2)
+        now = changed(
+            loops=(24, 24), loop_bodies=bodies, operations=operations(matmuls=more), modelled_step_time_s=0.28
+        )
+        reason = judge(now, before, MEMORY).reason
+        assert "because of the loop at model.py:30 12 -> 24 iterations (+180 ms); matmuls f32" in reason
+
+    def test_a_loop_that_was_unrolled_is_no_cause(self):
+        bodies = (LoopBody("model.py:30", "jit(step)/while", 8e11, 0.02),)
+        verdict = verdict_of(loops=(3,), loop_bodies=bodies, modelled_step_time_s=0.12)
+        assert "iterations" not in verdict.reason
 
     def test_a_state_that_is_not_reused_is_named(self):
         verdict = verdict_of(aliased_bytes=0, peak_memory_bytes=6_000_000_000)

@@ -15,6 +15,8 @@ from pytest_accel.analysis.hlo.trip_counts import trip_count
 PREFETCHES = "prefetches"
 """Copies between the device's memory and the chip that go on during other operations."""
 
+HOST_TRANSFERS = "host transfers"
+
 _FREE = frozenset({
     "parameter", "get-tuple-element", "tuple", "bitcast", "constant", "after-all", "partition-id",
     "replica-id", "opt-barrier", "add-dependency", "domain", "copy-done", "slice-done", "async-done",
@@ -194,7 +196,7 @@ def _kind(
         inner = list(program.computations[one.calls("calls") or ""].instructions.values())
     for each in inner:
         if each.opcode in _HOST or (each.opcode == "custom-call" and _calls_host(each)):
-            return "host transfers"
+            return HOST_TRANSFERS
     for each in inner:
         if each.opcode in _OWN_KIND:
             return f"{each.opcode}s"

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_accel.analysis.hlo.operations import PREFETCHES, Operation, Product
+from pytest_accel.analysis.hlo.operations import HOST_TRANSFERS, PREFETCHES, Operation, Product
 from pytest_accel.analysis.hlo.program_text import Program
 from pytest_accel.records import LoopBody, Operations
 
@@ -77,7 +77,7 @@ def modelled(program: Program, operations: Iterable[Operation], limits: Limits) 
 
 def operation_s(one: Operation, limits: Limits) -> float:
     """Seconds that one run of an operation takes by itself."""
-    if one.kind == "host transfers":
+    if one.kind == HOST_TRANSFERS:
         return one.logical_bytes / limits.host_bytes_per_s
     on_chip_s = (one.logical_bytes + one.padding_bytes) / (ON_CHIP_BANDWIDTH * limits.memory_bytes_per_s)
     return _exchange_s(one, limits) + max(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_accel.analysis.hlo.exchanges import COLLECTIVES
+from pytest_accel.analysis.hlo.operations import HOST_TRANSFERS
 from pytest_accel.records import Operations, ProgramFacts, Workload
 
 
@@ -17,6 +18,7 @@ def summary(workload: Workload, facts: ProgramFacts, memory_bytes: int) -> dict[
         "generated_code_bytes": float(facts.generated_code_bytes),
         "collectives": float(exchanged.count),
         "collective_bytes": float(exchanged.exchanged_bytes),
+        "host_transfers": float(host_transfers(facts)),
         "loop_iterations": float(loop_iterations(facts)),
         "startup_time_s": facts.startup_time_s,
         "build_time_s": facts.build_time_s,
@@ -41,6 +43,11 @@ def collectives(facts: ProgramFacts) -> Operations:
         exchanged_bytes=sum(one.exchanged_bytes for one in found),
         time_s=sum(one.time_s for one in found),
     )
+
+
+def host_transfers(facts: ProgramFacts) -> int:
+    """How often a step sends something to the host, or waits for something from there."""
+    return facts.operations[HOST_TRANSFERS].count if HOST_TRANSFERS in facts.operations else 0
 
 
 def loop_iterations(facts: ProgramFacts) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_accel.analysis.metrics.program import collectives
+from pytest_accel.analysis.metrics.program import collectives, host_transfers
 from pytest_accel.analysis.rules import program_causes
 from pytest_accel.analysis.rules.program_causes import signed_percent
 from pytest_accel.records import Comparison, Outcome, ProgramFacts, Verdict
@@ -49,6 +49,7 @@ GATED = (
         "exchanged bytes",
         lambda memory_bytes: MIN_EXCHANGE_CHANGE_BYTES,
     ),
+    GatedMetric("host_transfers", host_transfers, "host transfers", lambda memory_bytes: 0),
 )
 
 
@@ -58,13 +59,16 @@ def judge(
     """What the program has become on a device with this memory, and what made it so.
 
     The modelled step time decides where it changes: a program that is faster for more memory, which it
-    found, has improved. Where the time stays, memory and exchanges decide.
+    found, has improved. Where the time stays, memory and exchanges decide. More transfers between device and
+    host regress in any case: how long a step waits for the host, no model knows.
     """
     comparisons = tuple(_compared(gated, now, before, memory_bytes, tolerance) for gated in GATED)
-    time, *others = (comparison.outcome for comparison in comparisons)
+    time, *others, transfers = (comparison.outcome for comparison in comparisons)
     outcome = time
-    if time is Outcome.PASSED:
-        outcome = max(others, key=lambda other: other.severity)
+    if transfers is Outcome.REGRESSED:
+        outcome = transfers
+    elif time is Outcome.PASSED:
+        outcome = max((*others, transfers), key=lambda other: other.severity)
     moved = [
         f"{gated.name} {_change(comparison)}"
         for gated, comparison in zip(GATED, comparisons, strict=True)
@@ -105,6 +109,6 @@ def _compared(
 
 
 def _change(comparison: Comparison) -> str:
-    if not comparison.baseline:
-        return f"0 -> {comparison.now:,.0f}"
+    if not comparison.baseline or comparison.metric == "host_transfers":
+        return f"{comparison.baseline:,.0f} -> {comparison.now:,.0f}"
     return signed_percent(comparison.change)

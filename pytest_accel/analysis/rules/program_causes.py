@@ -17,6 +17,9 @@ MAX_CAUSES = 4
 ROUNDING = 1e-6
 """Relative: files keep fewer digits than that."""
 
+SAME_BODY = 0.2
+"""Relative: loop bodies that differ by less do the same work."""
+
 SAME = 0.001
 """Relative: times of source lines that differ by less are the same."""
 
@@ -67,15 +70,23 @@ def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
 
 
 def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
-    """Loops that run more or less often, told from each other by what the framework calls them."""
-    if len(now.loops) != len(before.loops) or len(now.loop_bodies) != len(before.loop_bodies):
+    """Loops that run more or less often; the way forward and the way back through a loop are one.
+
+    A loop whose body costs something else as well was unrolled or rewritten, which is no cause by itself.
+    """
+    if len(now.loop_bodies) != len(before.loop_bodies):
         return
-    pairs = zip(before.loops, now.loops, now.loop_bodies, strict=False)
-    for old, new, body in pairs:
-        if old != new and old is not None and new is not None:
+    gained_s: dict[str, float] = {}
+    for old, new, old_body, body in zip(
+        before.loops, now.loops, before.loop_bodies, now.loop_bodies, strict=False
+    ):
+        same_body = math.isclose(old_body.time_s, body.time_s, rel_tol=SAME_BODY)
+        if old is not None and new is not None and old != new and same_body:
             where = f"the loop at {body.source_line}" if body.source_line else f"the loop {body.op_name}"
-            gained_s = (new - old) * body.time_s
-            yield Cause(gained_s, f"{where} {old} -> {new} iterations ({_signed_time(gained_s)})")
+            phrase = f"{where} {old} -> {new} iterations"
+            gained_s[phrase] = gained_s.get(phrase, 0.0) + (new - old) * body.time_s
+    for phrase, seconds in gained_s.items():
+        yield Cause(seconds, f"{phrase} ({_signed_time(seconds)})")
 
 
 def _padding(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
