@@ -29,9 +29,9 @@ class CompilerTarget:
 
     ``name`` is the compiler's own; ``largest`` is the largest slice, its chips in each dimension of the
     network between them. ``megacore``: the two cores of a chip are one device. FLOP/s are in bfloat16; the
-    vector unit does ``vector_share`` of them, its ALUs over the FLOPs per cycle of the matrix units. A link carries
-    ``link_bytes_per_s`` one way. Slices of which a dimension is a multiple of ``torus_chips`` are closed to
-    a ring in it.
+    vector unit does ``vector_share`` of them, its ALUs over the FLOPs per cycle of the matrix units. A link
+    carries ``link_bytes_per_s`` one way. Slices of which a dimension is a multiple of ``torus_chips`` are
+    closed to a ring in it.
     """
 
     name: str
