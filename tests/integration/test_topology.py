@@ -53,7 +53,7 @@ FORMS = {"tensorflow": TENSORFLOW, "jax": JAX}
 @pytest.mark.parametrize("framework", FORMS)
 def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, pytester, framework):
     form = FORMS[framework]
-    recorded = compiled(form.format(images="images", batch=8192), "--accel-update-baselines")
+    recorded = compiled(form.format(images="images", batch=65536), "--accel-update-baselines")
     assert recorded.benchmark["outcome"] == "recorded"
     (file,) = (pytester.path / "baselines").rglob("*.json")
     assert file.relative_to(pytester.path / "baselines").parts[:2] == ("aot-tpu-v2-8", framework)
@@ -62,17 +62,17 @@ def test_a_program_is_recorded_and_compared_and_what_changed_is_named(compiled, 
     assert run["operations"]["all-reduce"]["count"] >= 1
     assert {"jax", "jaxlib", "libtpu"} <= recorded.benchmark["provenance"].keys()
 
-    again = compiled(form.format(images="images", batch=8192), "-p", "no:cacheprovider")
+    again = compiled(form.format(images="images", batch=65536), "-p", "no:cacheprovider")
     assert again.ret == pytest.ExitCode.OK
     assert again.benchmark["outcome"] == "passed"
     assert [one["change"] for one in again.benchmark["comparisons"]] == pytest.approx([0] * 4, abs=1e-6)
     assert again.benchmark["reason"] == "the program is the same"
 
     wider = {
-        "tensorflow": "tf.tanh(images @ tf.ones([3, 512])) @ tf.ones([512, 3])",
-        "jax": "jnp.tanh(images @ jnp.ones([3, 512])) @ jnp.ones([512, 3])",
+        "tensorflow": "tf.tanh(images @ tf.ones([3, 4096])) @ tf.ones([4096, 3])",
+        "jax": "jnp.tanh(images @ jnp.ones([3, 4096])) @ jnp.ones([4096, 3])",
     }
-    slower = compiled(form.format(images=wider[framework], batch=8192))
+    slower = compiled(form.format(images=wider[framework], batch=65536))
     assert slower.ret == pytest.ExitCode.TESTS_FAILED
     assert slower.benchmark["outcome"] == "regressed"
     assert "for each device: modelled step time +" in slower.benchmark["reason"]

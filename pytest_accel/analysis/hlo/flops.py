@@ -70,6 +70,12 @@ def convolution_flops(scope: Computation, convolution: Instruction) -> float:
     return float(2 * features * size_of_right["o"] * batch * positions)
 
 
+def has_spatial_dimensions(convolution: Instruction) -> bool:
+    """Whether its dimensions are more than batch and features."""
+    labels = _LABELS.search(convolution.attributes)
+    return labels is not None and any(label.isdigit() for label in labels[1])
+
+
 def vector_flops(program: Program, scope: Computation, one: Instruction) -> float:
     """Of all but products and convolutions; those of a fusion with all that it fuses."""
     if one.opcode in _ELEMENTWISE:

@@ -170,8 +170,10 @@ def _stated(scope: Computation, one: Instruction) -> Iterator[Product]:
 
 
 def _is_convolution(one: Instruction) -> bool:
-    """A TPU's compiler writes matrix products as convolutions: there the framework's name tells them."""
-    return one.opcode == "convolution" and "dot" not in one.op_name and "MatMul" not in one.op_name
+    """A TPU's compiler writes matrix products as convolutions: those of no spatial dimension, or by name."""
+    if one.opcode == "dot" or not flops.has_spatial_dimensions(one):
+        return False
+    return "dot" not in one.op_name and "MatMul" not in one.op_name
 
 
 def _higher(precisions: Sequence[str]) -> str:

@@ -19,6 +19,9 @@ _CALLED_LIST = re.compile(r"\b(branch_computations|called_computations)=\{([^}]*
 _FRAME = re.compile(r"\bstack_frame_id=(\d+)")
 _SOURCE = re.compile(r'\bsource_file="([^"]*)"(?: source_line=(\d+))?')
 _OP_NAME = re.compile(r'\bop_name="([^"]*)"')
+_OURS = re.compile(r"[\\/]pytest_accel[\\/]frameworks[\\/]xla[\\/]")
+"""Where programs of others are put together: no line of the user's."""
+
 _NUMBERED = re.compile(r"^(\d+) (.*)$")
 _TABLES = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
 
@@ -145,7 +148,7 @@ def _lines(tables: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
     locations = {}
     for number, text in tables.get("FileLocations", {}).items():
         match = re.search(r"file_name_id=(\d+).*\bline=(\d+)", text)
-        if match and int(match[1]) in files:
+        if match and int(match[1]) in files and not _OURS.search(files[int(match[1])]):
             locations[number] = f"{_file_name(files[int(match[1])])}:{match[2]}"
     lines = {}
     for number, text in tables.get("StackFrames", {}).items():

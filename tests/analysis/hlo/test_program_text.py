@@ -61,6 +61,12 @@ def test_source_lines_come_from_the_table_of_frames_or_the_instruction():
     assert doubled.instructions["sum"].op_name == "jit(step)/add"
 
 
+def test_lines_of_our_own_that_put_programs_together_are_not_named():
+    path = "/site-packages/pytest_accel/frameworks/xla/tensorflow_programs.py"
+    program = parse(TEXT.replace("/home/someone/model.py", path))
+    assert program.source_line(program.computations["doubled"].instructions["sum"]) is None
+
+
 def test_parameters_are_in_the_order_of_their_numbers():
     lines = (
         "ENTRY %main () -> f32[2] {",

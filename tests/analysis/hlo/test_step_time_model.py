@@ -157,7 +157,12 @@ def test_exchanges_come_on_top():
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("%o = f32[512,512] convolution(%m.1, %m.1), dim_labels=bf_io->bf", "convolutions f32"),
+        ("%o = f32[512,512] convolution(%m.1, %m.1), dim_labels=bf_io->bf", "matmuls f32"),
+        (
+            "%i = f32[4,8,16] parameter(1)\n  %k = f32[3,16,16] parameter(2)\n"
+            "  %o = f32[4,6,16] convolution(%i, %k), window={size=3}, dim_labels=b0f_0io->b0f",
+            "convolutions f32",
+        ),
         (
             '%o = f32[512,512] convolution(%m.1, %m.1), dim_labels=bf_io->bf, metadata={op_name="a/MatMul"}',
             "matmuls f32",
