@@ -88,7 +88,7 @@ class Operation:
 
 
 def operations(program: Program, devices: int) -> Iterator[Operation]:
-    """Of a step of a program for so many ``devices``."""
+    """Of a step of a program that is compiled for this many ``devices``."""
     return _operations(program, program.computations[program.entry], devices, ())
 
 

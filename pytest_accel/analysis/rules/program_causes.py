@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from pytest_accel.analysis import formatting
+from pytest_accel.analysis.hlo.operations import HOST_TRANSFERS
 from pytest_accel.records import Operations, ProgramFacts
 
 MIN_SHARE = 0.1
 """Of the largest cause: what weighs less is not named."""
+
+MIN_MEMORY_SHARE = 0.01
+"""Of the peak: what a part of memory gained or lost beyond that is named."""
 
 MAX_CAUSES = 4
 
@@ -38,7 +42,7 @@ def causes(now: ProgramFacts, before: ProgramFacts) -> tuple[str, ...]:
 
     Transfers between host and device are always named: how long they wait for the host, no model knows.
     """
-    host = [each.phrase for each in _kinds(now, before) if each.phrase.startswith("host transfers")]
+    host = [each.phrase for each in _kinds(now, before) if each.phrase.startswith(HOST_TRANSFERS)]
     of_time = [*_loops(now, before), *_padding(now, before), *_kinds(now, before)]
     of_memory = list(_memory(now, before))
     named = [*host, *_heaviest(of_time), *_heaviest(of_memory)]
@@ -91,33 +95,33 @@ def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
 
 def _padding(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
     """Where more than half of what more is moved fills up tiles."""
-    filled, moved = (
-        sum(each.padding_bytes for each in now.operations.values())
-        - sum(each.padding_bytes for each in before.operations.values()),
-        sum(each.bytes + each.padding_bytes for each in now.operations.values())
-        - sum(each.bytes + each.padding_bytes for each in before.operations.values()),
-    )
+    filled = _gained(now, before, lambda each: each.padding_bytes)
+    moved = _gained(now, before, lambda each: each.bytes + each.padding_bytes)
     if moved > 0 and filled > 0.5 * moved:
-        gained_s = sum(each.time_s for each in now.operations.values()) - sum(
-            each.time_s for each in before.operations.values()
-        )
+        gained_s = _gained(now, before, lambda each: each.time_s)
         yield Cause(gained_s, f"padding of arrays to whole tiles ({_signed_bytes(filled)} moved)")
 
 
+def _gained(now: ProgramFacts, before: ProgramFacts, of: Callable[[Operations], float]) -> float:
+    """By how much more all operations of a step add up to."""
+    new, old = (math.fsum(map(of, facts.operations.values())) for facts in (now, before))
+    return new - old
+
+
 def _memory(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+    least = MIN_MEMORY_SHARE * before.peak_memory_bytes
     for name, phrase in (
         ("argument_bytes", "arguments"),
         ("result_bytes", "results"),
         ("temporary_bytes", "temporary values"),
     ):
         gained = getattr(now, name) - getattr(before, name)
-        if gained:
+        if abs(gained) > least:
             yield Cause(gained, f"{phrase} {_signed_bytes(gained)}")
     lost = before.aliased_bytes - now.aliased_bytes
-    if lost > 0:
-        yield Cause(
-            lost, f"{formatting.quantity('_bytes', lost)} of the state no longer reused (donation lost?)"
-        )
+    if lost > least:
+        size = formatting.quantity("_bytes", lost)
+        yield Cause(lost, f"{size} of the state no longer reused (donation lost?)")
 
 
 def _grown_line(now: Mapping[str, float], before: Mapping[str, float]) -> str | None:
