@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_accel import frameworks
@@ -72,7 +73,7 @@ def lowered(
             f"one is of {workload.framework}: import its framework in the test file, or deselect the test"
         )
     framework = frameworks.load(workload.framework)
-    return framework.lower_step(_keeping_state(step), state, batch, topology, workload.examples_per_step)
+    return framework.lower_step(_StateKeeping(step), state, batch, topology, workload.examples_per_step)
 
 
 def not_functional(topology: str) -> Lowered:
@@ -104,15 +105,18 @@ def _pair(result: object) -> tuple[Any, Any]:
     return state, aux
 
 
-def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """The step, which raises TypeError while it is traced if it changes what its state is made of.
+@dataclass(frozen=True)
+class _StateKeeping:
+    """A step, which raises TypeError while it is traced if it changes what its state is made of.
 
     ``original`` is the step itself, of which a framework may know more: how it was compiled, say.
     """
 
-    def kept(state: Any, *batch: Any) -> tuple[Any, Any]:
+    original: Callable[..., Any]
+
+    def __call__(self, state: Any, *batch: Any) -> tuple[Any, Any]:
         before = _arrays(state)  # looked at first: a step may change a list or mapping in place
-        result = _pair(step(state, *batch))
+        result = _pair(self.original(state, *batch))
         after = _arrays(result[0])
         if before != after:
             differing = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
@@ -122,9 +126,6 @@ def _keeping_state(step: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
                 "dtype"
             )
         return result
-
-    kept.original = step  # type: ignore[attr-defined]
-    return kept
 
 
 def _arrays(state: object) -> list[str]:

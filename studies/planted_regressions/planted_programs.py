@@ -17,8 +17,9 @@ import collections
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tabulate import tabulate
@@ -44,7 +45,7 @@ class Planted(NamedTuple):
     name: str
     what: str
     now: dict[str, Any]
-    before: dict[str, Any] = {}  # noqa: RUF012, nobody changes it
+    before: Mapping[str, Any] = MappingProxyType({})
     cause: str = ""
 
 
@@ -157,7 +158,7 @@ def judged(each: Planted, topology: str, compiled: dict[str, ProgramFacts], cach
     }
 
 
-def compiled_step(family: str, changes: dict[str, Any], topology: str, cache: Path) -> ProgramFacts:
+def compiled_step(family: str, changes: Mapping[str, Any], topology: str, cache: Path) -> ProgramFacts:
     """What the compiler says of a step with these knobs; in the folder ``cache`` it is kept."""
     import jax
     from program_families import FAMILIES, Knobs

@@ -10,8 +10,7 @@ from pytest_accel.analysis.hlo.program_text import parse
 jax = pytest.importorskip("jax")
 pytestmark = pytest.mark.jax
 
-import jax.numpy as jnp  # noqa: E402
-from jax import lax  # noqa: E402
+jnp, lax = jax.numpy, jax.lax
 
 LAYERS, WIDTH, EXAMPLES = 12, 32, 1024
 

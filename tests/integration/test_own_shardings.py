@@ -114,6 +114,13 @@ def test_each_is_compiled_as_it_is_written(compiled):
     )
 
 
+def test_a_mesh_of_one_device_is_one_too(compiled):
+    source = SOURCE.replace("(2, 2)", "(1, 1)")
+    result = compiled(source, "-k", "shard_map", topology="v5litepod-1")
+    assert result.benchmark["outcome"] == "no_baseline", result.benchmark["reason"]
+    assert result.benchmark["runs"][0]["argument_bytes"] == 4 * 512 * (1024 + 256)
+
+
 def test_a_lost_donation_regresses_and_is_named(compiled, pytester):
     donated = SOURCE.partition("def test_not_donated")[0]
     large = donated.replace("[512, 1024]", "[4096, 8192]").replace("[256, 512]", "[256, 4096]")

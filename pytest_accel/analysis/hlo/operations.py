@@ -32,7 +32,6 @@ _TARGET = re.compile(r'\bcustom_call_target="([^"]*)"')
 _STATED_FLOPS = re.compile(r'"cost_estimate":\{"flops":"(\d+)"')
 _PLURALS = {"copy": "copies", "transpose": "copies", "copy-start": PREFETCHES, "slice-start": PREFETCHES}
 _OWN_KIND = ("sort", "scatter", "gather", "reduce-window", "select-and-scatter", "rng-bit-generator", "fft")
-_HOST = ("send", "recv", "infeed", "outfeed")
 _HOST_CALLS = ("callback", "MoveToHost", "MoveToDevice")
 
 
@@ -197,7 +196,7 @@ def _kind(
     if one.opcode == "fusion":
         inner = list(program.computations[one.calls("calls") or ""].instructions.values())
     for each in inner:
-        if each.opcode in _HOST or (each.opcode == "custom-call" and _calls_host(each)):
+        if _moves_to_host(each):
             return HOST_TRANSFERS
     for each in inner:
         if each.opcode in _OWN_KIND:
@@ -210,8 +209,11 @@ def _kind(
     return f"fusions {largest.dtype}" if largest else "fusions"
 
 
-def _calls_host(one: Instruction) -> bool:
-    return any(name in _target(one) for name in _HOST_CALLS)
+def _moves_to_host(one: Instruction) -> bool:
+    """Devices send to each other too, and then it does not say that it is a transfer to the host."""
+    if one.opcode in ("send", "recv"):
+        return "is_host_transfer=true" in one.attributes
+    return one.opcode in ("infeed", "outfeed") or any(name in _target(one) for name in _HOST_CALLS)
 
 
 def _target(one: Instruction) -> str:

@@ -76,7 +76,7 @@ def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
 def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
     """Loops that run more or less often; the way forward and the way back through a loop are one.
 
-    A loop whose body costs something else as well was unrolled or rewritten, which is no cause by itself.
+    Where the cost of the body changed too, the loop was unrolled or rewritten, and its count says little.
     """
     if len(now.loop_bodies) != len(before.loop_bodies):
         return

@@ -73,16 +73,17 @@ def lower_step(
         own_mesh = _own_mesh(traced)
     _check_uses_batch(traced, given)
     named_devices = math.prod(own_mesh.values())
-    if named_devices == 1:
-        shapes = [np.shape(leaf) for leaf in jax.tree.leaves(batch)]
-        aot_compiler.check_can_be_split(shapes, examples_per_step, target)
-    elif named_devices != target.devices:
+    as_written = bool(own_mesh) and named_devices == target.devices
+    if not as_written and named_devices > 1:
         raise ValueError(
             f"The step is written for {named_devices} devices, and {target.name} has {target.devices}: make "
             "its mesh with accel.mesh(axes, shape), which takes those of the slice"
         )
+    if not as_written:
+        shapes = [np.shape(leaf) for leaf in jax.tree.leaves(batch)]
+        aot_compiler.check_can_be_split(shapes, examples_per_step, target)
     with _tracing(topology):
-        if named_devices == 1:
+        if not as_written:
             program = _split(mesh, jitted, traced, given, examples_per_step)
         else:
             devices = mesh.devices.reshape(tuple(own_mesh.values()))

@@ -96,14 +96,14 @@ def _fingerprint(program: jax.stages.Lowered, target: Slice) -> str:
 
     The program's text has its shardings and what is donated.
     """
-    settings = [*map(flags_in_force, _FLAGS), repr(sorted(jax.config.values.items()))]
+    settings = [*map(_flags_in_force, _FLAGS), repr(sorted(jax.config.values.items()))]
     readers = [inspect.getsource(module) for module in (sys.modules[__name__], *_READERS)]
     versions = [importlib.metadata.version("jaxlib"), _libtpu_version(), _library(target)]
-    parts = [target.name, *versions, *settings, *readers, program.as_text()]
+    parts = [target.name, repr(limits(target)), *versions, *settings, *readers, program.as_text()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def flags_in_force(variable: str) -> str:
+def _flags_in_force(variable: str) -> str:
     """The value of a variable with flags, and what stands in the files that it names.
 
     XLA_FLAGS may be the name of a file with flags, and ``--flagfile=`` may name some anywhere.

@@ -182,6 +182,7 @@ def test_exchanges_come_on_top():
             "host transfers",
         ),
         ("%o = (token[], token[]) outfeed(%m.1)", "host transfers"),
+        ("%o = (f32[512,512], u32[], token[]) send(%m.1), channel_id=1", "fusions f32"),
     ],
 )
 def test_an_operation_is_of_a_kind(line, kind):
