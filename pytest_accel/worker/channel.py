@@ -20,9 +20,9 @@ VARIABLE = "PYTEST_ACCEL_LINE"
 """The environment variable in which ``bootstrap`` leaves the file descriptors of the worker's end."""
 
 RUN_VARIABLE = "PYTEST_ACCEL_RUN"
-"""An environment variable that every process of a run inherits, and by which those left over are found.
+"""An environment variable with a unique value: how a project's hooks know that they run in a worker process.
 
-It is also how a project's hooks know that they run in a worker process (docs/runs.md).
+Every process of a run inherits it (docs/runs.md).
 """
 
 MAX_MESSAGE_BYTES = 2**27

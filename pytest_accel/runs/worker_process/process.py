@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.runs.worker_process import code_injection, python_flags
+from pytest_accel.runs.worker_process import code_injection, python_flags, supervisor
 from pytest_accel.runs.worker_process.environments import Environment
 from pytest_accel.worker import bootstrap, channel
 from pytest_accel.worker.messages import Message, ProtocolError
@@ -30,8 +31,8 @@ _EXIT_TIMEOUT_S = 10.0
 _TRACEBACK_TIMEOUT_S = 1.0
 """How long a hanging process may take to write down where it hangs."""
 
-_TERMINATE_TIMEOUT_S = 1.0
-"""How long a process may take to end when asked to: the client of a container has to pass that on."""
+_TERMINATE_TIMEOUT_S = supervisor.TERMINATE_TIMEOUT_S + supervisor.CLEAN_UP_TIMEOUT_S + 1.0
+"""How long a supervisor may take to end all that there is when asked to."""
 
 _MAX_GREETING_BYTES = 2**16
 """A process that writes more than this before its greeting is not a worker."""
@@ -68,14 +69,13 @@ def start_worker(
     line, their_incoming, their_outgoing = channel.pair()
     with contextlib.closing(line), tempfile.TemporaryFile() as output:
         try:
-            process = subprocess.Popen(
+            process, pid = _start_supervised(
                 [*environment.command, *program],
                 env={**environment.inherited(), **variables, **mark},
                 cwd=folder,
                 stdin=their_incoming,
                 stdout=their_outgoing,
                 stderr=output,
-                start_new_session=True,
             )
         except OSError as error:
             raise InvalidRun(
@@ -84,14 +84,43 @@ def start_worker(
         finally:
             os.close(their_incoming)
             os.close(their_outgoing)
-        worker = WorkerProcess(process, line, output, {**variables, **mark}, timeout_s, check)
+        worker = WorkerProcess(process, pid, line, output, {**variables, **mark}, timeout_s, check)
         try:
             yield worker
             line.close()
             worker.wait()
         finally:
             worker.kill()
-            _kill_marked(mark)
+
+
+def _start_supervised(command: Sequence[str], **settings: Any) -> tuple[subprocess.Popen[bytes], int]:
+    """The supervisor of a command, and the process id of the command. ``settings`` are those of ``Popen``.
+
+    Raises OSError if the command cannot be started, and InvalidRun if the supervisor cannot.
+    """
+    report, their_report = os.pipe()
+    with os.fdopen(report) as reported:
+        try:
+            program = [sys.executable, "-P", "-S", supervisor.__file__, str(os.getpid()), str(their_report)]
+            process = subprocess.Popen(
+                [*program, *command], pass_fds=[their_report], start_new_session=True, **settings
+            )
+        finally:
+            os.close(their_report)
+        try:
+            numbers = [int(number) for number in reported.read().split()]
+        except BaseException:
+            process.terminate()
+            raise
+    match numbers:
+        case [pid]:
+            return process, pid
+        case [_, error_number]:
+            process.wait()
+            raise OSError(error_number, os.strerror(error_number))
+        case _:
+            process.wait()
+            raise InvalidRun(f"{sys.executable} cannot run the supervisor of a worker process")
 
 
 class RunTimeout(InvalidRun):
@@ -103,18 +132,23 @@ class PytestRefused(InvalidRun):
 
 
 class WorkerProcess:
-    """A process at the other end of ``line``. ``doing`` says in messages what it is at."""
+    """A process at the other end of ``line``. ``doing`` says in messages what it is at.
+
+    ``supervisor`` is the process that started it, and ends after it.
+    """
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        supervisor: subprocess.Popen[bytes],
+        pid: int,
         line: channel.Channel,
         output: IO[bytes],
         variables: Mapping[str, str],
         timeout_s: float,
         check: Callable[[], None],
     ) -> None:
-        self._process = process
+        self._supervisor = supervisor
+        self.pid = pid
         self._line = line
         self._output = output
         self._variables = variables
@@ -124,12 +158,8 @@ class WorkerProcess:
         self.doing = "starting"
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._supervisor.poll() is None
 
     @property
     def output(self) -> str:
@@ -206,16 +236,17 @@ class WorkerProcess:
         """Close the channel and let the process end by itself. Raises RunTimeout."""
         self._line.close()
         try:
-            return self._process.wait(self._deadline - time.monotonic())
+            return self._supervisor.wait(self._deadline - time.monotonic())
         except subprocess.TimeoutExpired:
             raise self._hung() from None
 
     def kill(self) -> None:
+        """End the process and all that it started."""
         if self.alive:
-            self._process.terminate()
+            self._supervisor.terminate()
             self._wait(_TERMINATE_TIMEOUT_S)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        self._supervisor.kill()
+        self._supervisor.wait()
 
     def _await(self) -> None:
         """Wait for something to read or the end of the line. Raises InvalidRun as ``receive`` does."""
@@ -237,7 +268,7 @@ class WorkerProcess:
     def _died(self, received: bytes = b"") -> InvalidRun:
         """``received`` is what it wrote where a message was due."""
         self.wait()
-        status = self._process.poll()
+        status = self._supervisor.poll()
         fault = _usage_error(self.output) if status == _USAGE_ERROR else None
         if fault is not None:
             return PytestRefused(f"pytest does not start in the worker process: {fault}", self.output)
@@ -252,7 +283,7 @@ class WorkerProcess:
         )
 
     def _hung(self) -> RunTimeout:
-        self._signal(signal.SIGABRT)  # pytest's fault handler then writes down every thread's stack
+        self._supervisor.send_signal(signal.SIGABRT)  # pytest's fault handler then writes every stack
         self._wait(_TRACEBACK_TIMEOUT_S)
         return RunTimeout(
             f"the run did not end within {self._timeout_s:g} s (--accel-timeout): it was still {self.doing}",
@@ -261,12 +292,7 @@ class WorkerProcess:
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-
-    def _signal(self, number: int) -> None:
-        """To the process and all others of its group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            self._supervisor.wait(seconds)
 
 
 def _usage_error(output: str) -> str | None:
@@ -287,12 +313,3 @@ def _signal_name(number: int) -> str:
     if number in list(signal.Signals):
         return f"{signal.Signals(number).name} ({signal.strsignal(number)})"
     return f"signal {number}"
-
-
-def _kill_marked(mark: Mapping[str, str]) -> None:
-    """End processes with this in their environment: those that left the group of the run (on Linux)."""
-    (entry,) = (f"{name}={value}".encode() for name, value in mark.items())
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if entry in environment.read_bytes():
-                os.kill(int(environment.parent.name), signal.SIGKILL)
