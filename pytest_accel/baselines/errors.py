@@ -38,4 +38,6 @@ def _way_out(error: OSError) -> str:
         return f"Give this user the right, or {_OTHER_FOLDER}."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"Free some space, or {_OTHER_FOLDER}; what was stored is as it was."
+    if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+        return f"This file system does not offer that: {_OTHER_FOLDER} on another one."
     return f"Repair that, or {_OTHER_FOLDER}."

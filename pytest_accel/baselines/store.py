@@ -186,7 +186,7 @@ class BaselineStore:
         import filelock
 
         file = self.folder / ".locks" / f"{self.identity_dir.name}.lock"
-        lock = filelock.FileLock(file, timeout=self._lock_timeout_s)
+        lock = filelock.FileLock(file, timeout=self._lock_timeout_s, fallback_to_soft=False)
         try:
             _refuse_links(file.parent, file)
             _make_unlisted_folder(file.parent)

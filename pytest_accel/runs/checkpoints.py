@@ -40,7 +40,7 @@ def _held(file: Path) -> Iterator[bool]:
     """Whether the lock is ours; it is not, either, where there can be no such file."""
     import filelock
 
-    lock = filelock.FileLock(file)
+    lock = filelock.FileLock(file, fallback_to_soft=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

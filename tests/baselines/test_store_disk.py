@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import multiprocessing
 import os
 import random
@@ -125,6 +126,26 @@ def test_a_lock_that_is_not_given_up_is_named(store):
     finally:
         done.set()
         holder.join()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_named_at_once(store, monkeypatch, number):
+    """Where a lock file is left from before, and one session would otherwise wait for a session of then."""
+    store.accept(BENCHMARK, WORKLOAD, entry())
+
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(StoreError) as refused:
+        store.accept(BENCHMARK, WORKLOAD, entry())
+
+    lock_file = store.folder / ".locks" / "cpu-2.lock"
+    assert str(refused.value) == (
+        f"cannot lock {lock_file}: {os.strerror(number)}. This file system does not offer that: "
+        "name another folder with --accel-baselines=DIR on another one."
+    )
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 1
 
 
 @pytest.fixture
