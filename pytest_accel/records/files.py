@@ -73,8 +73,8 @@ def create(path: Path, content: bytes) -> None:
 
 def remove_unfinished(path: Path) -> None:
     """Remove what writers of ``path`` left that were killed. Only for whom nobody else writes it."""
-    for left in path.parent.glob(f"{glob.escape(_prefix(path))}*tmp"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for left in path.parent.glob(f"{glob.escape(_prefix(path))}*tmp"):
             left.unlink()
 
 

@@ -68,7 +68,8 @@ class IsolatedItems:
 
     def examine_environments(self, reference: Environment, item: pytest.Item) -> None:
         """Start pytest in both environments and see what they are. Raises pytest.UsageError."""
-        spec = dataclasses.replace(self._run_spec(item, NoProgress()), timeout_s=preflight.START_S)
+        spec = self._run_spec(item, NoProgress())
+        spec = dataclasses.replace(spec, timeout_s=min(spec.timeout_s, preflight.MAX_START_S))
         surroundings = []
         with orderly_end():
             for environment in (reference, CURRENT_ENVIRONMENT):

@@ -218,6 +218,22 @@ def test_an_environment_that_is_too_old_is_named_with_the_way_out(project, greet
     assert f"--accel-against={program}: {fault}" in result.stderr.str()
 
 
+@pytest.mark.slow
+def test_a_command_that_echoes_its_arguments_first_is_an_environment(project):
+    """The first lines of a worker are among them, and so is what these begin to say."""
+    project.benchmark("def test_it(accel, step):\n    accel.measure(step, examples_per_step=1)\n")
+    program = project.path / "python"
+    program.write_text(f'#!/bin/sh\nprintf "%b\\n" "$@"\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    assert project.run(f"--accel-against={program}").parseoutcomes() == {"passed": 1}
+
+
+def test_the_time_limit_of_a_run_is_that_of_its_start_too(project):
+    result = project.run("--accel-against=sh -c 'sleep 3600'", "--accel-timeout=1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "it did not respond within 1 s" in result.stderr.str()
+
+
 def test_an_environment_is_not_asked_for_a_list_of_tests(project):
     assert project.run("--accel-against=true", "--collect-only").ret == pytest.ExitCode.OK
 
@@ -386,7 +402,7 @@ def test_a_pytest_that_does_not_start_is_named_before_anything_runs(project, onl
 
 
 def test_what_gives_no_sign_of_life_is_named(project, monkeypatch):
-    monkeypatch.setattr(preflight, "START_S", 0.5)
+    monkeypatch.setattr(preflight, "MAX_START_S", 0.5)
     result = project.run("--accel-against=sh -c 'sleep 3600'")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--accel-against=sh -c 'sleep 3600': it did not respond within 0.5 s" in result.stderr.str()

@@ -75,6 +75,18 @@ def test_a_relative_file_counts_from_where_pytest_was_called(project, monkeypatc
     assert report["benchmarks"][0]["outcome"] == "no_baseline"
 
 
+def test_reports_and_baselines_hold_variables_of_a_fixed_list_only(project, monkeypatch):
+    secret, flags = "correct horse battery staple", "--xla_cpu_enable_fast_math=false"
+    monkeypatch.setenv("DEPLOY_KEY", secret)
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    project.record("--accel-json=report.json", "--accel-html=report.html", "--accel-markdown=report.md")
+    written = {file: file.read_text() for file in project.path.glob("report.*")}
+    written |= {file: file.read_text() for file in project.baseline_files}
+    assert len(written) == 4
+    assert not [file for file, text in written.items() if secret in text]
+    assert [file for file, text in written.items() if flags in text]
+
+
 @pytest.mark.parametrize(
     ("file", "fault"), [(".", "Is a directory"), ("test_it.py/a.json", "Not a directory")]
 )

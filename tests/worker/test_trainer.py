@@ -6,6 +6,7 @@ tests of each framework show that its own network comes to the same curve.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,25 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(begun, tmp_path, file, content
     assert before.epochs == ()
     again.epoch()
     assert len(begun()[1].epochs) == 1
+
+
+class Planted:
+    """Writes a file when it is loaded as a pickle."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_no_pickle_is_loaded_from_a_checkpoint(begun, tmp_path):
+    begun()[0].epoch()
+    executed = tmp_path / "executed"
+    arrays = np.array([Planted(executed)], dtype=object)
+    np.savez(tmp_path / "after-00001" / "variables.npz", arrays)
+    assert begun()[1].epochs == ()
+    assert not executed.exists()
 
 
 def test_what_a_killed_process_left_half_written_is_overwritten(begun, tmp_path):

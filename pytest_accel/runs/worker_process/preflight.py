@@ -13,7 +13,7 @@ from pytest_accel.runs.worker_process.run_spec import RunSpec
 from pytest_accel.worker.environment_facts import Surroundings
 from pytest_accel.worker.messages import Done
 
-START_S = 120.0
+MAX_START_S = 120.0
 """How long the other environment may take to start pytest: a container has to be made first."""
 
 WAY_OUT = (

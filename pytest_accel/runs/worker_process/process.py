@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_accel.records.run_errors import InvalidRun
-from pytest_accel.runs.worker_process import code_injection, python_flags, supervisor
+from pytest_accel.runs.worker_process import code_injection, greeting, python_flags, supervisor
 from pytest_accel.runs.worker_process.environments import Environment
-from pytest_accel.worker import bootstrap, channel
+from pytest_accel.runs.worker_process.greeting import Greeting
+from pytest_accel.worker import channel
 from pytest_accel.worker.messages import Message, ProtocolError
 
 _POLL_INTERVAL_S = 0.2
@@ -33,9 +34,6 @@ _TRACEBACK_TIMEOUT_S = 1.0
 
 _TERMINATE_TIMEOUT_S = supervisor.TERMINATE_TIMEOUT_S + supervisor.CLEAN_UP_TIMEOUT_S + 1.0
 """How long a supervisor may take to end all that there is when asked to."""
-
-_MAX_GREETING_BYTES = 2**16
-"""A process that writes more than this before its greeting is not a worker."""
 
 _TAIL_BYTES = 20_000
 
@@ -168,27 +166,24 @@ class WorkerProcess:
         self._output.seek(max(0, size - _TAIL_BYTES))
         return self._output.read().decode(errors="replace")
 
-    def greeting(self) -> dict[str, Any]:
-        """What Python it is: ``python`` and ``pytest`` are versions. Raises InvalidRun if it is none."""
+    def greeting(self) -> Greeting:
+        """What Python it is. Raises InvalidRun if it is none."""
         received = b""
-        greets = bootstrap.GREETING.encode()
-        while not (greets in received and received.endswith(b"\n")):
+        while len(received) <= greeting.MAX_BYTES:
             self._await()
             try:
                 received += self._line.receive_byte()
             except channel.ChannelClosed:
                 died = self._died(received)
-                output = died.output.replace(
-                    code_injection.bootstrap_source(), ""
-                )  # as ``echo`` would have it
-                raise InvalidRun(f"not a Python interpreter: {died}", output) from None
-            if len(received) > _MAX_GREETING_BYTES:
-                raise InvalidRun(
-                    "not a Python interpreter: the process writes without end",
-                    received.decode(errors="replace"),
-                )
-        greeting: dict[str, Any] = json.loads(received.partition(greets)[2])
-        return greeting
+                own_words = died.output.replace(code_injection.bootstrap_source(), "")  # as ``echo`` has it
+                raise InvalidRun(f"not a Python interpreter: {died}", own_words) from None
+            if received.endswith(b"\n"):
+                said = greeting.found(received.splitlines()[-1])
+                if said is not None:
+                    return said
+        raise InvalidRun(
+            "not a Python interpreter: the process writes without end", received.decode(errors="replace")
+        )
 
     def load(self) -> None:
         """Let the process that has greeted become a pytest session. Raises InvalidRun.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.runs.worker_process.greeting import Greeting
 
 MIN_PYTHON = (3, 11)
 MIN_PYTEST = (8, 4)
@@ -16,13 +15,13 @@ NATIVE_TOML = (9, 0)
 """pytest reads its settings from TOML as they are since this version."""
 
 
-def check(greeting: Mapping[str, Any], settings: Path | None) -> None:
-    """Raise InvalidRun if the agent cannot work with what a worker says it is.
+def check(greeting: Greeting, settings: Path | None) -> None:
+    """Raise InvalidRun if the agent cannot work in this Python.
 
     ``settings`` is the file that the session's pytest has its settings from.
     """
-    executable, python, version = (greeting[name] for name in ("executable", "python", "pytest"))
-    if tuple(python) < MIN_PYTHON:
+    executable, python, version = greeting.executable, greeting.python, greeting.pytest
+    if python < MIN_PYTHON:
         raise InvalidRun(
             f"{executable} is Python {_dotted(python)}, and {_dotted(MIN_PYTHON)} or newer is needed"
         )

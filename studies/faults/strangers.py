@@ -1,0 +1,133 @@
+"""Strangers at the port where the hosts of a session meet, while real sessions of two hosts gate a step.
+
+They say nothing, half of something, too much, or what a host would say but for one thing; some do it again
+and again. No verdict changes, and the sessions end in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+from project import QUICK, STEP, Project, project
+from trial import Trial
+
+SESSIONS = 60
+ENDS_WITHIN_S = 120
+PAUSE_S = 0.05
+"""Between two strangers, so that they take a small part of a core."""
+
+SECRET = "a secret of this session only"
+
+
+def trials(_: random.Random) -> Iterator[Trial]:
+    for number in range(SESSIONS):
+        yield Trial("strangers", f"session {number}", one)
+
+
+def one(rng: random.Random) -> list[str]:
+    with project(STEP) as made:
+        token = rng.random() < 0.5
+        recorded_at = run(made, rng, token, "--accel-update-baselines")
+        compared = run(made, rng, token, "--accel-tolerance=99%", "--accel-json=report.json")
+        found = recorded_at + compared
+        if made.outcomes() != ["passed"]:
+            found.append(f"{made.outcomes()}: {made.printed('host0')[-500:]}")
+        return found + [f"left: {left}" for left in made.left()]
+
+
+def run(made: Project, rng: random.Random, token: bool, *arguments: str) -> list[str]:
+    """A session on two hosts of this machine beside strangers. Returns what is wrong."""
+    port = free_port()
+    common = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port + 1}", "JAX_NUM_PROCESSES": "2"}
+    secret = {"PYTEST_ACCEL_TOKEN": SECRET} if token else {}
+    with strangers(port, rng):
+        sessions = [
+            made.start(
+                *QUICK, f"--accel-coordinator=127.0.0.1:{port}", *arguments,
+                variables={**common, **secret, "JAX_PROCESS_ID": str(index)}, log=f"host{index}",
+            )
+            for index in range(2)
+        ]  # fmt: skip
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        found = []
+        for index, session in enumerate(sessions):
+            try:
+                status = session.wait(max(0.1, deadline - time.monotonic()))
+            except Exception:
+                session.kill()
+                found.append(f"host {index} still runs: {made.printed(f'host{index}')[-500:]}")
+            else:
+                if status:
+                    found.append(f"host {index}: exit status {status}: {made.printed(f'host{index}')[-700:]}")
+        return found
+
+
+@contextlib.contextmanager
+def strangers(port: int, rng: random.Random) -> Iterator[None]:
+    ended = threading.Event()
+    choices = random.Random(rng.random())
+
+    def call() -> None:
+        held: list[socket.socket] = []
+        while not ended.wait(PAUSE_S):
+            with contextlib.suppress(OSError):
+                stranger = socket.create_connection(("127.0.0.1", port), timeout=0.2)
+                held.append(stranger)
+                stranger.sendall(said(choices))
+            while len(held) > choices.randint(0, 30):
+                held.pop(0).close()
+        for stranger in held:
+            stranger.close()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def said(rng: random.Random) -> bytes:
+    """What a stranger says."""
+    join: dict[str, object] = {
+        "kind": "Join",
+        "index": 1,
+        "name": "b",
+        "facts": {},
+        "nonce": "1",
+        "proof": "",
+    }
+    odd: tuple[object, ...] = (None, True, -1, 10**30, "", "\x1b[2J", [], {}, [[]] * 100, "x" * 10_000)
+    changed = {**join, rng.choice(list(join)): rng.choice(odd)}
+    return rng.choice((
+        b"",
+        b"\xacPT",
+        b"\xacPTA\0\0\0\x10{",
+        b"\7\7\7\7",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xacPTA\x7f\0\0\0" + b"x" * 1000,
+        framed(b"[" * rng.choice((10, 100_000))),
+        framed(b'{"kind": "Alive"}'),
+        framed(json.dumps(join).encode()),
+        framed(json.dumps(changed).encode()),
+        framed(rng.randbytes(rng.randint(0, 2000))),
+        rng.randbytes(rng.randint(1, 5000)),
+    ))  # fmt: skip
+
+
+def framed(text: bytes) -> bytes:
+    return b"\xacPTA" + len(text).to_bytes(4) + text
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
