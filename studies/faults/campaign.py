@@ -15,10 +15,12 @@ import argparse
 import collections
 import json
 import random
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import files
 import names
@@ -33,6 +35,9 @@ from trial import Trial
 PARTS: dict[str, Callable[[random.Random], Iterator[Trial]]] = {
     module.__name__: module.trials for module in (updates, files, names, trees, wrappers, sessions, strangers)
 }
+
+Line = dict[str, Any]
+"""Of the results: one trial."""
 
 
 def main() -> None:
@@ -71,20 +76,26 @@ def run(part: str, results: Path, seed: int) -> None:
             print(f"{trial.kind} {trial.name}: {violation}", flush=True)
 
 
-def read(file: Path) -> list[dict[str, object]]:
+def read(file: Path) -> list[Line]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def report(lines: list[dict[str, object]]) -> int:
+def report(lines: list[Line]) -> int:
     """Print the table. 1 if anything was violated."""
-    kinds: dict[object, list[dict[str, object]]] = collections.defaultdict(list)
+    kinds: dict[str, list[Line]] = collections.defaultdict(list)
     for line in lines:
         kinds[line["kind"]].append(line)
     rows = [
-        [kind, len(alike), sum(bool(line["violations"]) for line in alike)] for kind, alike in kinds.items()
+        [
+            kind,
+            len(alike),
+            sum(bool(line["violations"]) for line in alike),
+            f"{statistics.median(float(line['time_s']) for line in alike):.2f} s",
+        ]
+        for kind, alike in kinds.items()
     ]
-    print(tabulate(rows, ["kind", "trials", "with a violation"]))
-    return int(any(violations for _, _, violations in rows))
+    print(tabulate(rows, ["kind", "trials", "with a violation", "median time"], disable_numparse=True))
+    return int(any(line["violations"] for line in lines))
 
 
 if __name__ == "__main__":

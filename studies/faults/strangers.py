@@ -1,41 +1,93 @@
 """Strangers at the port where the hosts of a session meet, while real sessions of two hosts gate a step.
 
 They say nothing, half of something, too much, or what a host would say but for one thing; some do it again
-and again. No verdict changes, and the sessions end in time.
+and again. No verdict changes, and the sessions end in time. Some of the sessions train on both hosts, and
+need JAX. ``hosts meet`` and ``hosts meet beside strangers`` do nothing else: their times are compared.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import random
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from project import QUICK, STEP, Project, project
 from trial import Trial
 
-SESSIONS = 60
-ENDS_WITHIN_S = 120
+from pytest_accel.hosts.launcher import LaunchInfo
+from pytest_accel.hosts.rendezvous import join
+from pytest_accel.hosts.token import Token
+
+SESSIONS, MEETINGS = 48, 20
+TRAINING_EVERY = 16
+
+MEETINGS_EACH = 50
+ENDS_WITHIN_S = 300
 PAUSE_S = 0.05
 """Between two strangers, so that they take a small part of a core."""
 
 SECRET = "a secret of this session only"
+FACTS = {"pytest-accel": "0.1.0", "hardware": "8 x H100", "tests": ["a.py::one"]}
+
+
+TRAINING = """
+import pytest
+from pytest_accel.frameworks.common import resnet50
+
+resnet50.STAGES = tuple((width, 1, stride) for width, _, stride in resnet50.STAGES)
+
+@pytest.mark.accel(framework="jax")
+def test_training(accel):
+    accel.throughput("resnet50", global_batch=4, image_size=32)
+"""
+"""Steps of a ResNet with one block per stage, so that it compiles in seconds."""
 
 
 def trials(_: random.Random) -> Iterator[Trial]:
+    for number in range(MEETINGS):
+        yield Trial("hosts meet", str(number), functools.partial(meet, beside_strangers=False))
+        yield Trial(
+            "hosts meet beside strangers", str(number), functools.partial(meet, beside_strangers=True)
+        )
     for number in range(SESSIONS):
-        yield Trial("strangers", f"session {number}", one)
+        if number % TRAINING_EVERY:
+            yield Trial("strangers", f"session {number}", functools.partial(one, STEP))
+        else:
+            yield Trial("strangers at training", f"session {number}", functools.partial(one, TRAINING))
 
 
-def one(rng: random.Random) -> list[str]:
-    with project(STEP) as made:
+def meet(rng: random.Random, *, beside_strangers: bool) -> list[str]:
+    """What is wrong where two hosts find each other again and again."""
+    found = []
+    for _ in range(MEETINGS_EACH):
+        address = ("127.0.0.1", free_port())
+        around = strangers(address[1], rng) if beside_strangers else contextlib.nullcontext()
+        with around, ThreadPoolExecutor(2) as pool:
+            joined = [
+                pool.submit(join, launched(index), FACTS, address, 30.0, Token(SECRET)) for index in (0, 1)
+            ]
+            for index, host in enumerate(joined):
+                with contextlib.closing(host.result()) as coordinator:
+                    if coordinator.hosts is None or coordinator.hosts.index != index:
+                        found.append(f"host {index} is {coordinator.hosts}")
+    return found
+
+
+def launched(index: int) -> LaunchInfo:
+    return LaunchInfo("JAX_PROCESS_ID", index, 2, "127.0.0.1", 8476, ())
+
+
+def one(source: str, rng: random.Random) -> list[str]:
+    with project(source) as made:
         token = rng.random() < 0.5
-        recorded_at = run(made, rng, token, "--accel-update-baselines")
-        compared = run(made, rng, token, "--accel-tolerance=99%", "--accel-json=report.json")
-        found = recorded_at + compared
+        found = run(made, rng, token, "--accel-update-baselines")
+        found += run(made, rng, token, "--accel-tolerance=99%", "--accel-json=report.json")
         if made.outcomes() != ["passed"]:
             found.append(f"{made.outcomes()}: {made.printed('host0')[-500:]}")
         return found + [f"left: {left}" for left in made.left()]

@@ -31,10 +31,11 @@ def test_it_goes_on_where_it_was_ended(tmp_path):
 
 
 def test_a_violation_is_counted_and_the_exit_code_says_so(tmp_path):
-    trials = [{"kind": "wrapper", "name": str(number), "violations": []} for number in range(3)]
+    names = [str(number) for number in range(3)]
+    trials = [{"kind": "wrapper", "name": name, "violations": [], "time_s": 1.0} for name in names]
     trials[1]["violations"] = ["still runs"]
     results = tmp_path / "faults.jsonl"
     results.write_text("".join(f"{json.dumps(trial)}\n" for trial in trials))
     report = campaign("report", results)
     assert report.returncode == 1
-    assert report.stdout.splitlines()[-1].split() == ["wrapper", "3", "1"]
+    assert report.stdout.splitlines()[-1].split() == ["wrapper", "3", "1", "1.00", "s"]
