@@ -28,6 +28,9 @@ SESSIONS, MEETINGS = 48, 20
 TRAINING_EVERY = 16
 
 MEETINGS_EACH = 50
+
+LISTENS_AFTER_S = 0.02
+"""The second host calls when the first one listens: to be refused and try again would take longer."""
 ENDS_WITHIN_S = 300
 PAUSE_S = 0.05
 """Between two strangers, so that they take a small part of a core."""
@@ -69,10 +72,11 @@ def meet(rng: random.Random, *, beside_strangers: bool) -> list[str]:
         address = ("127.0.0.1", free_port())
         around = strangers(address[1], rng) if beside_strangers else contextlib.nullcontext()
         with around, ThreadPoolExecutor(2) as pool:
-            joined = [
-                pool.submit(join, launched(index), FACTS, address, 30.0, Token(SECRET)) for index in (0, 1)
-            ]
-            for index, host in enumerate(joined):
+            rest = (FACTS, address, 30.0, Token(SECRET))
+            first = pool.submit(join, launched(0), *rest)
+            time.sleep(LISTENS_AFTER_S)
+            second = pool.submit(join, launched(1), *rest)
+            for index, host in enumerate((first, second)):
                 with contextlib.closing(host.result()) as coordinator:
                     if coordinator.hosts is None or coordinator.hosts.index != index:
                         found.append(f"host {index} is {coordinator.hosts}")
