@@ -92,7 +92,7 @@ def one(source: str, rng: random.Random) -> list[str]:
         token = rng.random() < 0.5
         found = run(made, rng, token, "--accel-update-baselines")
         found += run(made, rng, token, "--accel-tolerance=99%", "--accel-json=report.json")
-        if made.outcomes() != ["passed"]:
+        if made.outcomes() not in (["passed"], ["inconclusive"]):  # the latter if other programs ran
             found.append(f"{made.outcomes()}: {made.printed('host0')[-500:]}")
         return found + [f"left: {left}" for left in made.left()]
 
