@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import multiprocessing
 import random
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,11 +68,11 @@ def trials(_: random.Random) -> Iterator[Trial]:
 def meet(rng: random.Random, *, beside_strangers: bool) -> list[str]:
     """What is wrong where two hosts find each other again and again."""
     found = []
-    for _ in range(MEETINGS_EACH):
-        address = ("127.0.0.1", free_port())
-        around = strangers(address[1], rng) if beside_strangers else contextlib.nullcontext()
-        with around, ThreadPoolExecutor(2) as pool:
-            rest = (FACTS, address, 30.0, Token(SECRET))
+    address = ("127.0.0.1", free_port())
+    rest = (FACTS, address, 30.0, Token(SECRET))
+    around = strangers(address[1], rng) if beside_strangers else contextlib.nullcontext()
+    with around, ThreadPoolExecutor(2) as pool:
+        for _ in range(MEETINGS_EACH):
             first = pool.submit(join, launched(0), *rest)
             time.sleep(LISTENS_AFTER_S)
             second = pool.submit(join, launched(1), *rest)
@@ -126,28 +126,28 @@ def run(made: Project, rng: random.Random, token: bool, *arguments: str) -> list
 
 @contextlib.contextmanager
 def strangers(port: int, rng: random.Random) -> Iterator[None]:
-    ended = threading.Event()
-    choices = random.Random(rng.random())
-
-    def call() -> None:
-        held: list[socket.socket] = []
-        while not ended.wait(PAUSE_S):
-            with contextlib.suppress(OSError):
-                stranger = socket.create_connection(("127.0.0.1", port), timeout=0.2)
-                held.append(stranger)
-                stranger.sendall(said(choices))
-            while len(held) > choices.randint(0, 30):
-                held.pop(0).close()
-        for stranger in held:
-            stranger.close()
-
-    thread = threading.Thread(target=call)
-    thread.start()
+    """A process that calls at this port all the time."""
+    process = multiprocessing.get_context("fork").Process(target=call, args=(port, rng.random()))
+    process.start()
     try:
         yield
     finally:
-        ended.set()
-        thread.join()
+        process.kill()
+        process.join()
+
+
+def call(port: int, seed: float) -> None:
+    """Never ends."""
+    rng = random.Random(seed)
+    held: list[socket.socket] = []
+    while True:
+        time.sleep(PAUSE_S)
+        with contextlib.suppress(OSError):
+            stranger = socket.create_connection(("127.0.0.1", port), timeout=0.2)
+            held.append(stranger)
+            stranger.sendall(said(rng))
+        while len(held) > rng.randint(0, 30):
+            held.pop(0).close()
 
 
 def said(rng: random.Random) -> bytes:
