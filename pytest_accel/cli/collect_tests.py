@@ -6,6 +6,7 @@ much they print and how they let the session end changes nothing: the answer is 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -51,7 +52,7 @@ def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
         command += ["-o", f"cache_dir={folder}/cache"]
         variables = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         done = subprocess.run(
-            [*command, *files],
+            [*command, *sorted({_argument(file) for file in files})],
             env={**variables, QUESTION: json.dumps(question), "COVERAGE_FILE": f"{folder}/coverage"},
             stdin=subprocess.DEVNULL,  # a debugger that the options ask for finds nobody
             capture_output=True,
@@ -64,6 +65,12 @@ def collected(files: Iterable[str], kind: Kind, baselines: Path) -> Collected:
     if not Path(report["rootdir"]).samefile("."):
         raise UserError(f"names of tests count from pytest's rootdir, {report['rootdir']}: call this there")
     return Collected(frozenset(report["names"]), frozenset(report["files"]) - frozenset(report["in_part"]))
+
+
+def _argument(file: str) -> str:
+    """How pytest is asked for a file; for a folder above it, where pytest would misread its name."""
+    readable = itertools.takewhile(lambda part: "[" not in part and "::" not in part, file.split("/"))
+    return "/".join((".", *readable))
 
 
 class _Listening:

@@ -18,13 +18,18 @@ from pytest_accel import hardware
 from pytest_accel.analysis.formatting import one_line
 from pytest_accel.cli import CommandResult
 from pytest_accel.cli.project_facts import FRAMEWORKS, ProjectFacts, project_facts
-from pytest_accel.cli.pytest_settings import SettingsFile, setting_line, settings_file, with_setting
+from pytest_accel.cli.pytest_settings import (
+    BASELINES,
+    SettingsFile,
+    setting_line,
+    settings_file,
+    with_setting,
+)
 from pytest_accel.records import files
 from pytest_accel.records.user_error import UserError
 
 BENCHMARK = Path("benchmarks", "test_training_speed.py")
 WORKFLOW = Path(".github", "workflows", "training-speed.yml")
-SETTING = "accel_baselines"
 IGNORED = "/accel-report.*"
 """What the commands that ``init`` names write beside baselines, as .gitignore has it."""
 
@@ -150,16 +155,16 @@ def _settings(folder: Path, settings: SettingsFile | None, baselines: str) -> It
     if settings is None:
         place = folder / "pyproject.toml"
         if not place.is_file():
-            yield Change(Path("pytest.ini"), f"[pytest]\n{SETTING} = {baselines}\n".encode())
+            yield Change(Path("pytest.ini"), f"[pytest]\n{BASELINES} = {baselines}\n".encode())
             return
         settings = SettingsFile(place, ("tool", "pytest", "ini_options"), {})
     if settings.path.parent != folder:
         yield Change(settings.path, keeps="it is above this folder")
-    elif SETTING in settings.values:
-        yield Change(Path(settings.path.name), keeps=f"it has {SETTING}")
+    elif BASELINES in settings.values:
+        yield Change(Path(settings.path.name), keeps=f"it has {BASELINES}")
     else:
-        content = None if _is_shared(settings.path) else with_setting(settings, SETTING, baselines)
-        line = setting_line(settings.path, SETTING, baselines)
+        content = None if _is_shared(settings.path) else with_setting(settings, BASELINES, baselines)
+        line = setting_line(settings.path, BASELINES, baselines)
         path = Path(settings.path.name)
         if content is None:
             yield Change(path, keeps=f"add this to its section {settings.heading} yourself: {line}")

@@ -22,6 +22,7 @@ from pytest_accel.cli import (
     init,
     list_baselines,
     prune,
+    pytest_settings,
     show,
 )
 from pytest_accel.records.user_error import UserError
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
     options = parser().parse_args(arguments)
     try:
+        options.baselines = options.baselines or pytest_settings.baselines_folder(Path())
         answer: CommandResult = options.answer(options)
     except UserError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
@@ -76,9 +78,9 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--baselines",
         type=Path,
-        default=Path("baselines"),
         metavar="DIR",
-        help="directory of baselines and published results (default: baselines)",
+        help="directory of baselines and published results (default: accel_baselines of pytest's settings, "
+        "or else baselines)",
     )
     for command in COMMANDS:
         command.add(commands, shared)

@@ -29,6 +29,8 @@ SECTIONS = (
 Source: pytest's documentation, "Initialization: determining rootdir and configfile".
 """
 
+BASELINES = "accel_baselines"
+
 
 @dataclass(frozen=True)
 class SettingsFile:
@@ -61,6 +63,19 @@ def settings_file(folder: Path) -> SettingsFile | None:
             if "pytest" in name:  # a file of pytest's own counts even if it is empty
                 return SettingsFile(path, sections[0], {})
     return None
+
+
+def baselines_folder(folder: Path) -> Path:
+    """Where a session that is started in ``folder`` has its baselines, as far as its settings file tells.
+
+    Raises UserError for a file that cannot be read.
+    """
+    file = settings_file(folder.absolute())
+    named = None if file is None else file.values.get(BASELINES)
+    if file is None or not isinstance(named, str) or not named.strip():
+        return Path("baselines")
+    here = file.path.parent == folder.absolute()
+    return (Path() if here else file.path.parent) / Path(named.strip()).expanduser()
 
 
 def setting_line(file: Path, name: str, value: str) -> str:

@@ -205,3 +205,40 @@ def test_hostile_names_come_out_as_text(run, folder):
         assert "\x1b" not in printed
         assert "test_step[\\x1b[31m" in printed
     assert answer(run("show", "31m", "--json"))[0]["benchmark"] == nodeid
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pytest.ini", "[pytest]\naccel_baselines = {folder}\n"),
+        ("setup.cfg", "[tool:pytest]\naccel_baselines = {folder}\n"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\naccel_baselines = '{folder}'\n"),
+        ("pytest.toml", "[pytest]\naccel_baselines = '{folder}'\n"),
+    ],
+)
+@pytest.mark.parametrize("name", ["stored", "deep/stored", "{tmp_path}/stored"])
+@pytest.mark.parametrize("where", [".", "below"])
+def test_the_folder_is_that_of_the_settings(folder, tmp_path, monkeypatch, capsys, file, text, name, where):
+    named = name.format(tmp_path=tmp_path)
+    moved = tmp_path / named
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(moved)
+    (tmp_path / file).write_text(text.format(folder=named))
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / where)
+    assert main.main(["list"]) == 0
+    assert "gpu-a100" in capsys.readouterr().out
+
+
+def test_the_command_line_has_the_last_word_on_the_folder(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "pytest.ini").write_text("[pytest]\naccel_baselines = nowhere\n")
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["list", "--baselines=baselines"]) == 0
+    assert "gpu-a100" in capsys.readouterr().out
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "pytest.toml").write_text("[pytest\n")
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["list"]) == 2
+    assert capsys.readouterr().err.startswith(f"pytest-accel: cannot read {tmp_path / 'pytest.toml'}: ")

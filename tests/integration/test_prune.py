@@ -44,6 +44,20 @@ def test_nothing_is_removed_while_all_tests_exist(recorded):
     assert recorded.baseline_files == files
 
 
+@pytest.mark.parametrize("folder", ["@team", "-k"])
+def test_a_folder_whose_name_pytest_would_misread(recorded, folder):
+    (recorded.path / folder).mkdir()
+    (recorded.path / "test_it.py").rename(recorded.path / folder / "test_it.py")
+    shutil.rmtree(recorded.path / "baselines")
+    recorded.record()
+    files = recorded.baseline_files
+    assert prune(recorded, "--yes").ret == 0
+    assert recorded.baseline_files == files
+    (recorded.path / folder / "test_it.py").write_text(ONE)
+    prune(recorded, "--yes")
+    assert recorded.baseline_files == [file for file in files if "test_batch" in file.name]
+
+
 def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
     files = recorded.baseline_files
     recorded.benchmark(ONE)
