@@ -9,6 +9,8 @@ import subprocess
 import pytest
 from support.prune import ONE, TWO, prune, untouched
 
+from pytest_accel.baselines.paths import baseline_path
+
 
 @pytest.fixture(scope="module")
 def copy_of_baselines(tmp_path_factory):
@@ -56,6 +58,23 @@ def test_a_folder_whose_name_pytest_would_misread(recorded, folder):
     (recorded.path / folder / "test_it.py").write_text(ONE)
     prune(recorded, "--yes")
     assert recorded.baseline_files == [file for file in files if "test_batch" in file.name]
+
+
+@pytest.mark.parametrize(("folder", "kept"), [("a[1]", {"test_step"}), ("a::b", {"test_step", "test_gone"})])
+def test_a_folder_for_which_pytest_cannot_be_asked(recorded, folder, kept):
+    """It is collected with all others. A node id does not tell where ``a::b`` ends, so nothing is removed."""
+    (step,) = (file for file in recorded.baseline_files if "cpu-" in str(file) and "test_step" in file.name)
+    for test in ("test_step", "test_gone"):
+        name = f"{folder}/test_in.py::{test}"
+        copy = step.parents[1] / baseline_path(name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(step.read_text().replace("test_it.py::test_step", name))
+    files = recorded.baseline_files
+    (recorded.path / folder).mkdir()
+    shutil.copy(recorded.path / "test_it.py", recorded.path / folder / "test_in.py")
+    prune(recorded, "--yes")
+    expected = [file for file in files if "test_gone" not in file.name or "test_gone" in kept]
+    assert recorded.baseline_files == expected
 
 
 def test_those_of_a_renamed_test_are_named_and_go_only_when_told(recorded):
