@@ -32,7 +32,7 @@ import wrappers
 from tabulate import tabulate
 from trial import Trial
 
-PARTS: dict[str, Callable[[random.Random], Iterator[Trial]]] = {
+PARTS: dict[str, Callable[[], Iterator[Trial]]] = {
     module.__name__: module.trials for module in (updates, files, names, trees, wrappers, sessions, strangers)
 }
 
@@ -61,7 +61,7 @@ def parsed() -> argparse.Namespace:
 
 def run(part: str, results: Path, seed: int) -> None:
     done = {(line["part"], line["seed"], line["kind"], line["name"]) for line in read(results)}
-    for trial in PARTS[part](random.Random(seed)):
+    for trial in PARTS[part]():
         if (part, seed, trial.kind, trial.name) in done:
             continue
         begin = time.monotonic()
@@ -72,8 +72,6 @@ def run(part: str, results: Path, seed: int) -> None:
         line = {"part": part, "seed": seed, "kind": trial.kind, "name": trial.name, "violations": violations}
         with results.open("a") as file:
             file.write(json.dumps({**line, "time_s": round(time.monotonic() - begin, 2)}) + "\n")
-        for violation in violations:
-            print(f"{trial.kind} {trial.name}: {violation}", flush=True)
 
 
 def read(file: Path) -> list[Line]:
@@ -81,7 +79,7 @@ def read(file: Path) -> list[Line]:
 
 
 def report(lines: list[Line]) -> int:
-    """Print the table. 1 if anything was violated."""
+    """Print violations and the table. 1 if anything was violated."""
     kinds: dict[str, list[Line]] = collections.defaultdict(list)
     for line in lines:
         kinds[line["kind"]].append(line)
@@ -94,6 +92,9 @@ def report(lines: list[Line]) -> int:
         ]
         for kind, alike in kinds.items()
     ]
+    for line in lines:
+        for violation in line["violations"]:
+            print(f"{line['kind']} {line['name']}: {violation}")
     print(tabulate(rows, ["kind", "trials", "with a violation", "median time"], disable_numparse=True))
     return int(any(line["violations"] for line in lines))
 

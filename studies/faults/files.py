@@ -60,7 +60,7 @@ FACTORS = (1e-300, 1e-9, 0.5, 2, 1e9, 1e300, -1)
 COMMANDS = (["list"], ["show", "test_"], ["history", "test_"], ["compare", one_update.IDENTITY])
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for name in SOUND:
         for number in range(TRIALS_EACH):
             yield Trial("corrupted file", f"{name} {number}", functools.partial(one, name))

@@ -26,7 +26,7 @@ FORBIDDEN = frozenset('\0\n\\:*?"<>|')
 """What a file on Windows cannot have in its name, and what breaks lines."""
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for number in range(TRIALS):
         yield Trial("hostile names", f"{NAMES_EACH} names, {number}", one)
 
@@ -53,7 +53,7 @@ def faults(path: PurePosixPath) -> Iterator[str]:
         yield "outside of its folder"
     for part in path.parts:
         if FORBIDDEN & {*part} or not part.isprintable():
-            yield f"{part!r} is no name on some file system"
+            yield f"{part!r} is not a name on every file system"
         if len(part.encode("utf-8", "surrogatepass")) > 255:
             yield f"a part of {len(part)} characters"
         if part.endswith((".", " ")) or part.startswith("-"):

@@ -59,7 +59,7 @@ def nasty():
     {text}
 
 def test_it(accel):
-    accel.measure({measured}, examples_per_step=1)
+    accel.measure(once(nasty), examples_per_step=1)
 
 def test_next():
     pass
@@ -141,7 +141,7 @@ MOMENTS_S = 6.0
 """A session of these lasts about as long."""
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for name in STEPS:
         yield Trial("nasty step", name, functools.partial(one, name))
     for number in range(SIGNALS):
@@ -167,7 +167,7 @@ def stored_in(made: Project) -> None:
 
 def one(name: str, _: random.Random) -> list[str]:
     text, expected = STEPS[name]
-    source = NASTY.format(hide=HIDE + CAN_WRITE, text=text, measured="once(nasty)")
+    source = NASTY.format(hide=HIDE + CAN_WRITE, text=text)
     with project(source) as made:
         stored_in(made)
         options = (f"--accel-timeout={TIMEOUT_S}", "--accel-json=report.json")

@@ -27,7 +27,7 @@ Alive = set[str]
 """Names of benchmarks that exist somewhere, under some option or on some machine."""
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for number in range(TRIALS):
         yield Trial("prune", f"tree {number}", one)
 

@@ -50,7 +50,7 @@ TIMEOUT_S = 60
 RACES, RACERS = 24, 8
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for name, number in calls():
         for event in ("signal=KILL", *(f"error={error}" for error in ERRORS.get(name, ()))):
             injection = f"{name}:{event}:when={number}"

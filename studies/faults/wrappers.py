@@ -37,7 +37,7 @@ WRAPPERS = {
     "ends at once": ("exit 0", REFUSED),
     "ends with a status": ("exit 42", REFUSED),
     "kills itself": ("kill -9 $$", REFUSED),
-    "is no Python": ("exec cat", REFUSED),
+    "is not Python": ("exec cat", REFUSED),
     "writes without end": ("exec yes", REFUSED),
     "says nothing": ("exec sleep 3600", REFUSED),
     "says nothing and ignores SIGTERM": ("trap '' TERM; while true; do sleep 1; done", REFUSED),
@@ -56,7 +56,7 @@ TIMEOUT_S = 20.0
 ENDS_WITHIN_S = 4 * TIMEOUT_S
 
 
-def trials(_: random.Random) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     for name in WRAPPERS:
         yield Trial("wrapper", name, functools.partial(one, name))
 

@@ -6,12 +6,17 @@ import json
 import sys
 import time
 import uuid
+import venv
+from importlib import metadata
 
 import psutil
 import pytest
 from support.several_hosts import SeveralHosts
 
 LONG_ENOUGH_S = 60
+
+PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+"""The distributions that pytest consists of."""
 
 
 @pytest.fixture
@@ -62,3 +67,15 @@ def compiled(pytester, monkeypatch):
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def only_pytest(tmp_path_factory):
+    """A virtual environment with pytest and nothing else: neither pytest-accel nor what that needs."""
+    folder = tmp_path_factory.mktemp("environments") / "only pytest"
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for distribution in map(metadata.distribution, PYTEST):
+        for name in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
+            (packages / name).symlink_to(distribution.locate_file(name))
+    return folder
