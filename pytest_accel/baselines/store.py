@@ -128,6 +128,7 @@ class BaselineStore:
                 raise AlreadyStored(f"another session has just recorded {benchmark.name}")
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
+            _refuse_to_leave(self.folder, path)
             history = _history(stored, benchmark, workload, accepted)
             entries = _without_raw_runs((*history, _in_order(history, accepted, path)))
             content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
@@ -274,6 +275,16 @@ def _refuse_links(*paths: Path) -> None:
     for path in paths:
         if path.is_symlink():
             raise OSError(errno.ELOOP, f"{path} is a link, and locks are never put where one leads")
+
+
+def _refuse_to_leave(folder: Path, path: Path) -> None:
+    """Raise StoreError where links on the way to ``path`` lead out of ``folder``: that is somebody else's."""
+    place = path.parent.resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise StoreError(
+            f"cannot write the baseline {path}: a link leads to {place}, outside of {folder}. Nothing was "
+            "written; remove the link, or name the folder that it leads to with --accel-baselines=DIR."
+        )
 
 
 def _make_unlisted_folder(folder: Path) -> None:

@@ -33,6 +33,8 @@ def read(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         content = file.read(MAX_READ_BYTES + 1)
+    if content is None:  # a file of /proc that waits for something to happen
+        raise OSError(errno.EINVAL, "not a regular file")
     if len(content) > MAX_READ_BYTES:
         raise OSError(errno.EFBIG, f"larger than {MAX_READ_BYTES // 2**20} MiB")
     return content

@@ -311,6 +311,27 @@ def test_links_in_the_place_of_locks_change_nothing_where_they_lead(store, tmp_p
     assert not elsewhere.is_file() or elsewhere.read_text() == "precious"
 
 
+@pytest.mark.parametrize("linked", ["cpu-2", "cpu-2/tensorflow", "cpu-2/tensorflow/test_a.py"])
+def test_a_folder_that_leads_elsewhere_is_not_written_to(store, tmp_path, linked):
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    place, elsewhere = store.folder / linked, tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    before = {file: file.read_bytes() for file in elsewhere.rglob("*.json")}
+    with pytest.raises(StoreError, match=f"a link leads to .*elsewhere.*, outside of {store.folder}"):
+        store.accept(BENCHMARK, WORKLOAD, entry())
+    assert {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()} == before
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 1
+
+
+def test_a_link_within_the_baselines_is_followed(store):
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    (store.folder / "cpu-2").rename(store.folder / "pool")
+    (store.folder / "cpu-2").symlink_to("pool")
+    store.accept(BENCHMARK, WORKLOAD, entry())
+    assert len(store.load(BENCHMARK, "tensorflow").accepted) == 2
+
+
 def test_a_dangling_link_makes_no_file(store, tmp_path):
     (store.folder / ".locks").mkdir(parents=True)
     (store.folder / ".locks" / ".gitignore").symlink_to(tmp_path / "nowhere")

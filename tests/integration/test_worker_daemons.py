@@ -10,6 +10,8 @@ import time
 import psutil
 import pytest
 
+from pytest_accel.runs.worker_process import process
+
 LONG_ENOUGH_S = 60
 
 HIDING = """
@@ -66,6 +68,14 @@ def loaders():
 """
 
 
+IGNORING = """
+import os, signal, sys
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def hidden(project):
     """Of the processes that noted themselves, those that are still there."""
     pids = map(int, (project.path / "hidden.txt").read_text().split())
@@ -89,6 +99,61 @@ def test_it(accel, step):
 
     assert benchmark["outcome"] == ("invalid" if "exit" in ends else "no_baseline")
     assert not hidden(project)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands daemons to a subreaper")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP", "SIGUSR1", "SIGTERM"])
+def test_a_signal_to_the_process_that_cleans_up_leaves_nothing(project, number):
+    """As whoever sends one to all processes with pytest in their names does."""
+    project.benchmark(
+        f"""{HIDING}
+import signal
+
+def test_it(accel):
+    daemon()
+    without_variables()
+    time.sleep(0.2)
+    os.kill(os.getppid(), signal.{number})
+    time.sleep(3600)
+"""
+    )
+
+    (benchmark,) = project.report()["benchmarks"]
+
+    assert benchmark["outcome"] == "invalid"
+    assert not hidden(project)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands daemons to a subreaper")
+def test_a_session_that_ignores_the_end_of_its_children(project, monkeypatch):
+    project.benchmark(
+        f"""{HIDING}
+def test_it(accel, step):
+    deaf()
+    time.sleep(0.2)
+    accel.measure(step, examples_per_step=1)
+"""
+    )
+    monkeypatch.setenv("STEP_TIMES_S", "0.25")
+
+    result = project.pytester.run(sys.executable, "-c", IGNORING, sys.executable, "-m", "pytest")
+
+    result.stdout.fnmatch_lines(["accel: 1 no_baseline in *"])
+    assert not hidden(project)
+
+
+def test_modules_of_a_project_do_not_take_the_place_of_the_standard_library(project, monkeypatch):
+    for name in ("resource", "ctypes", "contextlib"):
+        (project.path / "shadows").mkdir(exist_ok=True)
+        (project.path / "shadows" / f"{name}.py").write_text("raise RuntimeError('not for the supervisor')\n")
+    monkeypatch.setenv("PYTHONPATH", str(project.path / "shadows"))
+    sleeping = [sys.executable, "-I", "-c", "print('started')"]
+
+    with (project.path / "output").open("w+b") as output:
+        supervisor, _ = process._start_supervised(sleeping, output=output)
+        assert supervisor.wait() == 0
+        output.seek(0)
+        assert output.read() == b""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")

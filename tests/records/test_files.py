@@ -77,6 +77,18 @@ def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path):
             files.read(path)
 
 
+def test_a_file_that_has_nothing_to_say_yet_is_not_waited_for(tmp_path, monkeypatch):
+    """Such as ``/proc/kmsg``, which calls itself regular. A pipe with a silent writer does the same."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(files.stat, "S_ISREG", lambda _: True)
+    with (
+        os.fdopen(os.open(pipe, os.O_RDWR), "wb", buffering=0),
+        pytest.raises(OSError, match="not a regular file"),
+    ):
+        files.read(pipe)
+
+
 def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(20 * 2**30)

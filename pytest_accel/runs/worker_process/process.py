@@ -73,7 +73,7 @@ def start_worker(
                 cwd=folder,
                 stdin=their_incoming,
                 stdout=their_outgoing,
-                stderr=output,
+                output=output,
             )
         except OSError as error:
             raise InvalidRun(
@@ -91,17 +91,24 @@ def start_worker(
             worker.kill()
 
 
-def _start_supervised(command: Sequence[str], **settings: Any) -> tuple[subprocess.Popen[bytes], int]:
+def _start_supervised(
+    command: Sequence[str], *, output: IO[bytes], **settings: Any
+) -> tuple[subprocess.Popen[bytes], int]:
     """The supervisor of a command, and the process id of the command. ``settings`` are those of ``Popen``.
 
-    Raises OSError if the command cannot be started, and InvalidRun if the supervisor cannot.
+    ``output`` takes the standard errors of both. Raises OSError if the command cannot be started, and
+    InvalidRun if the supervisor cannot.
     """
     report, their_report = os.pipe()
     with os.fdopen(report) as reported:
         try:
-            program = [sys.executable, "-P", "-S", supervisor.__file__, str(os.getpid()), str(their_report)]
+            program = [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), str(their_report)]
             process = subprocess.Popen(
-                [*program, *command], pass_fds=[their_report], start_new_session=True, **settings
+                [*program, *command],
+                pass_fds=[their_report],
+                start_new_session=True,
+                stderr=output,
+                **settings,
             )
         finally:
             os.close(their_report)
@@ -118,7 +125,11 @@ def _start_supervised(command: Sequence[str], **settings: Any) -> tuple[subproce
             raise OSError(error_number, os.strerror(error_number))
         case _:
             process.wait()
-            raise InvalidRun(f"{sys.executable} cannot run the supervisor of a worker process")
+            output.seek(0)
+            raise InvalidRun(
+                f"{sys.executable} cannot run the supervisor of a worker process",
+                output.read(_TAIL_BYTES).decode(errors="replace"),
+            )
 
 
 class RunTimeout(InvalidRun):
@@ -238,6 +249,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the process and all that it started."""
         if self.alive:
+            self._supervisor.send_signal(signal.SIGCONT)  # the test may have stopped it
             self._supervisor.terminate()
             self._wait(_TERMINATE_TIMEOUT_S)
         self._supervisor.kill()

@@ -1,6 +1,6 @@
 """A process between the session and a worker: nothing that the worker started outlives it.
 
-``python -P -S supervisor.py SESSION_PID REPORT_FD COMMAND...`` starts the command. It ends as the command
+``python -I -S supervisor.py SESSION_PID REPORT_FD COMMAND...`` starts the command. It ends as the command
 ended, once everything that descends from it is gone. A daemon can leave its session, its group and its
 environment behind, but not its ancestors: Linux hands orphans to the nearest "child subreaper" above them
 (prctl(2)). If the session is killed, Linux tells this process (PR_SET_PDEATHSIG), which then ends everything
@@ -28,8 +28,10 @@ TERMINATE_TIMEOUT_S = 1.0
 CLEAN_UP_TIMEOUT_S = 5.0
 """How long to look for processes that are left; one that may not be killed is then left alone."""
 
-FORWARDED = (signal.SIGTERM, signal.SIGABRT)
-HANDLED = (*FORWARDED, signal.SIGALRM)
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that would end this process, as they end the worker: whoever sends one means both."""
+
+HANDLED = (*ENDING, signal.SIGABRT, signal.SIGALRM)
 
 
 def main(session: int, report_fd: int, command: list[str]) -> None:
@@ -40,10 +42,12 @@ def main(session: int, report_fd: int, command: list[str]) -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != session:
         return
+    ignored = [number for number in (*HANDLED, signal.SIGCHLD) if signal.getsignal(number) is signal.SIG_IGN]
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody can wait for a child
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     worker = os.fork()
     if worker == 0:
-        become(command, report_fd)
+        become(command, report_fd, ignored)
     forward_signals(worker)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     os.close(report_fd)
@@ -55,12 +59,14 @@ def main(session: int, report_fd: int, command: list[str]) -> None:
     end_as(status)
 
 
-def become(command: list[str], report_fd: int) -> None:
-    """Be the worker, in a process group of its own. Does not return."""
+def become(command: list[str], report_fd: int, ignored: list[signal.Signals]) -> None:
+    """Be the worker, in a process group of its own. ``ignored`` are signals that stay so. Does not return."""
     os.set_inheritable(report_fd, False)
     os.setsid()
-    for number in (*HANDLED, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (*HANDLED, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python changed some of these
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     os.write(report_fd, f"{os.getpid()} ".encode())
     try:
@@ -72,13 +78,15 @@ def become(command: list[str], report_fd: int) -> None:
 
 
 def forward_signals(worker: int) -> None:
-    """SIGTERM asks the worker to end, and makes it end; SIGABRT lets Python write where it hangs."""
+    """What would end this process ends the worker, asked first. SIGABRT lets that write where it hangs."""
 
     def on_terminate(*_: object) -> None:
         kill(worker, signal.SIGTERM)
         signal.setitimer(signal.ITIMER_REAL, TERMINATE_TIMEOUT_S)
 
-    signal.signal(signal.SIGTERM, on_terminate)
+    for number in ENDING:
+        if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, on_terminate)
     signal.signal(signal.SIGALRM, lambda *_: kill(worker, signal.SIGKILL))
     signal.signal(signal.SIGABRT, lambda *_: kill(-worker, signal.SIGABRT))
 
