@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        options.baselines = options.baselines or pytest_settings.baselines_folder(Path())
+        if "baselines" in options and options.baselines is None:
+            options.baselines = pytest_settings.baselines_folder(Path())
         answer: CommandResult = options.answer(options)
     except UserError as error:
         print(f"pytest-accel: {error}", file=sys.stderr)
