@@ -128,7 +128,7 @@ class BaselineStore:
                 raise AlreadyStored(f"another session has just recorded {benchmark.name}")
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
-            _refuse_to_leave(self.folder, path)
+            _refuse_to_leave(self.folder, path.parent)
             history = _history(stored, benchmark, workload, accepted)
             entries = _without_raw_runs((*history, _in_order(history, accepted, path)))
             content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
@@ -149,7 +149,11 @@ class BaselineStore:
                     raise store_error("read baselines in", folder, error) from error
 
     def check_writable(self) -> None:
-        """Raise StoreError if a trial write fails in these folders, or where they would be made."""
+        """Raise StoreError if a trial write fails in these folders, or where they would be made.
+
+        A hardware folder that is a link out of the baselines is refused as well.
+        """
+        _refuse_to_leave(self.folder, self.identity_dir)
         for folder in (self.folder, self.identity_dir):
             try:
                 with tempfile.TemporaryFile(dir=_nearest_existing(folder)) as trial:
@@ -277,13 +281,13 @@ def _refuse_links(*paths: Path) -> None:
             raise OSError(errno.ELOOP, f"{path} is a link, and locks are never put where one leads")
 
 
-def _refuse_to_leave(folder: Path, path: Path) -> None:
-    """Raise StoreError where links on the way to ``path`` lead out of ``folder``: that is somebody else's."""
-    place = path.parent.resolve()
-    if not place.is_relative_to(folder.resolve()):
+def _refuse_to_leave(folder: Path, place: Path) -> None:
+    """Raise StoreError where a link on the way to ``place`` leads out of ``folder``."""
+    real = Path(os.path.realpath(place))
+    if not real.is_relative_to(os.path.realpath(folder)):
         raise StoreError(
-            f"cannot write the baseline {path}: a link leads to {place}, outside of {folder}. Nothing was "
-            "written; remove the link, or name the folder that it leads to with --accel-baselines=DIR."
+            f"cannot write baselines to {place}: a link leads to {real}, outside of {folder}. Nothing was "
+            "written; put a folder in the place of the link, or name another one with --accel-baselines=DIR."
         )
 
 

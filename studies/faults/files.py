@@ -26,7 +26,7 @@ from pytest_accel.baselines.errors import BrokenBaseline
 from pytest_accel.cli import main
 from pytest_accel.gate.baseline_gate import BaselineGate
 from pytest_accel.gate.benchmark_kind import GateContext
-from pytest_accel.records import Accelerator, Baseline, Kind, Outcome, Result, Run
+from pytest_accel.records import Accelerator, Baseline, Benchmark, Kind, Outcome, Result, Run
 from pytest_accel.reports import markdown
 from pytest_accel.reports.common import json_writer
 from pytest_accel.reports.common.table import table
@@ -99,9 +99,7 @@ def sound(name: str) -> tuple[Baseline, Kind]:
     return baseline, kind
 
 
-def benchmark_of(baseline: Baseline) -> Any:
-    from pytest_accel.records import Benchmark
-
+def benchmark_of(baseline: Baseline) -> Benchmark:
     return Benchmark(baseline.benchmark, baseline.parameters)
 
 

@@ -7,11 +7,10 @@ Exits with 3, and the message of pytest-accel, where that says that nothing was 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
-
-import filelock  # noqa: F401, its own imports are not part of an update
 
 from pytest_accel.baselines import BaselineStore, StoreError
 from pytest_accel.records import AcceptedEntry, Benchmark, Steps, Workload
@@ -40,6 +39,7 @@ def update(folder: Path, minute: int) -> None:
 
 
 if __name__ == "__main__":
+    importlib.import_module("filelock")  # what it imports is not part of an update
     os.access(BEGIN, os.F_OK)
     try:
         update(Path(sys.argv[1]), int(sys.argv[2]))

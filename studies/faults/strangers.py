@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import random
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,7 @@ def run(made: Project, rng: random.Random, token: bool, *arguments: str) -> list
         for index, session in enumerate(sessions):
             try:
                 status = session.wait(max(0.1, deadline - time.monotonic()))
-            except Exception:
+            except subprocess.TimeoutExpired:
                 session.kill()
                 found.append(f"host {index} still runs: {made.printed(f'host{index}')[-500:]}")
             else:

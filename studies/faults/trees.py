@@ -17,7 +17,8 @@ import one_update
 from project import Project, project
 from trial import Trial
 
-from pytest_accel.records import AcceptedEntry, Benchmark, Steps
+from pytest_accel.baselines import BaselineStore
+from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Steps
 
 TRIALS = 36
 
@@ -74,17 +75,12 @@ def prune(made: Project, option: str) -> subprocess.CompletedProcess[str]:
 
 
 def accept(baselines: Path, identity: str, name: str) -> None:
-    from pytest_accel.baselines import BaselineStore
-
     steps = Steps((0.1,) * 10, 1, 1.0, 1.0, 1.0, 1.0, 1)
     entry = AcceptedEntry("2026-01-01T00:00:00+00:00", {}, {"step_time_s": 0.1}, (steps,))
     BaselineStore(baselines, identity).accept(Benchmark(name), one_update.WORKLOAD, entry)
 
 
 def names(baselines: Path, identity: str) -> set[str]:
-    from pytest_accel.baselines import BaselineStore
-    from pytest_accel.records import Baseline
-
     stored = BaselineStore(baselines, identity).load_all()
     return {baseline.benchmark for _, baseline in stored if isinstance(baseline, Baseline)}
 

@@ -106,7 +106,7 @@ def test_it(accel, step):
 def test_a_signal_to_the_process_that_cleans_up_leaves_nothing(project, number):
     """As whoever sends one to all processes with pytest in their names does."""
     if signal.getsignal(signal.Signals[number]) is signal.SIG_IGN:
-        pytest.skip(f"{number} is ignored here, as nohup has it, and so it is in processes of this one")
+        pytest.skip(f"{number} is ignored here, as under nohup, and the processes of this test inherit that")
     project.benchmark(
         f"""{HIDING}
 import signal

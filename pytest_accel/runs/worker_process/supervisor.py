@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """Of <linux/prctl.h>."""
@@ -115,12 +116,11 @@ def end_all(worker: int) -> None:
 def children() -> list[int]:
     """The processes whose parent is this one, where /proc tells."""
     found = []
-    with contextlib.suppress(OSError):
-        for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208, pathlib takes longer to start
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                _state, parent = file.read().rpartition(b")")[2].split()[:2]
-                if int(parent) == os.getpid():
-                    found.append(int(name))
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _state, parent = file.read_bytes().rpartition(b")")[2].split()[:2]
+            if int(parent) == os.getpid():
+                found.append(int(file.parent.name))
     return found
 
 
