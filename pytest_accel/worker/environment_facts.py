@@ -6,13 +6,14 @@ its own, before the first run: to free a large piece would change how long a ste
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import platform
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -89,20 +90,22 @@ def surroundings(variables: Mapping[str, str]) -> Surroundings:
     for distribution in metadata.distributions():
         name = normalized(distribution.metadata["Name"] or "")
         if name and name not in packages:  # what an interrupted installation left has none
+            files = _installed_files(distribution)
             packages[name] = distribution.version
-            known |= _top_level(distribution)
-            modules[name] = _modules(distribution)
+            tops = {file.partition("/")[0] for file in files}
+            known |= {Path(str(distribution.locate_file(top))) for top in tops}
+            modules[name] = _modules(distribution, files)
             if name != "pytest-accel":  # which is brought along
-                code[name] = _recorded(distribution)
+                code[name] = _recorded(distribution, files)
     for folder in map(Path, sys.path):
         if not INSTALLED.isdisjoint(folder.parts) and folder.is_dir():
             for top in sorted(folder.iterdir()):
                 if top not in known and not top.name.startswith((".", "_")):
                     if top.suffix == ".pth":
                         paths[top.name] = _digest_of(top)
-                    files = dict(_by_hand(top))
-                    if files:
-                        code.setdefault(top.stem, files)
+                    by_hand = dict(_by_hand(top))
+                    if by_hand:
+                        code.setdefault(top.stem, by_hand)
     return Surroundings(os.path.realpath(sys.prefix), _python(), packages, variables, code, modules, paths)
 
 
@@ -176,38 +179,44 @@ def _loaded() -> Iterator[tuple[str, Path]]:
             yield name, Path(path)
 
 
-def _top_level(distribution: metadata.Distribution) -> set[Path]:
-    names = {file.parts[0] for file in distribution.files or ()}
-    return {Path(str(distribution.locate_file(name))) for name in names}
+def _installed_files(distribution: metadata.Distribution) -> Mapping[str, str]:
+    """Its files as it recorded them, each with its digest ("" where there is none).
+
+    ``distribution.files`` would make a path of each, which took seconds beside a framework.
+    """
+    record = distribution.read_text("RECORD")
+    if record is None:
+        return {file.as_posix(): "" for file in distribution.files or ()}
+    return {name: rest[0] if rest else "" for name, *rest in filter(None, csv.reader(record.splitlines()))}
 
 
-def _modules(distribution: metadata.Distribution) -> tuple[str, ...]:
+def _modules(distribution: metadata.Distribution, files: Iterable[str]) -> tuple[str, ...]:
     """What can be imported from it, as :func:`_package` has it."""
-    files = [file for file in distribution.files or () if file.suffix in CODE]
-    packages = {file.parts[0] for file in files if file.name == "__init__.py" and len(file.parts) == 2}
+    code = [file.split("/") for file in files if file.endswith(CODE)]
+    packages = {parts[0] for parts in code if parts[1:] == ["__init__.py"]}
     names = set((distribution.read_text("top_level.txt") or "").split())
-    for file in files:
-        first = file.parts[0].partition(".")[0]
-        is_namespace = len(file.parts) > 1 and first not in packages
-        names.add(f"{first}.{file.parts[1].partition('.')[0]}" if is_namespace else first)
+    for parts in code:
+        first = parts[0].partition(".")[0]
+        is_namespace = len(parts) > 1 and first not in packages
+        names.add(f"{first}.{parts[1].partition('.')[0]}" if is_namespace else first)
     return tuple(sorted(names))
 
 
-def _recorded(distribution: metadata.Distribution) -> Mapping[str, str]:
+def _recorded(distribution: metadata.Distribution, files: Mapping[str, str]) -> Mapping[str, str]:
     """The files that were installed from a folder; of a published package one digest is enough."""
-    files = [
-        file
-        for file in distribution.files or ()
-        if file.suffix != ".pyc" and ".." not in file.parts and not file.parts[0].endswith(".dist-info")
-    ]
     source = distribution.read_text("direct_url.json")
     if source is not None and '"editable"' in source:
         return {"": _digest(source.encode())}  # the checkout: what is imported from there is seen in a run
+    ours = sorted(
+        name
+        for name in files
+        if not name.endswith(".pyc")
+        and ".." not in name.split("/")
+        and not name.partition("/")[0].endswith(".dist-info")
+    )
     if source is not None:
-        paths = {str(file): Path(str(distribution.locate_file(file))) for file in files}
-        return {name: _digest_of(path) for name, path in sorted(paths.items())}
-    text = " ".join(f"{file} {file.hash.value if file.hash else ''}" for file in sorted(files))
-    return {"": _digest(text.encode())}
+        return {name: _digest_of(Path(str(distribution.locate_file(name)))) for name in ours}
+    return {"": _digest(" ".join(f"{name} {files[name]}" for name in ours).encode())}
 
 
 def _by_hand(top: Path) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,11 @@ def test_the_wheel_is_typed_and_licensed(installed):
 
 def test_the_wheel_has_what_is_not_imported(installed):
     package = ROOT / "pytest_accel"
-    data = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    data = [
+        path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
+    ]
     templates = list((package / "cli/templates").glob("*.py"))
     wanted = {f"pytest_accel/{path.relative_to(package).as_posix()}" for path in (*data, *templates)}
     names = {path.relative_to(installed).as_posix() for path in installed.rglob("*")}
