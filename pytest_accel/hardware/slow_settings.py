@@ -74,6 +74,21 @@ def of_run(kind: Kind, framework: str, provenance: Mapping[str, str]) -> list[Sl
     return found
 
 
+def of_compilations(provenances: Mapping[str, Mapping[str, str]]) -> list[SlowSetting]:
+    """One for all benchmarks, by name, of which a step compiles programs each time."""
+    names = [name for name, facts in provenances.items() if facts.get("compilation") == "on every step"]
+    if not names:
+        return []
+    others = f", like {len(names) - 1} more" if names[1:] else ""
+    return [
+        SlowSetting(
+            f"{names[0]} compiles a program on every step{others}",
+            "make the compiled function once, outside of the step, and call it with the same shapes and "
+            "types; pass numbers that change as arrays",
+        )
+    ]
+
+
 def _switches(variables: Mapping[str, str]) -> Iterator[SlowSetting]:
     for name, effect in SWITCHES.items():
         value = variables.get(name, "")

@@ -305,9 +305,10 @@ class BenchmarkSession:
         """Each once, whichever benchmarks have it."""
         if self._prepared.settings.topology is not None:
             return []  # nothing runs
-        measured = [result for result in self._results.values() if result.runs and result.workload]
+        measured = {name: result for name, result in self._results.items() if result.runs and result.workload}
         found = slow_settings.of_process() if measured else []
-        for result in measured:
+        found += slow_settings.of_compilations({name: each.provenance for name, each in measured.items()})
+        for result in measured.values():
             assert result.workload is not None
             found += slow_settings.of_run(self.accelerator.kind, result.workload.framework, result.provenance)
         return list(dict.fromkeys(found))

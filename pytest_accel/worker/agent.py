@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ import pytest
 from pytest_accel.api import options
 from pytest_accel.api.fixtures import BACKEND, accel, accelerator
 from pytest_accel.api.results import ConvergenceResult, StepResult
+from pytest_accel.frameworks.recompilation import CompilationCounter
 from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
 from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
 from pytest_accel.worker.environment_facts import LoadedModules
@@ -99,6 +101,7 @@ class Agent:
         self._request(item, plan)
         clock = clock_of(item.config)
         measurement = StepTimer(plan, clock=clock)
+        compilations, steps_timed = None, 0
         while True:
             match self.channel.receive():
                 case messages.Compile(topology, cache):
@@ -110,13 +113,16 @@ class Agent:
                 case messages.Prepare(settle):
                     prepared = measurement.prepare(settle=settle)
                     plan = measurement.plan
+                    compilations = CompilationCounter()
                     self.channel.send(messages.Prepared(prepared, plan.workload, self._loaded(item)))
                 case messages.TimeBlock(steps):
                     self.channel.send(messages.BlockTimed(measurement.block(steps)))
+                    steps_timed += steps
                 case messages.Pause():
                     self.channel.send(messages.Paused())
                 case messages.Describe():
-                    self._describe(item, plan)
+                    again = compilations is not None and compilations.is_every_step(steps_timed)
+                    self._describe(item, plan, {"compilation": "on every step"} if again else {})
                 case messages.Stop(reason):
                     pytest.fail(reason, pytrace=False)
                 case messages.Finish() if item.config.getoption("accel_topology"):
@@ -170,9 +176,13 @@ class Agent:
             self._loaded_first,
         )
 
-    def _describe(self, item: pytest.Item, plan: Plan | TrainingPlan) -> None:
+    def _describe(
+        self, item: pytest.Item, plan: Plan | TrainingPlan, seen: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Send what this was measured with; ``seen`` is what the steps showed."""
         code = environment_facts.project_code(item.path) if self.start.compared else {}
-        self.channel.send(messages.Described(provenance.collect(plan.workload.framework), code))
+        collected = {**provenance.collect(plan.workload.framework), **seen}
+        self.channel.send(messages.Described(collected, code))
 
 
 class PassWhenCompiledOnly:

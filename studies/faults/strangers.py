@@ -2,7 +2,7 @@
 
 They say nothing, half of something, too much, or what a host would say but for one thing; some do it again
 and again. No verdict changes, and the sessions end in time. Some of the sessions train on both hosts, and
-need JAX. ``hosts meet`` and ``hosts meet beside strangers`` do nothing else: their times are compared.
+need JAX. ``hosts meet`` and ``orders`` do nothing else, alone and beside strangers: their times are compared.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from concurrent.futures import ThreadPoolExecutor
 from project import QUICK, STEP, Project, project
 from trial import Trial
 
+from pytest_accel.hosts import messages
+from pytest_accel.hosts.coordinator import Follower, Leader, SingleHost
 from pytest_accel.hosts.launcher import LaunchInfo
 from pytest_accel.hosts.rendezvous import join
 from pytest_accel.hosts.token import Token
+from pytest_accel.worker.messages import Paused, TimeBlock, pack
 
 SESSIONS, MEETINGS = 48, 20
 TRAINING_EVERY = 16
 
 MEETINGS_EACH = 50
+ORDERS_EACH = 5000
 
 LISTENS_AFTER_S = 0.02
 """The second host calls when the first one listens: to be refused and try again would take longer."""
@@ -55,10 +59,11 @@ def test_training(accel):
 
 def trials() -> Iterator[Trial]:
     for number in range(MEETINGS):
-        yield Trial("hosts meet", str(number), functools.partial(meet, beside_strangers=False))
-        yield Trial(
-            "hosts meet beside strangers", str(number), functools.partial(meet, beside_strangers=True)
-        )
+        for kind, run in (("hosts meet", meet), ("orders", order)):
+            yield Trial(kind, str(number), functools.partial(run, beside_strangers=False))
+            yield Trial(
+                f"{kind} beside strangers", str(number), functools.partial(run, beside_strangers=True)
+            )
     for number in range(SESSIONS):
         if number % TRAINING_EVERY:
             yield Trial("strangers", f"session {number}", functools.partial(one, STEP))
@@ -69,19 +74,53 @@ def trials() -> Iterator[Trial]:
 def meet(rng: random.Random, *, beside_strangers: bool) -> list[str]:
     """What is wrong where two hosts find each other again and again."""
     found = []
-    address = ("127.0.0.1", free_port())
-    rest = (FACTS, address, 30.0, Token(SECRET))
-    around = strangers(address[1], rng) if beside_strangers else contextlib.nullcontext()
-    with around, ThreadPoolExecutor(2) as pool:
+    port = free_port()
+    with around(port, rng, beside_strangers):
         for _ in range(MEETINGS_EACH):
-            first = pool.submit(join, launched(0), *rest)
-            time.sleep(LISTENS_AFTER_S)
-            second = pool.submit(join, launched(1), *rest)
-            for index, host in enumerate((first, second)):
-                with contextlib.closing(host.result()) as coordinator:
-                    if coordinator.hosts is None or coordinator.hosts.index != index:
-                        found.append(f"host {index} is {coordinator.hosts}")
+            with met(port) as hosts:
+                found += [f"host {i} is {host.hosts}" for i, host in enumerate(hosts) if not is_at(host, i)]
     return found
+
+
+def order(rng: random.Random, *, beside_strangers: bool) -> list[str]:
+    """What is wrong where a host orders blocks of another, which answers at once."""
+    port = free_port()
+    with around(port, rng, beside_strangers), met(port) as (leader, follower), ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(answer, follower)
+        answers = []
+        for _ in range(ORDERS_EACH):
+            leader.tell(messages.RunOrder(pack(TimeBlock(4, ahead=False)), "training steps"))
+            answers += leader.replies(Paused)
+        answering.result()
+    return [] if answers == [Paused()] * ORDERS_EACH else [f"{len(answers)} answers"]
+
+
+def answer(follower: Follower) -> None:
+    for _ in range(ORDERS_EACH):
+        follower.next()
+        follower.send(messages.RunReply(pack(Paused())))
+
+
+def is_at(host: SingleHost, index: int) -> bool:
+    return host.hosts is not None and host.hosts.index == index
+
+
+@contextlib.contextmanager
+def met(port: int) -> Iterator[tuple[Leader, Follower]]:
+    """Both hosts of a session, having met at this port."""
+    rest = (FACTS, ("127.0.0.1", port), 30.0, Token(SECRET))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(join, launched(0), *rest)
+        time.sleep(LISTENS_AFTER_S)
+        second = pool.submit(join, launched(1), *rest)
+        with contextlib.closing(first.result()) as leader, contextlib.closing(second.result()) as follower:
+            assert isinstance(leader, Leader)
+            assert isinstance(follower, Follower)
+            yield leader, follower
+
+
+def around(port: int, rng: random.Random, beside_strangers: bool) -> contextlib.AbstractContextManager[None]:
+    return strangers(port, rng) if beside_strangers else contextlib.nullcontext()
 
 
 def launched(index: int) -> LaunchInfo:

@@ -166,6 +166,7 @@ class TestWhatItSays:
         )
         if found.outcome is Outcome.INCONCLUSIVE:
             assert "; longer runs, here and in the baseline, narrow it (40 blocks or more) (a" in found.reason
+            assert found.next_step.purpose.endswith("on the code that the baseline was recorded from")
 
     @pytest.mark.parametrize("now", [0.05, 0.1])
     def test_an_assumed_spread_is_not_mentioned_where_nothing_is_wrong(self, now):

@@ -67,6 +67,16 @@ def test_tensorflow_without_onednn_is_named(
     assert all("TF_ENABLE_ONEDNN_OPTS=1" in one.remedy for one in found)
 
 
+def test_a_step_that_compiles_each_time_is_named():
+    facts = {"one": {"compilation": "on every step"}, "two": {"jax": "0.10.0"}}
+    (found,) = slow_settings.of_compilations(facts)
+    assert found.description == "one compiles a program on every step"
+    assert "the same shapes and types" in found.remedy
+    (found,) = slow_settings.of_compilations({**facts, "three": facts["one"]})
+    assert found.description == "one compiles a program on every step, like 1 more"
+    assert slow_settings.of_compilations({"two": facts["two"]}) == []
+
+
 def test_eager_functions_are_named():
     (found,) = slow_settings.of_run(Kind.GPU, "tensorflow", {"functions": "run eagerly"})
     assert "run_functions_eagerly" in found.remedy

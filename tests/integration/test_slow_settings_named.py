@@ -1,5 +1,7 @@
 """A session that measures under a setting that slows every step says so, once."""
 
+import textwrap
+
 import pytest
 
 
@@ -32,3 +34,49 @@ def test_eager_functions_are_seen_in_the_process_of_the_run(project):
     )
     result = project.run()
     result.stdout.fnmatch_lines(["accel: slow setting: TensorFlow runs its functions eagerly*"])
+
+
+ANEW = {
+    "jax": """
+        import jax
+        step = lambda: jax.jit(lambda x: x @ x)(jax.numpy.ones((64, 64)))
+        """,
+    "tensorflow": """
+        import itertools
+        import tensorflow as tf
+        numbers = itertools.count()
+        function = tf.function(lambda number: tf.ones((64, 64)) * number)
+        step = lambda: function(next(numbers))
+        """,
+}
+ONCE = {
+    "jax": """
+        import jax
+        function = jax.jit(lambda x: x @ x)
+        step = lambda: function(jax.numpy.ones((64, 64)))
+        """,
+    "tensorflow": """
+        import tensorflow as tf
+        function = tf.function(lambda x: x @ x)
+        step = lambda: function(tf.ones((64, 64)))
+        """,
+}
+TEST = """
+def test_step(accel):
+    accel.measure(step, examples_per_step=1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.jax
+@pytest.mark.parametrize("framework", ["jax", "tensorflow"])
+@pytest.mark.parametrize(("steps", "is_named"), [(ANEW, True), (ONCE, False)], ids=["anew", "once"])
+def test_a_step_that_compiles_each_time_is_named(pytester, monkeypatch, framework, steps, is_named):
+    monkeypatch.delenv("CI", raising=False)
+    pytester.makepyfile(test_speed=textwrap.dedent(steps[framework]) + TEST)
+    result = pytester.runpytest_subprocess("--accel-runs=1", "--accel-budget=2")
+    settings = [line for line in result.outlines if line.startswith("accel: slow setting: ")]
+    found = [line for line in settings if "test_speed.py::test_step compiles a program on every step" in line]
+    assert bool(found) == is_named
+    assert all("make the compiled function once" in line for line in found)

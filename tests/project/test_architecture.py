@@ -164,12 +164,10 @@ def test_frameworks_are_imported_in_their_own_folders_only():
             assert under(name, {f"frameworks.{home}" for home in homes}), (name, framework)
 
 
-FOR_FRAMEWORKS = {
-    name
-    for name in SOURCES
-    if under(name, {"frameworks"})
-    and name not in {f"pytest_accel.frameworks{part}" for part in ("", ".introspection", ".recognized")}
+FOR_ANY_STEP = {
+    f"pytest_accel.frameworks{part}" for part in ("", ".introspection", ".recognized", ".recompilation")
 }
+FOR_FRAMEWORKS = {name for name in SOURCES if under(name, {"frameworks"}) and name not in FOR_ANY_STEP}
 """What is imported only together with a framework, which needs NumPy itself."""
 
 

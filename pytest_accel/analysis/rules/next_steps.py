@@ -11,6 +11,9 @@ ADVISED_RUNS = 3
 
 LONG_WAIT_S = 600.0
 
+FROM_ITS_CODE = ", on the code that the baseline was recorded from"
+"""Where no verdict says that today's code is no slower, a baseline of it could hide that."""
+
 AGAIN = NextStep("run it again")
 COMPARE = NextStep("compare with it from now on", without=("--accel-runs", "--accel-wait"))
 CALIBRATE = NextStep("measure how small a change this machine can show", command="pytest-accel calibrate")
@@ -38,14 +41,19 @@ def record_when_quiet(runs: int, wait_s: float) -> NextStep:
     return _record_again("record it on a quiet machine", runs, _longer_wait(wait_s))
 
 
+def record_again_when_quiet(runs: int, wait_s: float) -> NextStep:
+    """Replace a baseline whose runs were disturbed."""
+    return _record_again(f"record it on a quiet machine{FROM_ITS_CODE}", runs, _longer_wait(wait_s))
+
+
 def record_longer_runs(runs: int, budget_s: float) -> NextStep:
-    """Record a baseline with a budget that gives its runs enough blocks."""
-    return _record_again("record it with longer runs", runs, _budget(budget_s))
+    """Replace a baseline, with a budget that gives its runs enough blocks."""
+    return _record_again(f"record it with longer runs{FROM_ITS_CODE}", runs, _budget(budget_s))
 
 
 def record_more_seeds(seeds: int) -> NextStep:
-    """Record a baseline that tells how much seeds differ."""
-    return _record_again(f"record it with {seeds} seeds", seeds)
+    """Replace a baseline by one that tells how much seeds differ."""
+    return _record_again(f"record it with {seeds} seeds{FROM_ITS_CODE}", seeds)
 
 
 def more_runs(runs: int) -> NextStep:

@@ -94,7 +94,7 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
 
 
 def _record_when_quiet(reference: Sequence[Steps], policy: Policy) -> NextStep:
-    return next_steps.record_when_quiet(max(next_steps.ADVISED_RUNS, len(reference)), policy.wait_s)
+    return next_steps.record_again_when_quiet(max(next_steps.ADVISED_RUNS, len(reference)), policy.wait_s)
 
 
 def _confirmation(
