@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from pytest_accel import frameworks
 from pytest_accel.frameworks import introspection
 from pytest_accel.records import Kind, Lowered, Program, Workload
+
+MIN_COPIED_BYTES = 2**16
+"""Less than this is copied in about the time that it takes to start a copy."""
 
 __tracebackhide__ = True  # pytest then shows the user's own lines only
 
@@ -57,6 +61,13 @@ def functional_program(step: Callable[..., Any], state: Any, batch: Sequence[Any
         return introspection.loss_in(aux)
 
     return Program(start, wait, lambda: introspection.peak_memory_bytes(kind))
+
+
+def is_on_host(batch: Sequence[Any]) -> bool:
+    """Whether an accelerator has to fetch as much as MIN_COPIED_BYTES of it for each step."""
+    numpy = sys.modules.get("numpy")
+    arrays = [leaf for leaf in introspection.leaves(batch) if numpy and isinstance(leaf, numpy.ndarray)]
+    return sum(int(array.nbytes) for array in arrays) >= MIN_COPIED_BYTES
 
 
 def lowered(

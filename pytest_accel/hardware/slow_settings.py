@@ -38,6 +38,20 @@ Source: ``DefaultOneDnnPolicy`` in TensorFlow's ``tensorflow/core/util/port.cc``
 """
 
 
+NEEDED_ONCE = {
+    "compilation": (
+        "compiles a program on every step",
+        "make the compiled function once, outside of the step, and call it with the same shapes and types; "
+        "pass numbers that change as arrays",
+    ),
+    "batch": (
+        "copies its batch to the accelerator on every step",
+        "make it an array of the framework beforehand, or measure the input pipeline as well",
+    ),
+}
+"""By the entry of a run's provenance that tells of it."""
+
+
 class SlowSetting(NamedTuple):
     """What is slow, in a sentence without its full stop, and what to do."""
 
@@ -74,19 +88,15 @@ def of_run(kind: Kind, framework: str, provenance: Mapping[str, str]) -> list[Sl
     return found
 
 
-def of_compilations(provenances: Mapping[str, Mapping[str, str]]) -> list[SlowSetting]:
-    """One for all benchmarks, by name, of which a step compiles programs each time."""
-    names = [name for name, facts in provenances.items() if facts.get("compilation") == "on every step"]
-    if not names:
-        return []
-    others = f", like {len(names) - 1} more" if names[1:] else ""
-    return [
-        SlowSetting(
-            f"{names[0]} compiles a program on every step{others}",
-            "make the compiled function once, outside of the step, and call it with the same shapes and "
-            "types; pass numbers that change as arrays",
-        )
-    ]
+def of_steps(provenances: Mapping[str, Mapping[str, str]]) -> list[SlowSetting]:
+    """What steps do each time that is needed once: one line each for all benchmarks, by name, that do it."""
+    found = []
+    for fact, (description, remedy) in NEEDED_ONCE.items():
+        names = [name for name, facts in provenances.items() if fact in facts]
+        others = f", like {len(names) - 1} more" if names[1:] else ""
+        if names:
+            found.append(SlowSetting(f"{names[0]} {description}{others}", remedy))
+    return found
 
 
 def _switches(variables: Mapping[str, str]) -> Iterator[SlowSetting]:

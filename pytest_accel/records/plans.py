@@ -56,13 +56,15 @@ class Plan:
 
     ``lower`` is asked instead of ``build`` for a program that is only compiled, for the accelerator type that
     it is given. It raises ValueError or TypeError where that cannot be. ``build_single_host_share``, on one
-    of several hosts, makes its share of a step, without the others.
+    of several hosts, makes its share of a step, without the others. ``host_batch``: every step is given its
+    batch in the memory of the host.
     """
 
     workload: Workload
     build: Callable[[], Program]
     lower: Callable[[str], Lowered] = _not_lowered
     build_single_host_share: Callable[[], Program] | None = None
+    host_batch: bool = False
 
 
 @dataclass(frozen=True)

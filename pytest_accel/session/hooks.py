@@ -307,7 +307,7 @@ class BenchmarkSession:
             return []  # nothing runs
         measured = {name: result for name, result in self._results.items() if result.runs and result.workload}
         found = slow_settings.of_process() if measured else []
-        found += slow_settings.of_compilations({name: each.provenance for name, each in measured.items()})
+        found += slow_settings.of_steps({name: each.provenance for name, each in measured.items()})
         for result in measured.values():
             assert result.workload is not None
             found += slow_settings.of_run(self.accelerator.kind, result.workload.framework, result.provenance)

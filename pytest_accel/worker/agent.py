@@ -23,7 +23,7 @@ from pytest_accel.api import options
 from pytest_accel.api.fixtures import BACKEND, accel, accelerator
 from pytest_accel.api.results import ConvergenceResult, StepResult
 from pytest_accel.frameworks.recompilation import CompilationCounter
-from pytest_accel.records import Curve, Plan, Steps, TrainingPlan
+from pytest_accel.records import Curve, Kind, Plan, Steps, TrainingPlan
 from pytest_accel.worker import channel, compiler, environment_facts, messages, provenance
 from pytest_accel.worker.environment_facts import LoadedModules
 from pytest_accel.worker.run_reporter import Reporter
@@ -121,8 +121,12 @@ class Agent:
                 case messages.Pause():
                     self.channel.send(messages.Paused())
                 case messages.Describe():
-                    again = compilations is not None and compilations.is_every_step(steps_timed)
-                    self._describe(item, plan, {"compilation": "on every step"} if again else {})
+                    seen = {}
+                    if compilations is not None and compilations.is_every_step(steps_timed):
+                        seen["compilation"] = "on every step"
+                    if plan.host_batch and self.accelerator.kind is not Kind.CPU:
+                        seen["batch"] = "copied from the host on every step"
+                    self._describe(item, plan, seen)
                 case messages.Stop(reason):
                     pytest.fail(reason, pytrace=False)
                 case messages.Finish() if item.config.getoption("accel_topology"):
@@ -179,7 +183,7 @@ class Agent:
     def _describe(
         self, item: pytest.Item, plan: Plan | TrainingPlan, seen: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """Send what this was measured with; ``seen`` is what the steps showed."""
+        """Send what this was measured with; ``seen`` is what its steps do."""
         code = environment_facts.project_code(item.path) if self.start.compared else {}
         collected = {**provenance.collect(plan.workload.framework), **seen}
         self.channel.send(messages.Described(collected, code))

@@ -69,12 +69,12 @@ def test_tensorflow_without_onednn_is_named(
 
 def test_a_step_that_compiles_each_time_is_named():
     facts = {"one": {"compilation": "on every step"}, "two": {"jax": "0.10.0"}}
-    (found,) = slow_settings.of_compilations(facts)
+    (found,) = slow_settings.of_steps(facts)
     assert found.description == "one compiles a program on every step"
     assert "the same shapes and types" in found.remedy
-    (found,) = slow_settings.of_compilations({**facts, "three": facts["one"]})
+    (found,) = slow_settings.of_steps({**facts, "three": facts["one"]})
     assert found.description == "one compiles a program on every step, like 1 more"
-    assert slow_settings.of_compilations({"two": facts["two"]}) == []
+    assert slow_settings.of_steps({"two": facts["two"]}) == []
 
 
 def test_eager_functions_are_named():

@@ -4,6 +4,9 @@ import textwrap
 
 import pytest
 
+from pytest_accel import hardware
+from pytest_accel.records import Accelerator, Kind
+
 
 def test_it_is_said_once_for_all_benchmarks(project, monkeypatch):
     monkeypatch.setenv("JAX_DEBUG_NANS", "1")
@@ -80,3 +83,29 @@ def test_a_step_that_compiles_each_time_is_named(pytester, monkeypatch, framewor
     found = [line for line in settings if "test_speed.py::test_step compiles a program on every step" in line]
     assert bool(found) == is_named
     assert all("make the compiled function once" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch", "is_named"),
+    [
+        (Kind.GPU, "numpy.zeros((128, 128)), 0.1", True),
+        (Kind.GPU, "[{'images': numpy.zeros((128, 128))}]", True),
+        (Kind.GPU, "numpy.zeros((16, 16))", False),
+        (Kind.CPU, "numpy.zeros((128, 128))", False),
+    ],
+)
+def test_a_batch_that_every_step_copies_to_the_accelerator_is_named(
+    project, monkeypatch, kind, batch, is_named
+):
+    device = Accelerator("a-device", kind, "a device", 1, memory_bytes=16_000_000_000)
+    monkeypatch.setattr(hardware, "accelerator", lambda *_: device)
+    project.benchmark(
+        "import numpy\n\n"
+        "def test_step(accel, step):\n"
+        f"    batch = ({batch},)\n"
+        "    accel.measure(lambda state, *_: (state, step()), state=0, batch=batch, examples_per_step=1)\n"
+    )
+    result = project.run(f"--accel={kind}")
+    found = [line for line in result.outlines if "copies its batch to the accelerator on every step" in line]
+    assert len(found) == is_named
+    assert all(line.endswith(" or measure the input pipeline as well") for line in found)
