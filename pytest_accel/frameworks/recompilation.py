@@ -9,6 +9,8 @@ import importlib
 import sys
 from typing import Any
 
+from pytest_accel.frameworks import recognized
+
 MIN_STEPS = 3
 """Fewer steps do not tell what every step does."""
 
@@ -45,8 +47,9 @@ class CompilationCounter:
 
 def _tensorflow_functions() -> int:
     """Number of functions that TensorFlow holds, 0 if that is unknown. There is no public way to ask."""
+    if "tensorflow" not in recognized.imported() or not recognized.is_running("tensorflow"):
+        return 0  # to ask would start it
     try:
-        context = sys.modules["tensorflow.python.eager.context"].context_safe()
-        return 0 if context is None else len(context.list_function_names())
+        return len(sys.modules["tensorflow.python.eager.context"].context().list_function_names())
     except (KeyError, AttributeError):
         return 0

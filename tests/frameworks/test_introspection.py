@@ -366,6 +366,7 @@ ONLY_IMPORTED = """
     import tensorflow as tf
     from pytest_accel.frameworks import introspection
     from pytest_accel.frameworks.recognized import RECOGNIZED
+    from pytest_accel.frameworks.recompilation import CompilationCounter
     from pytest_accel.records import Kind
 
     def running():
@@ -375,6 +376,7 @@ ONLY_IMPORTED = """
         introspection.wait_for(None)
         introspection.wait_for({"loss": 0.5})
         introspection.peak_memory_bytes(Kind.GPU)
+        CompilationCounter().is_every_step(3)
 
     ask()
     before = running()
