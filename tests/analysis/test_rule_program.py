@@ -163,6 +163,20 @@ class TestCauses:
         assert "because of matmuls f32 24 -> 36 (+40 ms, most of it at model.py:22)" in verdict.reason
         assert "fusions" not in verdict.reason
 
+    def test_kinds_that_one_line_makes_go_together_and_weigh_together(self):
+        at = {"model.py:22": 0.07}
+        now = {
+            "matmuls f32": Operations(36, 10**9, 4.5e12, time_s=0.09, times_s_by_line=at),
+            "all-reduce": Operations(2, 10**9, time_s=0.02, times_s_by_line=at),
+            "copies": Operations(2, 10**6, time_s=0.0001, times_s_by_line=at),
+            "sorts": Operations(2, 10**6, time_s=0.025, times_s_by_line={"model.py:5": 0.02}),
+        }
+        reason = verdict_of(operations={**BEFORE.operations, **now}, modelled_step_time_s=0.16).reason
+        assert reason.partition("because of ")[2] == (
+            "all-reduce 1 -> 2 (+18 ms) and matmuls f32 24 -> 36 (+10 ms), most of it at model.py:22; "
+            "sorts 0 -> 2 (+25 ms, most of it at model.py:5)"
+        )
+
     def test_a_loop_that_runs_more_often_is_named_by_its_line(self):
         verdict = verdict_of(
             loops=(24,),

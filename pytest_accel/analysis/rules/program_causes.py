@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_accel.analysis import formatting
@@ -16,7 +16,10 @@ MIN_SHARE = 0.1
 MIN_MEMORY_SHARE = 0.01
 """Of the peak: what a part of memory gained or lost beyond that is named."""
 
-MAX_CAUSES = 4
+MIN_SHARE_AT_LINE = 0.01
+"""Of what one source line costs: a kind of operation that weighs less is not named."""
+
+MAX_CAUSES, MAX_KINDS_AT_LINE = 4, 3
 
 ROUNDING = 1e-6
 """Relative: files keep fewer digits than that."""
@@ -37,13 +40,32 @@ class Cause(NamedTuple):
     phrase: str
 
 
+class _Kind(NamedTuple):
+    """What one kind of operation takes more, and where most of that is, if it is known."""
+
+    name: str
+    weight: float
+    counts: str
+    line: str | None
+
+    @property
+    def is_host_transfer(self) -> bool:
+        return self.name.startswith(HOST_TRANSFERS)
+
+    def phrase(self, *, with_line: bool) -> str:
+        at = f", most of it at {self.line}" if with_line and self.line else ""
+        return f"{self.name}{self.counts} ({_signed_time(self.weight)}{at})"
+
+
 def causes(now: ProgramFacts, before: ProgramFacts) -> tuple[str, ...]:
     """Phrases for what moved the modelled step time, then for what moved memory, the heaviest first.
 
     Transfers between host and device are always named: how long they wait for the host, no model knows.
     """
-    host = [each.phrase for each in _kinds(now, before) if each.phrase.startswith(HOST_TRANSFERS)]
-    of_time = [*_loops(now, before), *_padding(now, before), *_kinds(now, before)]
+    kinds = list(_kinds(now, before))
+    host = [kind.phrase(with_line=True) for kind in kinds if kind.is_host_transfer]
+    here = [kind for kind in kinds if not kind.is_host_transfer]
+    of_time = [*_loops(now, before), *_padding(now, before), *_by_line(here)]
     of_memory = list(_memory(now, before))
     named = [*host, *_heaviest(of_time), *_heaviest(of_memory)]
     return tuple(dict.fromkeys(named))
@@ -61,7 +83,25 @@ def _heaviest(found: list[Cause]) -> list[str]:
     return [cause.phrase for cause in found if abs(cause.weight) >= least][:MAX_CAUSES]
 
 
-def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
+def _by_line(kinds: Sequence[_Kind]) -> Iterator[Cause]:
+    """One change of a line makes operations of several kinds: those that it is to blame for go together."""
+    for line in dict.fromkeys(kind.line for kind in kinds):
+        here = sorted((kind for kind in kinds if kind.line == line), key=lambda kind: -kind.weight)
+        total_s = math.fsum(kind.weight for kind in here)
+        named = [kind for kind in here if kind.weight >= MIN_SHARE_AT_LINE * total_s][:MAX_KINDS_AT_LINE]
+        if line is None or len(named) == 1:
+            yield from (Cause(kind.weight, kind.phrase(with_line=True)) for kind in here)
+        else:
+            phrases = [kind.phrase(with_line=False) for kind in named]
+            yield Cause(total_s, f"{_listed(phrases)}, most of it at {line}")
+
+
+def _listed(phrases: Sequence[str]) -> str:
+    """Two or more, such as "a, b and c"."""
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[_Kind]:
     for kind in {**before.operations, **now.operations}:
         old, new = before.operations.get(kind, _NONE), now.operations.get(kind, _NONE)
         gained_s = new.time_s - old.time_s
@@ -69,8 +109,7 @@ def _kinds(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
             continue
         counts = f" {old.count} -> {new.count}" if old.count != new.count else ""
         line = _grown_line(new.times_s_by_line, old.times_s_by_line) if gained_s > 0 else None
-        at = f", most of it at {line}" if line else ""
-        yield Cause(gained_s, f"{kind}{counts} ({_signed_time(gained_s)}{at})")
+        yield _Kind(kind, gained_s, counts, line)
 
 
 def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
