@@ -185,6 +185,12 @@ class TestCauses:
         )
         assert "because of the loop at model.py:30 12 -> 24 iterations (+60 ms); matmuls" in verdict.reason
 
+    def test_a_loop_stands_before_what_it_runs_and_after_what_weighs_much_more(self):
+        for matmuls_s, first in ((0.16, "the loop at model.py:30"), (0.32, "matmuls f32 24 -> 48")):
+            more = dataclasses.replace(MATMULS, count=48, time_s=matmuls_s)
+            verdict = verdict_of(loops=(24,), operations=operations(matmuls=more), modelled_step_time_s=0.3)
+            assert f"because of {first}" in verdict.reason
+
     def test_a_loop_of_a_framework_without_lines_goes_by_its_name(self):
         bodies = (LoopBody(None, "tf/while_loop", 2e11, 0.005),)
         verdict = verdict_of(loops=(24,), loop_bodies=bodies, modelled_step_time_s=0.16)

@@ -33,11 +33,17 @@ SAME = 0.001
 _NONE = Operations(0, 0)
 
 
+LEAD = 2.0
+"""A loop that runs more often, and padding, stand before operations of up to twice their weight: they are
+what makes those cost more."""
+
+
 class Cause(NamedTuple):
-    """A phrase, and its weight in seconds of the step or in bytes of memory."""
+    """A phrase, and its weight in seconds of the step or in bytes of memory. ``lead`` is for its place."""
 
     weight: float
     phrase: str
+    lead: float = 1.0
 
 
 class _Kind(NamedTuple):
@@ -77,9 +83,8 @@ def signed_percent(share: float) -> str:
 
 
 def _heaviest(found: list[Cause]) -> list[str]:
-    """By two digits of their weight: a loop goes before the operations inside of it, which weigh the same."""
-    found = sorted(found, key=lambda cause: -float(f"{abs(cause.weight):.2g}"))
-    least = MIN_SHARE * abs(found[0].weight) if found else 0.0
+    found = sorted(found, key=lambda cause: -abs(cause.weight) * cause.lead)
+    least = MIN_SHARE * max((abs(cause.weight) for cause in found), default=0.0)
     return [cause.phrase for cause in found if abs(cause.weight) >= least][:MAX_CAUSES]
 
 
@@ -129,7 +134,7 @@ def _loops(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
             phrase = f"{where} {old} -> {new} iterations"
             gained_s[phrase] = gained_s.get(phrase, 0.0) + (new - old) * body.time_s
     for phrase, seconds in gained_s.items():
-        yield Cause(seconds, f"{phrase} ({_signed_time(seconds)})")
+        yield Cause(seconds, f"{phrase} ({_signed_time(seconds)})", LEAD)
 
 
 def _padding(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
@@ -138,7 +143,7 @@ def _padding(now: ProgramFacts, before: ProgramFacts) -> Iterator[Cause]:
     moved = _gained(now, before, lambda each: each.bytes + each.padding_bytes)
     if moved > 0 and filled > 0.5 * moved:
         gained_s = _gained(now, before, lambda each: each.time_s)
-        yield Cause(gained_s, f"padding of arrays to whole tiles ({_signed_bytes(filled)} moved)")
+        yield Cause(gained_s, f"padding of arrays to whole tiles ({_signed_bytes(filled)} moved)", LEAD)
 
 
 def _gained(now: ProgramFacts, before: ProgramFacts, of: Callable[[Operations], float]) -> float:
