@@ -15,7 +15,8 @@ def forecast(benchmarks: Sequence[tuple[Settings, Baseline | None]]) -> str:
     """Say how long these benchmarks take while nothing has changed: each with what is stored of it.
 
     Runs are expected to take what those of the baseline took, start-up included. Of a benchmark without one
-    only the limit of its timed steps is known, as with ``--accel-against``, which reads no baselines.
+    only the limit of its timed steps is known, as with ``--accel-against``, which reads no baselines. With
+    ``--accel-topology`` nothing is timed.
     """
     known_s = [_seconds(settings, stored) for settings, stored in benchmarks if stored is not None]
     unknown = [settings for settings, stored in benchmarks if stored is None]
@@ -37,6 +38,8 @@ def _seconds(settings: Settings, stored: Baseline) -> float:
 
 
 def _limit(benchmarks: Sequence[Settings], whose: str) -> str:
+    if benchmarks[0].topology is not None:
+        return f"a compilation{whose}, which takes minutes for a large program"
     most_s = max(settings.budget for settings in benchmarks)
     if benchmarks[0].against is not None:
         return (

@@ -51,6 +51,15 @@ def test_in_this_process_there_is_one_run():
     assert forecast([(in_process, stored(STEPS))]) == "1 benchmark, about 30 s"
 
 
+def test_what_is_compiled_only_has_no_timed_steps():
+    compiled_only = dataclasses.replace(SETTINGS, topology="v2-8")
+    benchmarks = [stored(PROGRAM), None, None]
+    assert forecast([(compiled_only, one) for one in benchmarks]) == (
+        "3 benchmarks, about 40 s for 1 of them, a compilation for each of the others, which takes minutes "
+        "for a large program"
+    )
+
+
 def test_beside_another_environment_only_the_limits_are_known():
     against = dataclasses.replace(SETTINGS, against="/venvs/new", budget=300.0)
     assert forecast([(against, None)] * 2) == (
