@@ -191,7 +191,7 @@ class Accel:
                 spec,
                 lambda: user_step.functional_program(step, state, batch, kind),
                 lambda topology: user_step.lowered(spec, step, state, batch, topology),
-                host_batch=user_step.is_on_host(batch),
+                host_batch=spec.framework != introspection.NO_FRAMEWORK and user_step.is_on_host(batch),
             )
         return self._backend.measure(self._item, plan)
 

@@ -5,14 +5,13 @@ PyTorch is not asked: its compiler gives a function up after a few programs.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any
 
 from pytest_accel.frameworks import recognized
 
-MIN_STEPS = 3
-"""Fewer steps do not tell what every step does."""
+MIN_STEPS = 10
+"""Fewer steps do not tell what every step does: one may compile several programs, and the others none."""
 
 _JAX_COMPILED = "/jax/core/compile/backend_compile_duration"
 """The event that JAX gives to listeners of ``jax.monitoring`` with each program that it compiled."""
@@ -28,8 +27,8 @@ class CompilationCounter:
     def __init__(self) -> None:
         self._jax_programs = 0
         self._tensorflow_functions = _tensorflow_functions()
-        if "jax" in sys.modules:
-            monitoring = importlib.import_module("jax.monitoring")
+        monitoring = getattr(recognized.imported().get("jax"), "monitoring", None)
+        if monitoring is not None:
             monitoring.register_event_duration_secs_listener(self._on_jax_event)
 
     @property
@@ -46,7 +45,7 @@ class CompilationCounter:
 
 
 def _tensorflow_functions() -> int:
-    """Number of functions that TensorFlow holds, 0 if that is unknown. There is no public way to ask."""
+    """Number of functions that TensorFlow holds, 0 if that is unknown: its public API does not tell."""
     if "tensorflow" not in recognized.imported() or not recognized.is_running("tensorflow"):
         return 0  # to ask would start it
     try:

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -155,7 +154,7 @@ class Agent:
                     epoch = training_run.epoch()
                     self.channel.send(messages.EpochTrained(epoch, tuple(training_run.frozen_variables())))
                 case messages.Describe():
-                    self._describe(item, plan)
+                    self._describe(item, plan, {})
                 case messages.Stop(reason):
                     pytest.fail(reason, pytrace=False)
                 case messages.Finish(Curve() as curve):
@@ -180,9 +179,7 @@ class Agent:
             self._loaded_first,
         )
 
-    def _describe(
-        self, item: pytest.Item, plan: Plan | TrainingPlan, seen: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+    def _describe(self, item: pytest.Item, plan: Plan | TrainingPlan, seen: Mapping[str, str]) -> None:
         """Send what this was measured with; ``seen`` is what its steps do."""
         code = environment_facts.project_code(item.path) if self.start.compared else {}
         collected = {**provenance.collect(plan.workload.framework), **seen}

@@ -86,21 +86,23 @@ def test_a_step_that_compiles_each_time_is_named(pytester, monkeypatch, framewor
 
 
 @pytest.mark.parametrize(
-    ("kind", "batch", "is_named"),
+    ("kind", "batch", "marker", "is_named"),
     [
-        (Kind.GPU, "numpy.zeros((128, 128)), 0.1", True),
-        (Kind.GPU, "[{'images': numpy.zeros((128, 128))}]", True),
-        (Kind.GPU, "numpy.zeros((16, 16))", False),
-        (Kind.CPU, "numpy.zeros((128, 128))", False),
+        (Kind.GPU, "numpy.zeros((128, 128)), 0.1", "framework='jax'", True),
+        (Kind.GPU, "[{'images': numpy.zeros((128, 128))}]", "framework='tensorflow'", True),
+        (Kind.GPU, "numpy.zeros((16, 16))", "framework='jax'", False),
+        (Kind.CPU, "numpy.zeros((128, 128))", "framework='jax'", False),
+        (Kind.GPU, "numpy.zeros((128, 128))", "", False),  # a step of NumPy
     ],
 )
 def test_a_batch_that_every_step_copies_to_the_accelerator_is_named(
-    project, monkeypatch, kind, batch, is_named
+    project, monkeypatch, kind, batch, marker, is_named
 ):
     device = Accelerator("a-device", kind, "a device", 1, memory_bytes=16_000_000_000)
     monkeypatch.setattr(hardware, "accelerator", lambda *_: device)
     project.benchmark(
-        "import numpy\n\n"
+        "import numpy, pytest\n\n"
+        f"@pytest.mark.accel({marker})\n"
         "def test_step(accel, step):\n"
         f"    batch = ({batch},)\n"
         "    accel.measure(lambda state, *_: (state, step()), state=0, batch=batch, examples_per_step=1)\n"

@@ -1,12 +1,12 @@
 """The pages on one framework each: their benchmarks run as they are, where the framework is installed."""
 
-import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-FILE = re.compile(r"^```python\n# (benchmarks/\w+\.py)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = runpy.run_path(str(DOCS / "site/outputs.py"))["FILE"]
 
 PAGES = {"keras": ["keras"], "flax-and-optax": ["flax", "optax"], "pytorch": ["torch", "lightning"]}
 

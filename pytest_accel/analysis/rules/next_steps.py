@@ -12,7 +12,7 @@ ADVISED_RUNS = 3
 LONG_WAIT_S = 600.0
 
 FROM_ITS_CODE = ", on the code that the baseline was recorded from"
-"""Where no verdict says that today's code is no slower, a baseline of it could hide that."""
+"""An undecided comparison does not rule out that today's code is slower: a baseline of it would hide that."""
 
 AGAIN = NextStep("run it again")
 COMPARE = NextStep("compare with it from now on", without=("--accel-runs", "--accel-wait"))
