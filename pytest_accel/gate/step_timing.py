@@ -36,6 +36,11 @@ APART_S = 60.0
 Another guest of the same physical machine slows a program for some tens of seconds at a time."""
 
 
+def pause_s(settings: Settings, hardware: Kind) -> float:
+    """Seconds between runs that must not share a slow spell of the machine."""
+    return min(APART_S, settings.wait) if hardware is Kind.CPU else 0.0
+
+
 class StepTiming(BenchmarkKind):
     """Judges runs that timed steps."""
 
@@ -47,8 +52,7 @@ class StepTiming(BenchmarkKind):
         self._others = context.store.sample()
         self._benchmarks = context.benchmarks
         self._floors = context.floors
-        self._apart_s = min(APART_S, self._settings.wait) if self._kind is Kind.CPU else 0.0
-        self.recording_span_s = self._apart_s
+        self._apart_s = self.recording_span_s = pause_s(self._settings, self._kind)
 
     def summary(self, workload: Workload, runs: Sequence[Run]) -> dict[str, float]:
         return metrics_steps.summary(workload, [run.steps for run in runs])

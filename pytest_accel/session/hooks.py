@@ -218,7 +218,7 @@ class BenchmarkSession:
         ]
         budget_s = self._prepared.settings.session_budget
         limit = "" if budget_s is None else f", ended after {duration(budget_s)} (--accel-session-budget)"
-        return forecast(expected) + limit
+        return forecast(expected, self.accelerator.kind) + limit
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
