@@ -37,8 +37,8 @@ def stored(*runs):
         ([None], "1 benchmark, at most 60 s of timed steps, plus start-up and trainings to a target"),
         (
             [stored(STEPS), None, None],
-            "3 benchmarks, about 90 s for 1 of them if nothing has changed, at most 60 s of timed steps for each of the others, "
-            "plus start-up and trainings to a target",
+            "3 benchmarks, about 90 s for 1 of them if nothing has changed, at most 60 s of timed steps for "
+            "each of the others, plus start-up and trainings to a target",
         ),
     ],
 )
@@ -63,7 +63,8 @@ def test_recording_on_a_cpu_takes_a_pause_as_well(hardware, wait_s, words):
 def test_recording_anew_takes_pauses_of_that_length():
     missing = dataclasses.replace(SETTINGS, record_missing=True, wait=30.0)
     assert forecast([(missing, None)], Kind.CPU) == (
-        "1 benchmark, at most 60 s of timed steps, plus start-up, pauses of up to 30 s, and trainings to a target"
+        "1 benchmark, at most 60 s of timed steps, plus start-up, pauses of up to 30 s, and trainings to a "
+        "target"
     )
 
 
@@ -78,8 +79,8 @@ def test_what_is_compiled_only_has_no_timed_steps():
     compiled_only = dataclasses.replace(SETTINGS, topology="v2-8")
     benchmarks = [stored(PROGRAM), None, None]
     assert forecast([(compiled_only, one) for one in benchmarks], Kind.TPU) == (
-        "3 benchmarks, about 40 s for 1 of them if nothing has changed, a compilation for each of the others, which takes minutes "
-        "for a large program"
+        "3 benchmarks, about 40 s for 1 of them if nothing has changed, a compilation for each of the "
+        "others, which takes minutes for a large program"
     )
 
 
