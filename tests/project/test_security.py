@@ -20,7 +20,7 @@ TESTS = {
         "records/test_files.py::test_a_link_is_never_written_through",
         "baselines/test_store_disk.py::test_links_in_the_place_of_locks_change_nothing_where_they_lead",
     ],
-    "Clocks of a test are not trusted.": [
+    "A test's clock is not trusted.": [
         "integration/test_clocks.py::test_a_mocked_clock_is_not_the_one_that_is_read",
     ],
     "Checkpoints of interrupted training": [
@@ -48,7 +48,7 @@ TESTS = {
     "Reports": [
         "integration/test_json.py::test_reports_and_baselines_hold_variables_of_a_fixed_list_only",
     ],
-    "What a step starts ends with its run": [
+    "Processes that a step starts end with its run": [
         "integration/test_worker_daemons.py::test_daemons_end_with_the_run",
         "integration/test_worker_daemons.py::test_nothing_is_left_of_a_session_that_is_killed",
     ],
