@@ -65,7 +65,11 @@ class OtherPrograms:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """CPU seconds since boot: of all cores, stolen by other guests, ours, and of each other process."""
+    """CPU seconds since boot: of our cores, stolen by other guests, ours, and of each other process.
+
+    Where there are cores that we may not use, others may have been busy there: they are in ``others_s`` only
+    if they may use ours as well, and ``are_all_cores_ours`` is False.
+    """
 
     at_s: float
     busy_s: float
@@ -74,6 +78,7 @@ class _Snapshot:
     others_s: Mapping[int, float]
     names: Mapping[int, str]
     cores: int
+    are_all_cores_ours: bool
 
 
 def _between(before: _Snapshot, after: _Snapshot) -> Usage:
@@ -81,45 +86,73 @@ def _between(before: _Snapshot, after: _Snapshot) -> Usage:
     used_s = {pid: used_s - before.others_s.get(pid, 0.0) for pid, used_s in after.others_s.items()}
     seen_s = sum(used_s.values())
     stolen_s = after.stolen_s - before.stolen_s
-    unseen_s = after.busy_s - before.busy_s - (after.own_s - before.own_s) - seen_s
+    not_ours_s = max(0.0, after.busy_s - before.busy_s - (after.own_s - before.own_s))
+    if not after.are_all_cores_ours:
+        seen_s = min(seen_s, not_ours_s)
+    unseen_s = not_ours_s - seen_s
     if unseen_s < UNSEEN_SLACK_CORES * window_s:
         unseen_s = 0.0
     cores = (seen_s + unseen_s + stolen_s) / window_s
     largest = max(used_s, key=used_s.__getitem__, default=None)
-    if largest is None or used_s[largest] < unseen_s + stolen_s:
+    largest_s = min(used_s.get(largest, 0.0), seen_s)
+    if largest is None or largest_s < unseen_s + stolen_s:
         return Usage(cores, after.cores)
-    return Usage(cores, after.cores, f"{after.names[largest]} (pid {largest})", used_s[largest] / window_s)
+    return Usage(cores, after.cores, f"{after.names[largest]} (pid {largest})", largest_s / window_s)
 
 
 def _snapshot(root: int) -> _Snapshot | None:
     try:
         usable = os.sched_getaffinity(root)
-        busy_s, stolen_s = _of_cores(usable)
+        cores = _cores()
         processes = _processes()
     except (AttributeError, OSError, ValueError, IndexError):
         return None
     own = _descendants(root, processes)
+    # A container may show cores under other numbers than the scheduler does: then all of them are ours.
+    of_ours = [cores[number] for number in usable] if usable <= cores.keys() else [*cores.values()]
+    are_all_ours = len(of_ours) == len(cores)
     return _Snapshot(
         time.monotonic(),
-        busy_s,
-        stolen_s,
+        sum(core.busy_s for core in of_ours),
+        sum(core.stolen_s for core in of_ours),
         sum(processes[pid].own_and_ended_s for pid in own),
-        {pid: process.own_s for pid, process in processes.items() if pid not in own},
+        {
+            pid: process.own_s
+            for pid, process in processes.items()
+            if pid not in own and (are_all_ours or _may_use(pid, usable))
+        },
         {pid: process.name for pid, process in processes.items()},
         len(usable),
+        are_all_ours,
     )
 
 
-def _of_cores(cores: Collection[int]) -> tuple[float, float]:
-    """Seconds that these cores were busy, and that other guests of the host took from them."""
-    busy = stolen = 0
+def _may_use(pid: int, cores: Collection[int]) -> bool:
+    """Whether a process may run on one of these cores; False for one that has ended."""
+    try:
+        return not os.sched_getaffinity(pid).isdisjoint(cores)
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Core:
+    """Seconds since boot that it was busy, and that other guests of the host took from it."""
+
+    busy_s: float
+    stolen_s: float
+
+
+def _cores() -> dict[int, _Core]:
+    """By their numbers."""
+    cores = {}
     for line in (PROC / "stat").read_text().splitlines():
         name, *fields = line.split()
-        if name.startswith("cpu") and name[3:].isdecimal() and int(name[3:]) in cores:
+        if name.startswith("cpu") and name[3:].isdecimal():
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
-            busy += user + nice + system + irq + softirq
-            stolen += steal
-    return busy / _ticks_per_s(), stolen / _ticks_per_s()
+            busy = user + nice + system + irq + softirq
+            cores[int(name[3:])] = _Core(busy / _ticks_per_s(), steal / _ticks_per_s())
+    return cores
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ class Machine:
         self.busy_s = self.stolen_s = 0.0
         monkeypatch.setattr(other_programs, "PROC", folder)
         monkeypatch.setattr(other_programs.time, "monotonic", lambda: self.now_s)
-        monkeypatch.setattr(other_programs.os, "sched_getaffinity", lambda pid: {0, 1})
+        self.affinity = {}
+        monkeypatch.setattr(
+            other_programs.os, "sched_getaffinity", lambda pid: self.affinity.get(pid, {0, 1})
+        )
         self.write()
 
     def write(self):
@@ -86,6 +89,36 @@ def test_a_child_of_ours_that_ended_is_still_ours(machine):
     assert watch.usage().cores == 0.0
 
 
+def test_a_program_on_cores_that_we_may_not_use_is_nobody(machine):
+    """As in a job that has two of the three cores, beside a build on the third."""
+    watch = OtherPrograms(root=10)
+    machine.affinity[20] = {2}
+    machine.process(11, 10, 2.0, name="worker")
+    machine.process(20, 1, 1.0)
+    machine.pass_time(1.0, busy_s=2.0)
+    assert watch.usage().cores == 0.0
+
+
+def test_a_program_on_any_core_counts_by_what_it_may_have_taken_from_ours(machine):
+    watch = OtherPrograms(root=10)
+    machine.affinity[20] = {0, 1, 2}
+    machine.process(11, 10, 1.0, name="worker")
+    machine.process(20, 1, 1.0)
+    machine.pass_time(1.0, busy_s=1.3)
+    usage = watch.usage()
+    assert usage.cores == pytest.approx(0.3)
+    assert str(usage) == "python3 (pid 20) has 30% of a core"
+
+
+def test_cores_under_other_numbers_are_ours(machine):
+    """As in a container that counts its cores from 0, where the scheduler says 4 and 5."""
+    machine.affinity = {pid: {4, 5} for pid in (10, 11, 20)}
+    watch = OtherPrograms(root=10)
+    machine.process(20, 1, 0.8)
+    machine.pass_time(1.0, busy_s=0.8)
+    assert watch.usage().cores == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(("busy_s", "stolen_s"), [(0.9, 0.0), (0.0, 0.9)])
 def test_what_cannot_be_seen_counts(machine, busy_s, stolen_s):
     """Programs of another container, and other guests of the host."""
@@ -129,12 +162,32 @@ def test_a_busy_program_is_found_on_this_machine():
     with subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=-1) as busy:
         try:
             busy.stdout.readline()
-            not_its_parent = 1 if os.getpid() != 1 else busy.pid
-            watch = OtherPrograms(root=busy.pid)
-            before = OtherPrograms()  # of which it is a child, so nobody else
-            time.sleep(1.0)
-            assert watch.usage() is not None
-            assert before.usage() is not None
-            assert not_its_parent
+            with subprocess.Popen(["sleep", "60"]) as idle:
+                watch = OtherPrograms(root=idle.pid)
+                time.sleep(1.0)
+                usage = watch.usage()
+                idle.kill()
+            assert usage.cores > 0.3  # of one, beside whatever else runs here
+        finally:
+            busy.kill()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two cores")
+def test_a_busy_program_on_another_core_is_not_named_on_this_machine():
+    here, elsewhere = sorted(os.sched_getaffinity(0))[:2]
+    pinned = (
+        "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); print(flush=True)\nwhile True: pass"
+    )
+    with subprocess.Popen([sys.executable, "-c", pinned, str(elsewhere)], stdout=-1) as busy:
+        try:
+            busy.stdout.readline()
+            with subprocess.Popen(["sleep", "60"]) as idle:
+                os.sched_setaffinity(idle.pid, {here})
+                watch = OtherPrograms(root=idle.pid)
+                time.sleep(1.0)
+                usage = watch.usage()
+                idle.kill()
+            assert f"pid {busy.pid})" not in str(usage)
+            assert usage.of_cores == 1
         finally:
             busy.kill()
