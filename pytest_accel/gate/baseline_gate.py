@@ -19,7 +19,7 @@ from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
 from pytest_accel.gate.explanations import unmeasured_result, with_machine_conditions
 from pytest_accel.gate.kinds import KINDS
 from pytest_accel.gate.sampling_loop import Sampler
-from pytest_accel.gate.step_timing import EXTRA_RUNS
+from pytest_accel.gate.step_timing import run_budget_s
 from pytest_accel.records import (
     AcceptedEntry,
     Baseline,
@@ -82,7 +82,7 @@ class BaselineGate:
         budget for a run than a later comparison, which may need further runs. Raises BrokenBaseline and
         StoreError.
         """
-        seconds = self._settings.budget / (self._settings.runs + EXTRA_RUNS)
+        seconds = run_budget_s(self._settings)
         if self._settings.update_baselines:
             return RunSize(BLOCKS, seconds)
         baseline = self._store.load(self._benchmark, workload.framework)

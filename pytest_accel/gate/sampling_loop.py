@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from pytest_accel.analysis.rules.disturbance import first_blocks
-from pytest_accel.analysis.rules.step_time import fewest_blocks
-from pytest_accel.records import NeedMore, Run, Steps, Verdict
+from pytest_accel.records import NeedMore, Run, Verdict
 
 SampleT = TypeVar("SampleT")
 """A Run, or a Pair of them."""
@@ -75,18 +73,6 @@ def decide(
         if answer.pause_s:
             pause(answer.pause_s)
         samples.append(sampler.next())
-
-
-def truncate_to_same_blocks(
-    now: Sequence[Steps], reference: Sequence[Steps]
-) -> tuple[list[Steps], list[Steps]]:
-    """Both sides, cut to the blocks of the shortest run of either.
-
-    The fastest of many blocks is faster than that of few: 40 blocks of one session on two shared cores had a
-    fastest 2.6% below that of their first 5. Where the budget ended a run early, fewer blocks compare.
-    """
-    blocks = fewest_blocks(now, reference)
-    return [first_blocks(run, blocks) for run in now], [first_blocks(run, blocks) for run in reference]
 
 
 def steady_state_s(runs: Sequence[Run]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
@@ -10,6 +11,7 @@ from pytest_accel.analysis.rules import next_steps, outliers, step_time, varianc
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.analysis.rules.run_lengths import fewest_blocks, truncate_to_same_blocks
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
 from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
@@ -24,6 +26,7 @@ from pytest_accel.records import (
     Verdict,
     Workload,
 )
+from pytest_accel.records.plans import BLOCKS
 
 EXTRA_RUNS = 2
 """Maximum runs beyond ``--accel-runs`` that a comparison may take while it is undecided."""
@@ -79,17 +82,23 @@ class StepTiming(BenchmarkKind):
         return answer
 
     def _compared(self, baseline: Baseline, runs: Sequence[Run]) -> tuple[list[Steps], list[Steps]]:
-        """Both sides without disturbed blocks, cut to the same length."""
-        return sampling_loop.truncate_to_same_blocks(
-            [clean_blocks(run.steps) for run in runs], [clean_blocks(run) for run in _steps(baseline.current)]
-        )
+        """Both sides without disturbed blocks, cut to the same length.
+
+        A run that other programs left too few blocks does not cut all others to these: it is disturbed.
+        """
+        reference = [clean_blocks(run) for run in _steps(baseline.current)]
+        enough = _enough_blocks(fewest_blocks(reference, []))
+        return truncate_to_same_blocks([clean_blocks(run.steps, enough) for run in runs], reference)
 
     def caution_when_recorded(self, runs: Sequence[Run]) -> str | None:
         """What later sessions will not be able to say, since other programs were running."""
         steps = [run.steps for run in runs]
         if not any(map(is_disturbed, steps)):
             return None
-        return f"{description(steps)}, so comparisons with it end passed or inconclusive only"
+        return (
+            f"{description(steps)}, so comparisons with it end passed or inconclusive only, and may miss a "
+            "slowdown"
+        )
 
     def notes(self, runs: Sequence[Run]) -> tuple[str, ...]:
         """Which of several hosts is the slowest."""
@@ -120,7 +129,7 @@ class StepTiming(BenchmarkKind):
         )
 
     def _policy(self, baseline: Baseline, now: Sequence[Steps], reference: Sequence[Steps]) -> Policy:
-        blocks = step_time.fewest_blocks(now, reference)
+        blocks = fewest_blocks(now, reference)
         calibrated = not self._floors.runs.declared
         expected = variance.expected_variation(
             self._kind,
@@ -175,18 +184,35 @@ class StepTiming(BenchmarkKind):
     def _times_and_sd(self, runs: Sequence[Run]) -> tuple[list[float], float]:
         """The step time of each run, and what they vary by on a machine of this kind."""
         steps = [clean_blocks(run.steps) for run in runs]
-        sd = variance.sd_for_few_blocks(self._floors.runs.sd, step_time.fewest_blocks(steps, []))
+        sd = variance.sd_for_few_blocks(self._floors.runs.sd, fewest_blocks(steps, []))
         return [metrics_steps.run_step_time_s(run) for run in steps], sd
 
     def unfit_to_record(self, runs: Sequence[Run]) -> str | None:
         """Who disturbed these runs, unless that is allowed by ``--accel-wait=0``."""
-        steps = [run.steps for run in runs]
+        steps = [self._as_far_as_complete(run.steps) for run in runs]
         if not self._settings.wait or not any(map(is_disturbed, steps)):
             return None
         return (
             f"{description(steps)}: not recorded as a baseline. End them and record again, let runs wait "
             "longer (--accel-wait=600), or record all the same (--accel-wait=0)"
         )
+
+    def _as_far_as_complete(self, run: Steps) -> Steps:
+        """Without disturbed blocks; a DisturbedRun if these kept it from being as long as it should be."""
+        clean = clean_blocks(run)
+        clean_s = sum(clean.step_times_s) * run.steps_per_block
+        is_complete = clean_s > 0.99 * run_budget_s(self._settings)  # times are rounded
+        return clean if is_complete else clean_blocks(run, _enough_blocks(BLOCKS))
+
+
+def run_budget_s(settings: Settings) -> float:
+    """Seconds of timed steps that a run may take, which leaves room for two further ones."""
+    return settings.budget / (settings.runs + EXTRA_RUNS)
+
+
+def _enough_blocks(blocks: int) -> int:
+    """How many a run has to have, to be compared with runs of this length."""
+    return variance.FULL_BLOCKS if blocks >= variance.FULL_BLOCKS else math.ceil(blocks / 2)
 
 
 def _fewest_blocks(entry: AcceptedEntry) -> int:

@@ -94,8 +94,10 @@ def _between(before: _Snapshot, after: _Snapshot) -> Usage:
         unseen_s = 0.0
     cores = (seen_s + unseen_s + stolen_s) / window_s
     largest = max(used_s, key=used_s.__getitem__, default=None)
-    largest_s = min(used_s.get(largest, 0.0), seen_s)
-    if largest is None or largest_s < unseen_s + stolen_s:
+    if largest is None:
+        return Usage(cores, after.cores)
+    largest_s = min(used_s[largest], seen_s)
+    if largest_s < unseen_s + stolen_s:
         return Usage(cores, after.cores)
     return Usage(cores, after.cores, f"{after.names[largest]} (pid {largest})", largest_s / window_s)
 

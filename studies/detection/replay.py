@@ -16,6 +16,7 @@ from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import step_time, variance
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.analysis.rules.run_lengths import fewest_blocks
 from pytest_accel.gate.step_timing import CONFIRMATION_RUNS, EXTRA_RUNS
 from pytest_accel.records import Kind, Outcome, Steps, Verdict
 
@@ -73,7 +74,7 @@ def our_outcome(
         list(map(steps, trial.others)),
         tolerance,
         kind,
-        step_time.fewest_blocks(now, before),
+        fewest_blocks(now, before),
         benchmarks,
     )
     for count in range(1, RUNS + 1):

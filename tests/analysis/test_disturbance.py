@@ -13,9 +13,9 @@ from pytest_accel.analysis.rules.disturbance import (
     MIN_CLEAN_BLOCKS,
     clean_blocks,
     description,
-    first_blocks,
     is_disturbed,
 )
+from pytest_accel.analysis.rules.run_lengths import first_blocks
 from pytest_accel.records import Conditions, Steps
 
 BUSY, QUIET = 1.0, 0.0
@@ -34,7 +34,7 @@ def run(*others_share: float, programs: tuple[str, ...] = ()) -> Steps:
 def test_clean_blocks_are_clean_or_the_run_is_disturbed(cores):
     cleaned = clean_blocks(run(*cores))
     if is_disturbed(run(*cores)):
-        assert cleaned == run(*cores)
+        assert vars(cleaned) == vars(run(*cores))
         assert sum(each <= MAX_OTHERS_SHARE for each in cores) < MIN_CLEAN_BLOCKS
     else:
         assert max(cleaned.others_share) <= MAX_OTHERS_SHARE
@@ -47,10 +47,13 @@ def test_where_it_is_unknown_no_run_is_disturbed():
     assert clean_blocks(run()) == run()
 
 
-def test_the_first_blocks_keep_what_belongs_to_them():
-    cut = first_blocks(run(BUSY, QUIET, BUSY, QUIET, QUIET, QUIET), 2)
-    assert cut.others_share == (BUSY, QUIET)
-    assert len(cut.step_times_s) == 2
+def test_a_run_with_too_few_clean_blocks_is_disturbed_however_it_is_cut():
+    disturbed = clean_blocks(run(*[QUIET] * 6, *[BUSY] * 30), enough=7)
+    assert is_disturbed(disturbed)
+    assert is_disturbed(first_blocks(disturbed, 6))
+    assert disturbed.step_times_s == run(*[QUIET] * 6, *[BUSY] * 30).step_times_s
+    assert not is_disturbed(clean_blocks(run(*[QUIET] * 6, *[BUSY] * 30), enough=6))
+    assert not is_disturbed(clean_blocks(run(*[QUIET] * 6), enough=7))  # short, and nobody disturbed it
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,14 @@ def test_two_reports_say_what_changed_and_whether_it_may_be_chance(run, timed, n
     assert line.startswith("b/test_it.py::test_step")
     assert "100 ms" in line
     assert line.endswith(verdict)
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_what_other_programs_disturbed_is_no_change_of_the_program(run, timed, side):
+    sides = {"old": runs(*OLD), "new": runs(0.150, 0.151, 0.149)}
+    sides[side] = [replace(one, others_share=(0.9,) * len(one.step_times_s)) for one in sides[side]]
+    _, printed, _ = run(*(timed(f"{name}.json", here) for name, here in sides.items()))
+    assert printed.splitlines()[2].endswith("disturbed by other programs")
 
 
 def test_one_run_on_each_side_shows_a_small_change_as_chance(run, timed):

@@ -91,14 +91,6 @@ def test_a_rule_that_never_decides_does_not_loop_for_ever():
         decide(lambda seen, more: NeedMore("undecided"))
 
 
-def test_both_sides_of_a_comparison_have_equally_many_blocks():
-    now, reference = sampling_loop.truncate_to_same_blocks(
-        [steps(5.0, 6.0), steps(5.0, 6.0, 7.0)], [steps(3.0, 2.0, 1.0)]
-    )
-    assert [run.step_times_s for run in now] == [(5.0, 6.0), (5.0, 6.0)]
-    assert [run.step_times_s for run in reference] == [(3.0, 2.0)]
-
-
 def test_a_run_that_is_to_come_later_is_waited_for():
     paused = []
 

@@ -19,27 +19,26 @@ MIN_CLEAN_BLOCKS = 5
 """A run with fewer clean blocks is disturbed: as many blocks as every run has at least."""
 
 
+class DisturbedRun(Steps):
+    """A run, with all of its blocks, of which too few are clean to be compared with longer runs."""
+
+
 def is_disturbed(run: Steps) -> bool:
     """Whether too few blocks of a run are clean; never where it is unknown what others did."""
-    return bool(run.others_share) and len(_clean(run)) < MIN_CLEAN_BLOCKS
+    return isinstance(run, DisturbedRun) or (bool(run.others_share) and len(_clean(run)) < MIN_CLEAN_BLOCKS)
 
 
-def clean_blocks(run: Steps) -> Steps:
-    """The run without its disturbed blocks; a run that is disturbed itself stays as it is."""
+def clean_blocks(run: Steps, enough: int = MIN_CLEAN_BLOCKS) -> Steps:
+    """The run without its disturbed blocks, or a DisturbedRun if that leaves fewer than ``enough``."""
     clean = _clean(run)
-    if not run.others_share or len(clean) < MIN_CLEAN_BLOCKS:
+    if len(clean) == len(run.others_share):
         return run
+    if len(clean) < max(enough, MIN_CLEAN_BLOCKS):
+        return DisturbedRun(**vars(run))
     return dataclasses.replace(
         run,
         step_times_s=tuple(run.step_times_s[block] for block in clean),
         others_share=tuple(run.others_share[block] for block in clean),
-    )
-
-
-def first_blocks(run: Steps, count: int) -> Steps:
-    """The run as if it had ended after ``count`` blocks."""
-    return dataclasses.replace(
-        run, step_times_s=run.step_times_s[:count], others_share=run.others_share[:count]
     )
 
 

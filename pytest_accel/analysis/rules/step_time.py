@@ -16,6 +16,7 @@ from pytest_accel.analysis.rules import next_steps, wording
 from pytest_accel.analysis.rules.decision import CHANGED, comparison_of
 from pytest_accel.analysis.rules.disturbance import description, is_disturbed, programs
 from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.analysis.rules.run_lengths import fewest_blocks
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS, MEASURED_DOF, SESSION_SD_RATIO, moderated
 from pytest_accel.analysis.stats import (
     LogRatio,
@@ -145,7 +146,7 @@ def _undecided(verdict: Verdict, reason: str, next_step: NextStep, cause: str = 
 
 
 def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> Verdict:
-    ratio = _ratio(now, reference, policy)
+    ratio = change(now, reference, policy)
     comparison = comparison_of(
         ratio,
         policy.tolerance,
@@ -165,7 +166,8 @@ def _compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -
     return Verdict(outcome, reason, (comparison,), cause, next_step)
 
 
-def _ratio(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
+def change(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> LogRatio:
+    """By how much the step time differs, and how well that is known."""
     return log_ratio(_times_s(now), _times_s(reference), _spread(now, reference, policy))
 
 
@@ -183,12 +185,7 @@ def _spread(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
 
 
 def _size(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> str:
-    return wording.size(_ratio(now, reference, policy), policy.confidence)
-
-
-def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
-    """Those of the shortest run."""
-    return min(len(run.step_times_s) for run in (*now, *reference))
+    return wording.size(change(now, reference, policy), policy.confidence)
 
 
 def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) -> bool:
@@ -203,7 +200,7 @@ def _could_decide(now: Sequence[Steps], reference: Sequence[Steps], policy: Poli
         return False
     if any(map(is_disturbed, now)):
         return True  # the next run may find a quiet machine
-    ratio, spread = _ratio(now, reference, policy), _spread(now, reference, policy)
+    ratio, spread = change(now, reference, policy), _spread(now, reference, policy)
     reach = two_sided_quantile(REACH_CONFIDENCE, spread.dof) * spread.sd * math.sqrt(1 / runs - 1 / last)
     at_last = LogRatio(0.0, spread.standard_error(last, len(reference)), spread.dof + last - runs)
     tolerance = math.log1p(policy.tolerance)

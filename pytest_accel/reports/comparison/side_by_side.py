@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_accel.analysis.formatting import one_line, percent, quantity
-from pytest_accel.analysis.metrics.steps import run_step_time_s, step_time_s
+from pytest_accel.analysis.metrics.steps import step_time_s
+from pytest_accel.analysis.rules import step_time
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
-from pytest_accel.analysis.rules.disturbance import first_blocks
-from pytest_accel.analysis.rules.step_time import fewest_blocks
-from pytest_accel.analysis.rules.variance import MIN_RUN_SD, SESSION_SD_RATIO, moderated, sd_for_few_blocks
-from pytest_accel.analysis.stats import Spread, log_ratio
+from pytest_accel.analysis.rules.disturbance import clean_blocks, is_disturbed
+from pytest_accel.analysis.rules.policy import Policy
+from pytest_accel.analysis.rules.run_lengths import fewest_blocks, truncate_to_same_blocks
+from pytest_accel.analysis.rules.variance import MIN_RUN_SD, sd_for_few_blocks
 from pytest_accel.records import Kind, Steps
 
 
@@ -68,15 +69,13 @@ def _change(name: str, reference: Side, candidate: Side) -> Change:
     times_s = step_time_s(old.runs), step_time_s(new.runs)
     if old.work != new.work:
         return Change(*names, *times_s, None, None, "other work")
-    blocks = fewest_blocks(new.runs, old.runs)
-    now_s, before_s = (
-        [run_step_time_s(first_blocks(run, blocks)) for run in runs] for runs in (new.runs, old.runs)
-    )
-    expected_sd = sd_for_few_blocks(MIN_RUN_SD[candidate.kind], blocks)
-    sd, dof = moderated(expected_sd, [now_s, before_s])
-    ratio = log_ratio(now_s, before_s, Spread(sd, SESSION_SD_RATIO * expected_sd, dof))
+    now, before = truncate_to_same_blocks(*([clean_blocks(run) for run in side.runs] for side in (new, old)))
+    expected_sd = sd_for_few_blocks(MIN_RUN_SD[candidate.kind], fewest_blocks(now, before))
+    ratio = step_time.change(now, before, Policy(0.0, 1, 1, expected_sd, assumed=True))
     low, high = ratio.interval(CHANGE_CONFIDENCE)
     verdict = "slower" if low > 0 else "faster" if high < 0 else "no clear change"
+    if verdict != "no clear change" and any(map(is_disturbed, (*now, *before))):
+        verdict = "disturbed by other programs"
     return Change(*names, *times_s, ratio.change, (low, high), verdict)
 
 

@@ -1,0 +1,107 @@
+"""Runs of which other programs left only some blocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_accel.analysis.rules.calibration import floors
+from pytest_accel.api.settings import Settings
+from pytest_accel.baselines.store import BaselineStore
+from pytest_accel.gate.baseline_gate import BaselineGate
+from pytest_accel.gate.benchmark_kind import GateContext
+from pytest_accel.records import Accelerator, Benchmark, Conditions, Kind, Outcome, Run, Steps, Workload
+
+DEFAULTS = {
+    name: None for name in Settings.__dataclass_fields__ if name not in ("kinds", "min_devices", "min_memory")
+}
+MAKE = Conditions(other_programs=("make (pid 7)",))
+
+
+def run(clean, disturbed=0, *, time_s=0.25, disturbed_time_s=0.4):
+    """So many clean blocks, and so many disturbed ones before them."""
+    times_s = (disturbed_time_s,) * disturbed + (time_s,) * clean
+    shares = (0.9,) * disturbed + (0.0,) * clean
+    steps = Steps(
+        times_s, 1, 1.0, 1.0, 1.0, 1.0, 4, others_share=shares, conditions=MAKE if disturbed else Conditions()
+    )
+    return Run(Workload("measure", "python", 32), steps, {})
+
+
+class Runs:
+    """Gives these runs, one after the other."""
+
+    min_samples = 1
+
+    def __init__(self, *runs):
+        self.left = list(runs)
+
+    def next(self):
+        return self.left.pop(0)
+
+
+@pytest.fixture
+def session(tmp_path):
+    """``session(*runs, **settings)`` gives the result of a session that takes them, as far as it needs them."""
+
+    def session(*runs, **asked):
+        defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU}
+        settings = Settings(**{**DEFAULTS, **defaults, **asked})
+        accelerator = Accelerator("some-identity", Kind.CPU, "some model", 1)
+        store = BaselineStore(tmp_path / "baselines", accelerator.identity)
+        context = GateContext(accelerator, settings, store, 1, floors(Kind.CPU, None))
+        gate = BaselineGate(
+            Benchmark("test_it.py::test_step"),
+            "test_step",
+            context,
+            lambda _so_far: None,
+            pause=lambda _seconds: None,
+        )
+        return gate.result(Runs(*runs))
+
+    return session
+
+
+@pytest.fixture
+def recorded(session):
+    """A baseline of three quiet runs of 48 blocks, as many as the budget allows."""
+    result = session(*[run(48)] * 3, update_baselines=True)
+    assert result.verdict.outcome is Outcome.RECORDED
+
+
+@pytest.mark.usefixtures("recorded")
+class TestComparing:
+    def test_one_that_was_disturbed_in_most_of_its_blocks_leaves_the_others_their_length(self, session):
+        """Six blocks would say little, and would be all that the other runs are compared by."""
+        result = session(run(6, 60, time_s=0.31), *[run(48)] * 2, runs=1)
+        assert result.verdict.outcome is Outcome.PASSED
+
+    def test_a_slowdown_is_found_by_the_others(self, session):
+        slow = run(48, time_s=0.35)
+        result = session(run(6, 60, time_s=0.35), *[slow] * 4, runs=1)
+        assert result.verdict.outcome is Outcome.REGRESSED
+
+    def test_alone_it_shows_no_change_and_the_advice_is_a_quiet_machine(self, session):
+        result = session(*[run(6, 60, time_s=0.35)] * 3, runs=1)
+        assert result.verdict.outcome is Outcome.INCONCLUSIVE
+        assert "other programs used the CPU during 144 of 144 blocks" in result.verdict.reason
+        assert "(make (pid 7))" in result.verdict.reason
+        assert result.verdict.next_step.options == ("--accel-wait=600",)
+
+    def test_one_with_enough_clean_blocks_decides(self, session):
+        assert session(run(40, 60), runs=1).verdict.outcome is Outcome.PASSED
+
+
+class TestRecording:
+    @pytest.mark.parametrize("clean", [0, 4, 6, 39])
+    def test_one_that_waited_in_vain_is_not_recorded(self, session, clean):
+        result = session(run(48), run(48), *[run(clean, 200)] * 3, update_baselines=True)
+        assert result.verdict.outcome is Outcome.INVALID
+        assert "(make (pid 7)): not recorded as a baseline" in result.verdict.reason
+
+    def test_slow_steps_are_few_blocks_and_as_many_as_the_budget_allows_are_enough(self, session):
+        slow = run(6, 20, time_s=2.0, disturbed_time_s=3.0)  # 12 s for each of three runs and two more
+        assert session(*[slow] * 3, update_baselines=True).verdict.outcome is Outcome.RECORDED
+
+    def test_on_request_it_is_recorded(self, session):
+        result = session(*[run(6, 200)] * 3, update_baselines=True, wait=0.0)
+        assert result.verdict.outcome is Outcome.RECORDED
