@@ -139,9 +139,16 @@ def _is_array_of_torch(torch: ModuleType, value: object) -> bool:
     return isinstance(value, torch.Tensor)
 
 
-def _wait_torch(torch: ModuleType, _leaves: list[Any]) -> None:
-    if _torch_is_running(torch):
-        torch.cuda.synchronize()
+def _wait_torch(torch: ModuleType, leaves: list[Any]) -> None:
+    """Wait for every device that the process uses: a step may return nothing of what it started there."""
+    if not _torch_is_running(torch):
+        return
+    tensors = [leaf for leaf in leaves if _is_array_of_torch(torch, leaf)]
+    returned = {tensor.device.index for tensor in tensors if tensor.is_cuda}
+    for device in range(torch.cuda.device_count()):
+        in_use = device in returned or device == torch.cuda.current_device()
+        if in_use or torch.cuda.memory_allocated(device):
+            torch.cuda.synchronize(device)
 
 
 def _peak_torch(torch: ModuleType, kind: Kind) -> int | None:

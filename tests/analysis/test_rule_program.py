@@ -119,6 +119,12 @@ def test_more_transfers_to_the_host_regress_however_fast_the_rest_is(modelled_st
     assert less.outcome is Outcome.IMPROVED
 
 
+def test_one_transfer_more_regresses_beside_any_number_and_tolerance():
+    many, more = ({"host transfers": Operations(count, 8)} for count in (60, 61))
+    verdict = judge(changed(operations=more), changed(operations=many), MEMORY, tolerance=0.1)
+    assert verdict.outcome is Outcome.REGRESSED
+
+
 def test_more_code_is_no_regression():
     assert verdict_of(generated_code_bytes=600_000_000).outcome is Outcome.PASSED
 

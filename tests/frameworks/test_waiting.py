@@ -15,7 +15,7 @@ import pytest
 from support.fake_module import FakeModule
 from support.step_results import Metrics, Unset
 
-from pytest_accel.frameworks.introspection import leaves, wait_for
+from pytest_accel.frameworks.introspection import block_until_ready, leaves, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_framework")
 
@@ -261,14 +261,34 @@ def test_a_tensor_that_left_its_function_stops_nobody(with_tensorflow):
     assert wait_for((left, function(with_tensorflow.constant(0.5)))) == 0.5
 
 
-@pytest.mark.parametrize(("in_use", "calls"), [(True, ["synchronize"]), (False, [])])
-def test_torch_waits_for_cuda_where_it_is_in_use(monkeypatch, in_use, calls):
+class OnCuda:
+    """A tensor of PyTorch on this device."""
+
+    is_cuda = True
+
+    def __init__(self, device):
+        self.device = SimpleNamespace(index=device)
+
+
+@pytest.mark.parametrize(
+    ("in_use", "result", "allocated", "waited_for"),
+    [
+        (False, None, {}, []),
+        (True, None, {}, [0]),  # the current device
+        (True, [OnCuda(2)], {}, [0, 2]),
+        (True, None, {1: 512, 3: 512}, [0, 1, 3]),  # a model in parts, whose step returns nothing
+    ],
+)
+def test_torch_waits_for_each_device_in_use(monkeypatch, in_use, result, allocated, waited_for):
     seen = []
     cuda = SimpleNamespace(
         is_available=lambda: True,
         is_initialized=lambda: in_use,
-        synchronize=lambda: seen.append("synchronize"),
+        device_count=lambda: 4,
+        current_device=lambda: 0,
+        memory_allocated=lambda device: allocated.get(device, 0),
+        synchronize=seen.append,
     )
-    monkeypatch.setitem(sys.modules, "torch", FakeModule("torch", cuda=cuda))
-    assert wait_for(None) is None
-    assert seen == calls
+    monkeypatch.setitem(sys.modules, "torch", FakeModule("torch", cuda=cuda, Tensor=OnCuda))
+    block_until_ready(result)
+    assert seen == waited_for

@@ -41,7 +41,7 @@ class Runs:
 
 @pytest.fixture
 def session(tmp_path):
-    """``session(*runs, **settings)`` gives the result of a session that takes them, as far as it needs them."""
+    """``session(*runs, **settings)`` is the result of a session that takes as many of them as it needs."""
 
     def session(*runs, **asked):
         defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU}

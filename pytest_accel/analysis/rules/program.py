@@ -21,12 +21,16 @@ MIN_EXCHANGE_CHANGE_BYTES = 64 * 2**10
 
 @dataclass(frozen=True)
 class GatedMetric:
-    """A number of a program that is compared; less is better. A change below ``minimum`` is none."""
+    """A number of a program that is compared; less is better.
+
+    A change up to ``minimum`` is none. Nor is one within the tolerance, unless the metric ``is_exact``.
+    """
 
     metric: str
     of: Callable[[ProgramFacts], float]
     name: str
     minimum: Callable[[int], float]
+    is_exact: bool = False
 
 
 STEP_TIME = GatedMetric(
@@ -49,7 +53,7 @@ GATED = (
         "exchanged bytes",
         lambda memory_bytes: MIN_EXCHANGE_CHANGE_BYTES,
     ),
-    GatedMetric("host_transfers", host_transfers, "host transfers", lambda memory_bytes: 0),
+    GatedMetric("host_transfers", host_transfers, "host transfers", lambda memory_bytes: 0, is_exact=True),
 )
 
 
@@ -91,6 +95,7 @@ def _compared(
     gated: GatedMetric, now: ProgramFacts, before: ProgramFacts, memory_bytes: int, tolerance: float
 ) -> Comparison:
     new, old = gated.of(now), gated.of(before)
+    tolerance = 0.0 if gated.is_exact else tolerance
     change = new / old - 1 if old else float(new > 0)
     outcome = Outcome.PASSED
     if abs(change) > tolerance and abs(new - old) > gated.minimum(memory_bytes):
