@@ -6,7 +6,7 @@ Each check raises CodecError that begins with the path of the field.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_accel.analysis.metrics.convergence import best_top1, epochs_to_target, final_top1
 from pytest_accel.records import (
@@ -55,10 +55,7 @@ def _check_steps(run: Steps, _: Workload, path: str) -> None:
         check_positive(run.peak_memory_bytes, f"{path}.peak_memory_bytes")
     for index, loss in enumerate(run.losses):
         check_finite(loss, f"{path}.losses[{index}]")
-    if len(run.others_share) not in (0, len(run.step_times_s)):
-        raise CodecError(f"{path}.others_share", "not one number per block")
-    for index, share in enumerate(run.others_share):
-        check_not_negative(share, f"{path}.others_share[{index}]")
+    _check_others_share(run.others_share, len(run.step_times_s), "block", path)
     _check_conditions(run.conditions, f"{path}.conditions")
 
 
@@ -85,7 +82,15 @@ def _check_curve(run: Curve, workload: Workload, path: str) -> None:
         raise CodecError(f"{path}.epochs[{asked - 1}].top1", "0 after the last epoch")
     if run.frozen_variables:
         raise CodecError(f"{path}.frozen_variables", "a baseline has none")
+    _check_others_share(run.others_share, asked - run.epochs_before, "epoch of this process", path)
     _check_conditions(run.conditions, f"{path}.conditions")
+
+
+def _check_others_share(shares: Sequence[float], parts: int, part: str, path: str) -> None:
+    if len(shares) not in (0, parts):
+        raise CodecError(f"{path}.others_share", f"not one number per {part}")
+    for index, share in enumerate(shares):
+        check_not_negative(share, f"{path}.others_share[{index}]")
 
 
 def _check_program(run: ProgramFacts, _: Workload, path: str) -> None:

@@ -109,7 +109,9 @@ class EnvironmentGate:
             if convergence.epochs_to_target(curve, target) is None:
                 return Verdict(Outcome.INVALID, f"in {self._name}: {rules_convergence.missed(curve, target)}")
         pace = rules_convergence.TimeTolerance(self._policy.tolerance, self._policy.run_sd)
-        return rules_convergence.judge(candidate, reference, target, pace)
+        return rules_convergence.judge(
+            candidate, reference, target, pace, change_confidence=self._policy.confidence.change
+        )
 
     def _finished(self, verdict: Verdict, pairs: Sequence[Pair], sampler: Pairs) -> Result:
         candidate, reference = [pair.candidate for pair in pairs], [pair.reference for pair in pairs]

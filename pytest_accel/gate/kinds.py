@@ -12,6 +12,6 @@ from pytest_accel.records import Curve, Observation, ProgramFacts, Steps
 
 KINDS: Mapping[type[Observation], Callable[[GateContext], BenchmarkKind]] = {
     Steps: StepTiming,
-    Curve: lambda context: ConvergenceTraining(context.accelerator.kind, context.settings),
+    Curve: ConvergenceTraining,
     ProgramFacts: CompiledProgram,
 }

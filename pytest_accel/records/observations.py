@@ -101,6 +101,9 @@ class Curve:
     ``train_examples`` and ``evaluation_examples`` are the sizes of the two sets. ``frozen_variables`` names
     trainable variables that training left as they were. ``epochs_before`` of the epochs were trained by an
     earlier process, which was ended. The other clocks are as in ``Steps``.
+
+    ``others_share[i]`` is the share of the machine, from 0 to 1, that programs outside of this session used
+    during epoch ``i`` of those that this process trained; empty where that is unknown.
     """
 
     KIND: ClassVar[str] = "convergence"
@@ -116,6 +119,7 @@ class Curve:
     frozen_variables: tuple[str, ...] = ()
     epochs_before: int = 0
     conditions: Conditions = field(default_factory=Conditions)
+    others_share: tuple[float, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -148,6 +148,7 @@ class FreshRuns:
                 checkpoints=folder,
                 startup_time_s=request.startup_time_s,
                 sample_conditions=lambda: self._run_spec.sample_conditions_beside(test),
+                watch=self._run_spec.watch_other_programs,
                 on_progress=on_progress,
             )
         self._runs += 1

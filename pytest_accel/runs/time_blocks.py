@@ -15,6 +15,7 @@ from pytest_accel.records import Conditions, Steps
 from pytest_accel.records.plans import MIN_BLOCK_S, RunSize
 from pytest_accel.records.progress import BlockSeen
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.runs.watched_parts import WatchedParts
 from pytest_accel.worker.step_timer import PreparedStep, TimedBlock
 
 MIN_BLOCKS = 5
@@ -57,14 +58,14 @@ def measure_steps(
     run_size = size()
     steps_per_block = _steps_per_block(prepared.step_time_s, run_size)
     blocks: list[TimedBlock] = []
-    others = _Others(watch())
+    others = WatchedParts(watch())
     while True:
-        extra_blocks, extra_s = others.extra(blocks, wait_s)
+        extra_blocks, extra_s = _disturbed(blocks, others.known_shares, wait_s)
         count, spent_s = len(blocks) - extra_blocks, sum(block.time_s for block in blocks) - extra_s
         if count >= MIN_BLOCKS and (count >= run_size.blocks or spent_s >= run_size.seconds):
             break
         blocks.append(checked_block(subject, steps_per_block, len(blocks) + 1))
-        others.block_ended()
+        others.part_ended()
         conditions.append(sample_conditions())
         fastest_s = min(block.time_s for block in blocks) / steps_per_block
         on_progress(BlockSeen(count + 1, fastest_s, spent_s + blocks[-1].time_s, others.waiting_for))
@@ -73,46 +74,13 @@ def measure_steps(
     return dataclasses.replace(steps, others_share=others.shares)
 
 
-class _Others:
-    """What other programs did during each block; unknown without anybody who watches them."""
-
-    def __init__(self, watched: OtherPrograms | None) -> None:
-        self._watched = watched
-        self._blocks = 0
-        self._shares: list[float] = []
-        self._programs: dict[str, None] = {}
-        self.waiting_for: str | None = None
-
-    def block_ended(self) -> None:
-        """An answer is about all blocks since the one before: single blocks may be too short to tell."""
-        self._blocks += 1
-        usage = None if self._watched is None else self._watched.usage()
-        if usage is None:
-            return
-        self._shares += [usage.share] * (self._blocks - len(self._shares))
-        disturbed = usage.share > MAX_OTHERS_SHARE
-        self.waiting_for = str(usage) if disturbed else None
-        if disturbed and usage.largest is not None:
-            self._programs[usage.largest] = None
-
-    def extra(self, blocks: Sequence[TimedBlock], wait_s: float) -> tuple[int, float]:
-        """How many of these blocks were disturbed and do not count, and what they took (s)."""
-        count, time_s = 0, 0.0
-        for block, share in zip(blocks, self._shares, strict=False):
-            if share > MAX_OTHERS_SHARE and time_s < wait_s:
-                count, time_s = count + 1, time_s + block.time_s
-        return count, time_s
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """Of every block; the last ones are taken to be like those before. Empty where nothing is known."""
-        if not self._shares:
-            return ()
-        return (*self._shares, *[self._shares[-1]] * (self._blocks - len(self._shares)))
-
-    @property
-    def programs(self) -> tuple[str, ...]:
-        return tuple(self._programs)
+def _disturbed(blocks: Sequence[TimedBlock], shares: Sequence[float], wait_s: float) -> tuple[int, float]:
+    """How many of these blocks were disturbed and do not count, and what they took (s)."""
+    count, time_s = 0, 0.0
+    for block, share in zip(blocks, shares, strict=False):
+        if share > MAX_OTHERS_SHARE and time_s < wait_s:
+            count, time_s = count + 1, time_s + block.time_s
+    return count, time_s
 
 
 def steps_record(

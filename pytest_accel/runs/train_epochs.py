@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from pytest_accel import hardware
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.records import Conditions, Curve, Epoch
 from pytest_accel.records.run_errors import InvalidRun
+from pytest_accel.runs.watched_parts import WatchedParts
 from pytest_accel.worker.trainer import TrainingStarted
 
 
@@ -32,9 +35,10 @@ def train(
     checkpoints: Path | None,
     startup_time_s: float,
     sample_conditions: Callable[[], Conditions],
+    watch: Callable[[], OtherPrograms | None] = lambda: None,
     on_progress: Callable[[int, Epoch], None],
 ) -> Curve:
-    """Train ``epochs`` epochs; ``sample_conditions`` is called before and after each.
+    """Train ``epochs`` epochs; ``sample_conditions`` is called before and after each, ``watch`` once begun.
 
     ``on_progress`` hears of every epoch, also of those that an earlier process trained.
 
@@ -46,9 +50,11 @@ def train(
     for number, epoch in enumerate(trained, 1):
         _check(epoch, number, seed)
         on_progress(number, epoch)
+    others = WatchedParts(watch())
     while len(trained) < epochs:
         number = len(trained) + 1
         epoch = subject.epoch(number)
+        others.part_ended()
         _check(epoch, number, seed)
         on_progress(number, epoch)
         trained.append(epoch)
@@ -63,7 +69,8 @@ def train(
         compile_time_s=begun.compile_time_s,
         frozen_variables=subject.frozen_variables,
         epochs_before=len(begun.epochs),
-        conditions=hardware.merge(conditions),
+        conditions=dataclasses.replace(hardware.merge(conditions), other_programs=others.programs),
+        others_share=others.shares,
     )
 
 

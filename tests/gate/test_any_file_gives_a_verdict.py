@@ -70,8 +70,8 @@ KINDS = {
     "convergence": (
         Kind.CPU,
         {"dataset": "digits", "epochs": 3, "target": 0.9},
-        [curve(0), curve(1), curve(2)],
-        curve(3),
+        [*map(curve, range(5))],
+        curve(5),
     ),
     "program": (Kind.TPU, {"topology": "v2-8"}, [PROGRAM], PROGRAM),
 }

@@ -9,7 +9,18 @@ from pytest_accel.api.settings import Settings
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.gate.baseline_gate import BaselineGate
 from pytest_accel.gate.benchmark_kind import GateContext
-from pytest_accel.records import Accelerator, Benchmark, Conditions, Kind, Outcome, Run, Steps, Workload
+from pytest_accel.records import (
+    Accelerator,
+    Benchmark,
+    Conditions,
+    Curve,
+    Epoch,
+    Kind,
+    Outcome,
+    Run,
+    Steps,
+    Workload,
+)
 
 DEFAULTS = {
     name: None for name in Settings.__dataclass_fields__ if name not in ("kinds", "min_devices", "min_memory")
@@ -43,12 +54,12 @@ class Runs:
 def session(tmp_path):
     """``session(*runs, **settings)`` is the result of a session that takes as many of them as it needs."""
 
-    def session(*runs, **asked):
+    def session(*runs, benchmarks=1, **asked):
         defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU}
         settings = Settings(**{**DEFAULTS, **defaults, **asked})
         accelerator = Accelerator("some-identity", Kind.CPU, "some model", 1)
         store = BaselineStore(tmp_path / "baselines", accelerator.identity)
-        context = GateContext(accelerator, settings, store, 1, floors(Kind.CPU, None))
+        context = GateContext(accelerator, settings, store, benchmarks, floors(Kind.CPU, None))
         gate = BaselineGate(
             Benchmark("test_it.py::test_step"),
             "test_step",
@@ -105,3 +116,39 @@ class TestRecording:
     def test_on_request_it_is_recorded(self, session):
         result = session(*[run(6, 200)] * 3, update_baselines=True, wait=0.0)
         assert result.verdict.outcome is Outcome.RECORDED
+
+
+def training(seed, *others_share, epoch_time_s=9.0, final_top1=0.95):
+    epochs = tuple(Epoch(0.5, top1, top1, epoch_time_s, 1.0) for top1 in (0.3, 0.9, final_top1))
+    curve = Curve(
+        seed, epochs, 1408, 360, 1.0, 1.0, 1.0, conditions=MAKE if others_share else Conditions(),
+        others_share=others_share,
+    )  # fmt: skip
+    return Run(Workload("digits", "jax", 64, {"epochs": 3, "target": 0.9}), curve, {})
+
+
+class TestTraining:
+    def test_one_that_was_disturbed_in_every_epoch_is_not_recorded(self, session):
+        seeds = [training(0, 0.5, 0.6, 0.5), *map(training, range(1, 5))]
+        result = session(*seeds, runs=5, update_baselines=True)
+        assert result.verdict.outcome is Outcome.INVALID
+        assert "during every epoch (make (pid 7)), so the time is not that of" in result.verdict.reason
+        assert session(*seeds, runs=5, update_baselines=True, wait=0.0).verdict.outcome is Outcome.RECORDED
+
+    def test_one_quiet_epoch_tells_the_time(self, session):
+        seeds = [training(0, 0.5, 0.6, 0.01), *map(training, range(1, 5))]
+        assert session(*seeds, runs=5, update_baselines=True).verdict.outcome is Outcome.RECORDED
+
+    def test_in_this_process_no_number_shows_a_change(self, session):
+        session(*map(training, range(5)), runs=5, update_baselines=True)
+        worse = training(5, final_top1=0.5)
+        assert session(worse, runs=1).verdict.outcome is Outcome.REGRESSED
+        here = session(worse, runs=1, in_process=True).verdict
+        assert here.outcome is Outcome.INCONCLUSIVE
+        assert here.reason.endswith("does not confirm that: run without --accel-in-process")
+
+    def test_the_more_benchmarks_a_session_has_the_surer_is_a_change(self, session):
+        session(*map(training, range(5)), runs=5, update_baselines=True)
+        worse = training(5, final_top1=0.85)
+        assert session(worse, runs=1).verdict.outcome is Outcome.REGRESSED
+        assert session(worse, runs=1, benchmarks=100).verdict.outcome is Outcome.PASSED

@@ -9,6 +9,7 @@ converge, with its direction reversed: it rejects submissions that converge too 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -22,9 +23,10 @@ from pytest_accel.analysis.metrics.convergence import (
     time_to_target_s,
 )
 from pytest_accel.analysis.rules import next_steps
-from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, PASS_CONFIDENCE
+from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, CHANGED, PASS_CONFIDENCE
+from pytest_accel.analysis.rules.disturbance import description_of_training, is_training_disturbed
 from pytest_accel.analysis.stats import one_sided_quantile, two_sided_quantile
-from pytest_accel.records import Comparison, Curve, Outcome, Verdict
+from pytest_accel.records import Comparison, Curve, NextStep, Outcome, Verdict
 
 EPOCHS_MARGIN = 0.09
 """Several seeds pass if they rule out that training takes so much longer, relative to the baseline.
@@ -36,13 +38,20 @@ runs.
 TOP1_MARGIN = 0.01
 """The same for the loss of a point of top-1."""
 
+MIN_SEEDS = 4
+"""Seeds of a baseline by which a single one may pass: of fewer, nearly any loss may be chance."""
+
 
 @dataclass(frozen=True)
 class TimeTolerance:
-    """How times compare: ``tolerance`` does not matter, ``sd`` is the least that runs differ by, relative."""
+    """How times compare: ``tolerance`` does not matter, ``sd`` is the least that runs differ by, relative.
+
+    Fewer than ``min_seeds`` show no change: one training may have been slowed by what nothing here sees.
+    """
 
     tolerance: float
     sd: float
+    min_seeds: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,10 @@ class GatedMetric:
 
 
 def aspects(target: float, pace: TimeTolerance | None, epochs: float) -> tuple[GatedMetric, ...]:
-    """What is gated of training to ``target``, of curves that all got there.
+    """What is gated of training to ``target``, of curves that all got there; the time comes first.
 
-    ``epochs`` is what it takes in the baseline.
-    Without ``pace`` no time is gated: the baseline is of other hardware.
+    ``epochs`` is what it takes in the baseline. Without ``pace`` no time is gated: the baseline is of other
+    hardware.
     """
     timed = () if pace is None else (_timed(target, pace, epochs),)
     return (
@@ -102,13 +111,19 @@ def _timed(target: float, pace: TimeTolerance, epochs: float) -> GatedMetric:
 
 
 def judge(
-    now: Sequence[Curve], reference: Sequence[Curve], target: float, pace: TimeTolerance | None = None
+    now: Sequence[Curve],
+    reference: Sequence[Curve],
+    target: float,
+    pace: TimeTolerance | None = None,
+    *,
+    change_confidence: float = CHANGE_CONFIDENCE,
 ) -> Verdict:
     """Judge these seeds against those of the baseline; times too, where ``pace`` is given.
 
-    One seed passes inside the prediction interval of the baseline's seeds; several must rule out a loss
-    beyond the margin. Raises ValueError if there is no curve now, or fewer than two in the baseline, or one
-    there that does not reach the target.
+    One seed passes inside the prediction interval of the baseline's seeds, if these are MIN_SEEDS or more;
+    several must rule out a loss beyond the margin. ``change_confidence`` is that of a change in any of the
+    numbers that are compared, which share it. Raises ValueError if there is no curve now, or fewer than two
+    in the baseline, or one there that does not reach the target.
     """
     if not now or len(reference) < 2:
         raise ValueError("a comparison needs a curve now and at least two in the baseline")
@@ -118,13 +133,60 @@ def judge(
     if fault is not None:
         return Verdict(Outcome.REGRESSED, fault)
     epochs = statistics.fmean(epochs_to_target(curve, target) or math.inf for curve in reference)
-    judged = [_judged(aspect, now, reference) for aspect in aspects(target, pace, epochs)]
+    gated = aspects(target, pace, epochs)
+    confidence = 1 - (1 - change_confidence) / len(gated)
+    judged = [_judged(aspect, now, reference, confidence) for aspect in gated]
+    doubt = None
+    if pace is not None and judged[0].comparison.outcome in CHANGED:
+        doubt = _doubt_about_time(now, reference, pace)
+    if doubt is not None:
+        judged[0] = _without_change(judged[0])
     worst = max(judged, key=lambda one: one.comparison.outcome.severity)
-    comparisons = tuple(one.comparison for one in judged)
-    reason = f"{_finding(worst, len(now))}; {_visible(judged, len(now), len(reference))}"
-    undecided = worst.comparison.outcome is Outcome.INCONCLUSIVE
-    next_step = next_steps.more_runs(2 * len(now)) if undecided else None
-    return Verdict(worst.comparison.outcome, reason, comparisons, next_step=next_step)
+    outcome, comparisons = worst.comparison.outcome, tuple(one.comparison for one in judged)
+    finding, next_step = _finding(worst, len(now)), None
+    if outcome is Outcome.INCONCLUSIVE:
+        next_step = next_steps.more_runs(2 * len(now))
+        if doubt is not None and worst is judged[0]:
+            finding, next_step = f"{_sizes(worst.comparison)}, but {doubt.reason}", doubt.next_step
+        elif len(now) == 1:
+            finding = f"{_sizes(worst.comparison)}, and {_seeds(len(reference))} of a baseline {TOO_FEW}"
+            next_step = next_steps.record_more_seeds(next_steps.ADVISED_SEEDS)
+    reason = f"{finding}; {_visible(judged, len(now), len(reference))}"
+    return Verdict(outcome, reason, comparisons, next_step=next_step)
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """Why times show no change, and what to do about it."""
+
+    reason: str
+    next_step: NextStep
+
+
+def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: TimeTolerance) -> _Doubt | None:
+    if any(map(is_training_disturbed, now)):
+        return _Doubt(
+            f"{description_of_training(now)}, so that is no change of the program: stop them, use a quieter "
+            "machine, or compare side by side with --accel-against",
+            next_steps.AGAIN,
+        )
+    if any(map(is_training_disturbed, reference)):
+        return _Doubt(
+            f"when the baseline was recorded, {description_of_training(reference)}: record it again on a "
+            "quiet machine",
+            next_steps.record_more_seeds(max(next_steps.ADVISED_SEEDS, len(reference))),
+        )
+    if len(now) < pace.min_seeds:
+        return _Doubt(
+            f"the machine may have been slow: compare {pace.min_seeds} seeds (--accel-runs={pace.min_seeds})",
+            next_steps.more_runs(pace.min_seeds),
+        )
+    return None
+
+
+def _without_change(judged: _Judged) -> _Judged:
+    undecided = dataclasses.replace(judged.comparison, outcome=Outcome.INCONCLUSIVE)
+    return dataclasses.replace(judged, comparison=undecided)
 
 
 def failure(now: Sequence[Curve], target: float) -> str | None:
@@ -149,7 +211,9 @@ class _Judged:
     margin: float
 
 
-def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve]) -> _Judged:
+def _judged(
+    aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve], change_confidence: float
+) -> _Judged:
     """One aspect. The scatter is the baseline's: that of a broken program would hide what is broken."""
     ours, theirs = [aspect.of(curve) for curve in now], [aspect.of(curve) for curve in reference]
     mean, before = statistics.fmean(ours), statistics.fmean(theirs)
@@ -160,7 +224,7 @@ def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve
     standard_error = sd * math.sqrt(1 / len(ours) + 1 / len(theirs))
     dof = len(theirs) - 1
     shown = two_sided_quantile(PASS_CONFIDENCE, dof) * standard_error
-    sure = one_sided_quantile(CHANGE_CONFIDENCE, dof) * standard_error
+    sure = one_sided_quantile(change_confidence, dof) * standard_error
     worse = (mean - before) * (1 if aspect.lower_is_better else -1)
     comparison = Comparison(
         metric=aspect.metric,
@@ -171,18 +235,20 @@ def _judged(aspect: GatedMetric, now: Sequence[Curve], reference: Sequence[Curve
         confidence=PASS_CONFIDENCE,
         tolerance=floor / before,
         direction="lower_is_better" if aspect.lower_is_better else "higher_is_better",
-        outcome=_outcome(worse, shown, max(sure, floor), margin, seeds=len(ours)),
+        outcome=_outcome(worse, shown, max(sure, floor), margin, seeds=len(ours), seeds_before=len(theirs)),
     )
     return _Judged(comparison, max(sure, floor), margin)
 
 
-def _outcome(worse: float, shown: float, visible: float, margin: float, *, seeds: int) -> Outcome:
+def _outcome(
+    worse: float, shown: float, visible: float, margin: float, *, seeds: int, seeds_before: int
+) -> Outcome:
     """``visible`` is the smallest loss that is neither chance nor negligible."""
     if worse > visible:
         return Outcome.REGRESSED
     if worse < -visible:
         return Outcome.IMPROVED
-    if seeds == 1 or worse + shown <= margin:
+    if (seeds == 1 and seeds_before >= MIN_SEEDS) or worse + shown <= margin:
         return Outcome.PASSED
     return Outcome.INCONCLUSIVE
 
@@ -240,6 +306,13 @@ def _visible(judged: Sequence[_Judged], seeds: int, baseline_seeds: int) -> str:
     )
     return f"the smallest losses that {_seeds(seeds)} against {baseline_seeds} could have shown: {losses}"
 
+
+def _sizes(comparison: Comparison) -> str:
+    now, before = (_number(comparison.metric, value) for value in (comparison.now, comparison.baseline))
+    return f"{NAMES[comparison.metric]} is {now}, and was {before}"
+
+
+TOO_FEW = "do not tell what is usual"
 
 NAMES = {
     "time_to_target_s": "time to target",

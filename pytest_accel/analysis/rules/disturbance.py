@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pytest_accel.records import Steps
+from pytest_accel.records import Curve, Steps
 
 MAX_OTHERS_SHARE = 0.05
 """A block is clean if other programs used no more of the machine than this while it was timed: 0.1 cores of
@@ -42,6 +42,11 @@ def clean_blocks(run: Steps, enough: int = MIN_CLEAN_BLOCKS) -> Steps:
     )
 
 
+def is_training_disturbed(curve: Curve) -> bool:
+    """Whether no epoch is clean, so that the time of the fastest is not that of the program."""
+    return bool(curve.others_share) and min(curve.others_share) > MAX_OTHERS_SHARE
+
+
 def description(runs: Sequence[Steps]) -> str:
     """Who used the CPU during disturbed runs, and for how many of their blocks."""
     disturbed = [run for run in runs if is_disturbed(run)]
@@ -52,7 +57,17 @@ def description(runs: Sequence[Steps]) -> str:
 
 def programs(runs: Sequence[Steps]) -> str:
     """Those that used the CPU during disturbed runs."""
-    names = (program for run in runs if is_disturbed(run) for program in run.conditions.other_programs)
+    return _names([run for run in runs if is_disturbed(run)])
+
+
+def description_of_training(curves: Sequence[Curve]) -> str:
+    """Who used the CPU during disturbed training."""
+    disturbed = [curve for curve in curves if is_training_disturbed(curve)]
+    return f"other programs used the CPU during every epoch ({_names(disturbed)})"
+
+
+def _names(runs: Sequence[Steps | Curve]) -> str:
+    names = (program for run in runs for program in run.conditions.other_programs)
     return ", ".join(dict.fromkeys(names)) or "programs that cannot be seen from here"
 
 

@@ -9,6 +9,9 @@ from pytest_accel.records import NextStep
 ADVISED_RUNS = 3
 """Of a baseline: with fewer, the interval of every later comparison is wider."""
 
+ADVISED_SEEDS = 5
+"""Of a baseline of training: with fewer it is hardly known how much seeds differ."""
+
 LONG_WAIT_S = 600.0
 
 FROM_ITS_CODE = ", on the code that the baseline was recorded from"
