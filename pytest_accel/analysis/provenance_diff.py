@@ -18,8 +18,9 @@ PACKAGES = (
     "pytest-accel",
 )
 
-NOT_UNDER_TEST = ("branch", "revision")
-"""What an accepted entry knows of its project. Every commit changes it, also that of the baseline."""
+NOT_UNDER_TEST = ("branch", "devices", "revision")
+"""What an accepted entry knows of its project and hardware. Every commit changes the revision, also that of
+the baseline."""
 
 # Variables that change the speed of a step. Named one by one: a prefix could carry a secret into a file.
 VARIABLES = (

@@ -112,12 +112,19 @@ class BaselineStore:
                     yield path, baseline
 
     def accept(
-        self, benchmark: Benchmark, workload: Workload, accepted: AcceptedEntry, *, only_missing: bool = False
+        self,
+        benchmark: Benchmark,
+        workload: Workload,
+        accepted: AcceptedEntry,
+        *,
+        only_missing: bool = False,
+        is_same_work: bool = True,
     ) -> Baseline:
         """Append an entry to a benchmark's baseline, put it in force, and return what the file now says.
 
-        Entries between the first and the last lose their runs. Other work than that stored, other parameters
-        of the test or another kind of observation start a new history. Fractions are rounded to 9
+        Entries between the first and the last lose their runs. Another workload than that stored, other
+        parameters of the test or another kind of observation start a new history, and so does work that
+        differs in what these do not tell (``is_same_work``). Fractions are rounded to 9
         significant digits. Raises BrokenBaseline rather than overwrite a file that cannot be read, StoreError
         for an entry that breaks the file's rules and, if ``only_missing``, AlreadyStored where another
         session was faster.
@@ -129,7 +136,7 @@ class BaselineStore:
             name = benchmark.name if stored is None else stored.benchmark
             path = self.path(name, workload.framework)
             _refuse_to_leave(self.folder, path.parent)
-            history = _history(stored, benchmark, workload, accepted)
+            history = _history(stored, benchmark, workload, accepted) if is_same_work else ()
             entries = _without_raw_runs((*history, _in_order(history, accepted, path)))
             content = _content(path, Baseline(name, workload, entries, benchmark.parameters))
             _replace(path, content)

@@ -35,7 +35,6 @@ from pytest_accel.records import (
     parameters,
 )
 from pytest_accel.records.plans import BLOCKS, RunSize
-from pytest_accel.records.project import ProjectState
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 
 ANY_HARDWARE = "any-"
@@ -161,13 +160,25 @@ class BaselineGate:
         """Whether a baseline is there that was made for hardware of any kind, and decides these runs."""
         kind = self._kind(runs)
         return any(
-            identity.startswith(ANY_HARDWARE)
-            and not self._differing(kind, baseline, runs)
-            and kind.judge_across_hardware(baseline, runs) is not None
+            identity.startswith(ANY_HARDWARE) and kind.judge_across_hardware(baseline, runs) is not None
+            for identity, baseline in self._of_same_work_elsewhere(kind, runs)
+        )
+
+    def _of_same_work_elsewhere(self, kind: BenchmarkKind, runs: Sequence[Run]) -> list[tuple[str, Baseline]]:
+        """Baselines of other hardware, by its name: those of most runs first.
+
+        They are of as many devices, since each device normalizes over its own share of a batch.
+        """
+        devices = str(self._accelerator.devices)
+        found = [
+            (identity, baseline)
             for identity, baseline in self._store.on_other_hardware(
                 self._benchmark, runs[0].workload.framework
             )
-        )
+            if baseline.current.provenance.get("devices", "1") == devices
+            and not self._differing(kind, baseline, runs)
+        ]
+        return sorted(found, key=lambda one: len(one[1].current.runs), reverse=True)
 
     def _judged(self, runs: list[Run], sampler: Sampler[Run]) -> Result:
         kind = self._kind(runs)
@@ -224,28 +235,42 @@ class BaselineGate:
         if caution is not None:
             reason += f"; {caution}"
         comparisons: tuple[Comparison, ...] = ()
-        if baseline is not None:
-            differing = self._differing(kind, baseline, runs)
-            if differing:
-                reason += f", in place of one for other work ({', '.join(differing)})"
-            else:
-                comparisons = _old_to_new(kind, runs, baseline)
-        only_missing = not self._settings.update_baselines
-        accepted = _accepted(kind, runs, self._context.project)
-        self._store.accept(self._benchmark, workload, accepted, only_missing=only_missing)
+        differing = () if baseline is None else self._differing(kind, baseline, runs)
+        if differing:
+            reason += f", in place of one for other work ({', '.join(differing)})"
+        elif baseline is not None:
+            comparisons = _old_to_new(kind, runs, baseline)
+        self._store.accept(
+            self._benchmark,
+            workload,
+            self._accepted(kind, runs),
+            only_missing=not self._settings.update_baselines,
+            is_same_work=not differing,
+        )
         verdict = Verdict(Outcome.RECORDED, reason, comparisons, next_step=next_steps.COMPARE)
         return self._finished(kind, verdict, runs, baseline)
 
+    def _accepted(self, kind: BenchmarkKind, runs: Sequence[Run]) -> AcceptedEntry:
+        project, devices = self._context.project, self._accelerator.devices
+        return AcceptedEntry(
+            time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            provenance={
+                **runs[-1].provenance,
+                **({} if devices == 1 else {"devices": str(devices)}),
+                **({} if project is None else project.provenance),
+            },
+            summary=kind.summary(runs[0].workload, runs),
+            runs=tuple(run.observation for run in runs),
+        )
+
     def _without_baseline(self, kind: BenchmarkKind, runs: list[Run]) -> Result:
-        workload = runs[0].workload
         failure = kind.failure(runs)
         if failure is not None:
             return self._finished(kind, Verdict(Outcome.REGRESSED, failure), runs, None)
-        for identity, baseline in self._store.on_other_hardware(self._benchmark, workload.framework):
-            if not self._differing(kind, baseline, runs):
-                verdict = kind.judge_across_hardware(baseline, runs)
-                if verdict is not None:
-                    return self._across_hardware(kind, verdict, runs, baseline, identity)
+        for identity, baseline in self._of_same_work_elsewhere(kind, runs):
+            verdict = kind.judge_across_hardware(baseline, runs)
+            if verdict is not None:
+                return self._across_hardware(kind, verdict, runs, baseline, identity)
         reason = (
             f"nothing is stored for {self._accelerator.identity}: record it with "
             f"--accel-record-missing --accel-runs={self._runs_to_record(kind)}"
@@ -333,15 +358,6 @@ def _as_compared(metrics: dict[str, float], verdict: Verdict, workload: Workload
         if one.metric == "step_time_s" and "step_time_s" in metrics:
             return {**metrics, "step_time_s": one.now, "throughput": workload.examples_per_step / one.now}
     return metrics
-
-
-def _accepted(kind: BenchmarkKind, runs: Sequence[Run], project: ProjectState | None) -> AcceptedEntry:
-    return AcceptedEntry(
-        time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        provenance={**runs[-1].provenance, **({} if project is None else project.provenance)},
-        summary=kind.summary(runs[0].workload, runs),
-        runs=tuple(run.observation for run in runs),
-    )
 
 
 def _old_to_new(kind: BenchmarkKind, runs: Sequence[Run], baseline: Baseline) -> tuple[Comparison, ...]:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel.analysis.rules.calibration import floors
-from pytest_accel.api.settings import Settings
-from pytest_accel.baselines.store import BaselineStore
-from pytest_accel.gate.baseline_gate import BaselineGate
-from pytest_accel.gate.benchmark_kind import GateContext
 from pytest_accel.records import (
-    Accelerator,
-    Benchmark,
     Conditions,
     Curve,
     Epoch,
-    Kind,
     Outcome,
     Run,
     Steps,
     Workload,
 )
 
-DEFAULTS = {
-    name: None for name in Settings.__dataclass_fields__ if name not in ("kinds", "min_devices", "min_memory")
-}
 MAKE = Conditions(other_programs=("make (pid 7)",))
 
 
@@ -36,40 +25,6 @@ def run(clean, disturbed=0, *, time_s=0.25, disturbed_time_s=0.4):
         times_s, 1, 1.0, 1.0, 1.0, 1.0, 4, others_share=shares, conditions=MAKE if disturbed else Conditions()
     )
     return Run(Workload("measure", "python", 32), steps, {})
-
-
-class Runs:
-    """Gives these runs, one after the other."""
-
-    min_samples = 1
-
-    def __init__(self, *runs):
-        self.left = list(runs)
-
-    def next(self):
-        return self.left.pop(0)
-
-
-@pytest.fixture
-def session(tmp_path):
-    """``session(*runs, **settings)`` is the result of a session that takes as many of them as it needs."""
-
-    def session(*runs, benchmarks=1, **asked):
-        defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU}
-        settings = Settings(**{**DEFAULTS, **defaults, **asked})
-        accelerator = Accelerator("some-identity", Kind.CPU, "some model", 1)
-        store = BaselineStore(tmp_path / "baselines", accelerator.identity)
-        context = GateContext(accelerator, settings, store, benchmarks, floors(Kind.CPU, None))
-        gate = BaselineGate(
-            Benchmark("test_it.py::test_step"),
-            "test_step",
-            context,
-            lambda _so_far: None,
-            pause=lambda _seconds: None,
-        )
-        return gate.result(Runs(*runs))
-
-    return session
 
 
 @pytest.fixture
