@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 from pytest_accel.baselines.errors import BrokenBaseline, OtherSchema, StoreError, store_error
-from pytest_accel.baselines.paths import folder_name
 from pytest_accel.records import Kind, files
 from pytest_accel.records.json_codec import CodecError, decode, encode
 from pytest_accel.records.noise import MachineNoise, Sitting
@@ -16,11 +15,6 @@ from pytest_accel.records.noise import MachineNoise, Sitting
 NAME = "noise.json"
 NOISE_SCHEMA = 1
 _WAY_OUT = "Restore it from version control, or delete it and call pytest-accel calibrate again."
-
-
-def path_in(folder: Path, identity: str) -> Path:
-    """Where the file of this hardware identity is under ``folder``, whether it exists or not."""
-    return folder / folder_name(identity) / NAME
 
 
 def load(path: Path) -> MachineNoise | None:

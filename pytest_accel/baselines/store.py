@@ -19,9 +19,9 @@ from pathlib import Path
 from pytest_accel.baselines import file_format, noise_file
 from pytest_accel.baselines.errors import AlreadyStored, BrokenBaseline, OtherSchema, StoreError, store_error
 from pytest_accel.baselines.paths import baseline_path, folder_name
-from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Workload, files
+from pytest_accel.records import AcceptedEntry, Baseline, Benchmark, Kind, Workload, files
 from pytest_accel.records.json_codec import CodecError
-from pytest_accel.records.noise import MachineNoise
+from pytest_accel.records.noise import MachineNoise, Sitting
 
 SAMPLE_SIZE = 200
 """Baselines that tell how programs vary on a machine: the median of as many is known well enough."""
@@ -144,7 +144,20 @@ class BaselineStore:
 
     def noise(self) -> MachineNoise | None:
         """What ``pytest-accel calibrate`` saw on this hardware. Raises BrokenBaseline."""
-        return noise_file.load(self.identity_dir / noise_file.NAME)
+        return noise_file.load(self.noise_path)
+
+    @property
+    def noise_path(self) -> Path:
+        """The file of what was seen, whether it exists or not."""
+        return self.identity_dir / noise_file.NAME
+
+    def append_noise(self, kind: Kind, sitting: Sitting) -> MachineNoise:
+        """Add a sitting of ``pytest-accel calibrate``, and return all of them.
+
+        Raises BrokenBaseline rather than overwrite a file that cannot be read, and StoreError.
+        """
+        with self._locked():
+            return noise_file.append(self.noise_path, kind, sitting)
 
     def check_readable(self) -> None:
         """Raise StoreError if something is there that cannot be read. A folder that is absent is fine."""
@@ -175,7 +188,7 @@ class BaselineStore:
 
         for folder, _, names in os.walk(self.identity_dir, onerror=fail):
             paths = (Path(folder, name) for name in names if name.endswith(".json"))
-            yield from (path for path in paths if path != self.identity_dir / noise_file.NAME)
+            yield from (path for path in paths if path != self.noise_path)
 
     def _read(self, path: Path) -> Baseline | None:
         try:

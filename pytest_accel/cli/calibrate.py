@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,10 +22,10 @@ from pytest_accel.analysis.rules.calibration import Estimate, Floors
 from pytest_accel.analysis.rules.disturbance import clean_blocks, is_disturbed
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS
 from pytest_accel.api.options import seconds
-from pytest_accel.baselines import noise_file
+from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.cli import CommandResult
 from pytest_accel.hardware.gpu_watch import GpuWatch
-from pytest_accel.records import Accelerator, Kind, Steps
+from pytest_accel.records import Kind, Steps
 from pytest_accel.records.json_codec import encode
 from pytest_accel.records.noise import GpuState, MachineNoise, Sitting
 from pytest_accel.records.user_error import UserError
@@ -66,38 +67,73 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
-    """Raises UserError for sessions that fail, and for benchmarks that cannot be calibrated with."""
-    end = time.monotonic() + 60 * options.minutes
-    began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    sessions: list[Mapping[str, tuple[float, ...]]] = []
-    pairs: list[Mapping[str, tuple[float, ...]]] = []
-    unfit = 0
-    accelerator: Accelerator | None = None
-    watch = GpuWatch()
+    """Raises UserError for sessions that fail, and for benchmarks that cannot be calibrated with.
+
+    What was seen until then is saved all the same, also if the user ends it.
+    """
+    seen = _Seen()
     with tempfile.TemporaryDirectory() as folder:
-        while len(pairs) < MIN_SESSIONS or time.monotonic() < end:
-            stored = report(_session(options.arguments, folder, watch, f"--accel-runs={RUNS}"))
-            accelerator = stored.accelerator
-            times_s, left_out = _step_times(stored)
-            unfit += left_out
-            sessions.append(times_s)
-            against = _session(options.arguments, folder, watch, f"--accel-against={sys.executable}")
-            pairs.append(_ratios(against))
-            _say(f"{count(len(pairs), 'session')} of either kind")
-    if not any(sessions) and not any(pairs):
+        try:
+            _repeat(options, folder, seen)
+        except (UserError, KeyboardInterrupt):
+            if seen.store is not None and seen.is_of_use:
+                seen.save()
+                _say(f"saved {count(len(seen.sessions), 'session')} in {seen.store.noise_path}")
+            raise
+    if seen.store is None or not seen.is_of_use:
         raise UserError(
             "no benchmark here timed steps that can be calibrated with: choose benchmarks that call "
             f"accel.measure or accel.throughput, and give their runs {FULL_BLOCKS} blocks (--accel-budget)"
         )
-    assert accelerator is not None
-    path = noise_file.path_in(options.baselines, accelerator.identity)
-    gpus = watch.states() if accelerator.kind is Kind.GPU else ()
-    sitting = Sitting(began, provenance.provenance(), tuple(sessions), tuple(pairs), gpus)
-    noise = noise_file.append(path, accelerator.kind, sitting)
-    floors = calibration.floors(accelerator.kind, noise)
+    noise = seen.save()
+    path, floors = seen.store.noise_path, calibration.floors(noise.accelerator, noise)
     return CommandResult(
-        "\n".join(summary_lines(path, noise, floors, unfit)), _data(path, noise, floors, unfit)
+        "\n".join(summary_lines(path, noise, floors, seen.unfit)), _data(path, noise, floors, seen.unfit)
     )
+
+
+@dataclass
+class _Seen:
+    """What sessions showed so far: step times and ratios of pairs, by benchmark, without ``unfit`` runs."""
+
+    began: str = field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
+    sessions: list[Mapping[str, tuple[float, ...]]] = field(default_factory=list)
+    pairs: list[Mapping[str, tuple[float, ...]]] = field(default_factory=list)
+    unfit: int = 0
+    watch: GpuWatch = field(default_factory=GpuWatch)
+    kind: Kind = Kind.CPU
+    store: BaselineStore | None = None
+
+    @property
+    def is_of_use(self) -> bool:
+        return any(self.sessions) or any(self.pairs)
+
+    def save(self) -> MachineNoise:
+        assert self.store is not None
+        gpus = self.watch.states() if self.kind is Kind.GPU else ()
+        seen = Sitting(self.began, provenance.provenance(), tuple(self.sessions), tuple(self.pairs), gpus)
+        return self.store.append_noise(self.kind, seen)
+
+
+def _repeat(options: argparse.Namespace, folder: str, seen: _Seen) -> None:
+    """Run sessions of either kind in turns. Raises UserError, at once if what is seen could not be saved."""
+    end = time.monotonic() + 60 * options.minutes
+    while len(seen.pairs) < MIN_SESSIONS or time.monotonic() < end:
+        stored = report(_session(options.arguments, folder, seen.watch, f"--accel-runs={RUNS}"))
+        times_s, unfit = _step_times(stored)
+        seen.unfit += unfit
+        seen.sessions.append(times_s)
+        if seen.store is None:
+            seen.kind = stored.accelerator.kind
+            store = BaselineStore(options.baselines, stored.accelerator.identity)
+            store.noise()
+            store.check_writable()
+            seen.store = store
+        against = _session(options.arguments, folder, seen.watch, f"--accel-against={sys.executable}")
+        seen.pairs.append(_ratios(against))
+        _say(f"{count(len(seen.pairs), 'session')} of either kind")
 
 
 def summary_lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[str]:
@@ -200,9 +236,12 @@ def _ratios(data: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     """The logarithm of the ratio of each interleaved pair, by benchmark."""
     ratios = {}
     for benchmark in data["benchmarks"]:
-        sides = zip(benchmark["runs"], benchmark["reference_runs"], strict=True)
+        names = ("runs", "reference_runs", "interleaved_pairs")
+        pairs = zip(*(benchmark[name] for name in names), strict=True)
         times_s = [
-            (now["step_times_s"], other["step_times_s"]) for now, other in sides if now["kind"] == "steps"
+            (now["step_times_s"], other["step_times_s"])
+            for now, other, is_interleaved in pairs
+            if is_interleaved and now["kind"] == "steps"
         ]
         if times_s:
             ratios[benchmark["nodeid"]] = tuple(paired.log_ratio_of_rounds(*sides_s) for sides_s in times_s)
@@ -214,7 +253,9 @@ def _session(arguments: Sequence[str], folder: str, watch: GpuWatch, *options: s
     file = Path(folder, "report.json")
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *arguments, *options, f"--accel-json={file}"]
-    command += [f"--accel-baselines={folder}/baselines", "--no-accel-strict", "-p", "no:cacheprovider"]
+    # With an empty cache --lf and its like leave nothing out, and the project's own is not written to.
+    command += [f"--accel-baselines={folder}/baselines", "-o", f"cache_dir={folder}/cache"]
+    command.append("--no-accel-strict")
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         status = watched(command, output, watch)
         output.seek(0)

@@ -72,10 +72,9 @@ def baselines_folder(folder: Path) -> Path:
     """
     file = settings_file(folder.absolute())
     named = None if file is None else file.values.get(BASELINES)
-    if file is None or not isinstance(named, str) or not named.strip():
-        return Path("baselines")
-    here = file.path.parent == folder.absolute()
-    return (Path() if here else file.path.parent) / Path(named.strip()).expanduser()
+    name = named.strip() if isinstance(named, str) else ""
+    above = Path() if file is None or file.path.parent == folder.absolute() else file.path.parent
+    return above / Path(name or "baselines").expanduser()
 
 
 def setting_line(file: Path, name: str, value: str) -> str:

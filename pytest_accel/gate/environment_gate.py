@@ -127,6 +127,7 @@ class EnvironmentGate:
             provenance_changes=(*changes, *sampler.code_changes),
             notes=(*sampler.notes, *only),
             reference_runs=tuple(run.observation for run in reference),
+            interleaved_pairs=tuple(pair.interleaved for pair in pairs),
         )
 
     def _next_step(self, verdict: Verdict, pairs: Sequence[Pair]) -> NextStep | None:

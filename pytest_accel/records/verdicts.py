@@ -117,8 +117,9 @@ class NeedMore:
 class Result:
     """One benchmark of a session, as the reports show it.
 
-    ``reference_runs`` are those of the other environment, each beside one of ``runs``; empty where a stored
-    baseline is compared with, and ``history`` is what that holds, oldest first. ``metrics`` are the
+    ``reference_runs`` are those of the other environment, each beside one of ``runs``, and
+    ``interleaved_pairs`` says of each two whether their blocks alternated; empty where a stored baseline is
+    compared with, and ``history`` is what that holds, oldest first. ``metrics`` are the
     ``summary`` of the kind of benchmark (``analysis/metrics``), and what ``gate/derived_metrics`` adds.
     ``provenance`` is of the run, ``provenance_changes`` lists what differs from the baseline in force or from
     the other environment, such as "tensorflow 2.20.0 -> 2.21.0". ``notes`` are further sentences: drift
@@ -134,5 +135,6 @@ class Result:
     provenance_changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reference_runs: tuple[Observation, ...] = ()
+    interleaved_pairs: tuple[bool, ...] = ()
     history: tuple[AcceptedEntry, ...] = ()
     next_command: NextCommand | None = None

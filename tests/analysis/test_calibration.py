@@ -75,6 +75,29 @@ def test_the_variation_between_sessions_takes_sittings_on_several_days():
     assert found.sessions.measured == pytest.approx(0.01, rel=0.25)
 
 
+def test_what_sessions_share_with_their_day_is_known_from_days_alone():
+    """Ten sessions of a day, and three benchmarks in each, find the machine in the same state."""
+    rng = np.random.default_rng(0)
+    covered, trials = 0, 300
+    for _ in range(trials):
+        of_days = 0.02 * rng.standard_normal(MIN_DAYS)
+        sittings = tuple(
+            Sitting(
+                f"2026-01-{day + 1:02}T12:00:00+00:00",
+                {},
+                tuple(
+                    {name: tuple(np.exp(of_day + 0.002 * rng.standard_normal(3))) for name in "abc"}
+                    for _ in range(10)
+                ),
+            )
+            for day, of_day in enumerate(of_days)
+        )
+        found = floors(Kind.CPU, MachineNoise(Kind.CPU, sittings))
+        assert found.sessions.dof == MIN_DAYS - 1
+        covered += found.sessions.sd >= 0.02
+    assert covered >= trials * 0.9 - 3 * math.sqrt(trials * 0.09)
+
+
 def with_others(noise, **others):
     """The same sittings, with more benchmarks of other noise."""
     sittings = [

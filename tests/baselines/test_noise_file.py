@@ -22,7 +22,7 @@ SITTING = Sitting(
 
 @pytest.fixture
 def path(tmp_path):
-    return noise_file.path_in(tmp_path / "baselines", "cpu-2")
+    return tmp_path / "baselines" / "cpu-2" / noise_file.NAME
 
 
 def test_each_call_adds_a_sitting(path):

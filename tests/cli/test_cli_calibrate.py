@@ -27,6 +27,17 @@ def test_step(accel, clock):
     accel.measure(step, examples_per_step=32)
 """
 
+FAILS_FROM_THE_THIRD_SESSION_ON = """
+import pathlib
+
+def pytest_sessionstart(session):
+    if "PYTEST_ACCEL_RUN" not in os.environ:
+        with pathlib.Path("sessions").open("a+") as file:
+            file.write("x")
+            if file.tell() > 2:
+                raise pytest.UsageError("two were enough")
+"""
+
 
 def run(project, *arguments):
     return project.pytester.run(
@@ -107,6 +118,47 @@ def test_a_broken_file_ends_a_session_before_anything_runs(project):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert project.pids == []
     assert "call pytest-accel calibrate again" in result.stderr.str() + result.stdout.str()
+
+
+@pytest.mark.slow
+def test_what_was_seen_before_a_session_failed_is_saved(project):
+    """Also in a project that runs what failed last first."""
+    (project.path / "pytest.ini").write_text("[pytest]\naddopts = --ff\n")
+    conftest = project.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + FAILS_FROM_THE_THIRD_SESSION_ON)
+    project.benchmark(SCATTERS)
+    result = run(project, ".")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines([
+        "pytest-accel: saved 1 session in *noise.json", "pytest-accel: a session of these benchmarks failed:",
+    ])  # fmt: skip
+    (file,) = project.path.glob("baselines/*/noise.json")
+    (sitting,) = json.loads(file.read_text())["sittings"]
+    assert len(sitting["sessions"]) == 1
+
+
+@pytest.mark.slow
+def test_what_cannot_be_saved_ends_it_after_the_first_session(project):
+    project.benchmark(SCATTERS)
+    project.record()
+    (project.baseline_file.parents[2] / "noise.json").write_text("{")
+    before = len(project.pids)
+    result = run(project, ".")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["pytest-accel: *noise.json: *call pytest-accel calibrate again."])
+    assert len(project.pids) - before <= calibrate.RUNS
+
+
+def test_pairs_of_which_one_process_came_after_the_other_are_no_interleaved_pairs():
+    """As on a TPU, which one process holds: their runs need not be of the same length."""
+
+    def steps(*times_s):
+        return {"kind": "steps", "step_times_s": times_s}
+
+    times_s = [1.0] * 5
+    pairs = {"runs": [steps(*times_s), steps(1.0)], "reference_runs": [steps(*times_s), steps(1.0, 2.0)]}
+    data = {"benchmarks": [{"nodeid": "test_it", **pairs, "interleaved_pairs": [True, False]}]}
+    assert calibrate._ratios(data) == {"test_it": (0.0,)}
 
 
 @pytest.mark.slow

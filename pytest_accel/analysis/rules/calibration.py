@@ -88,7 +88,7 @@ def floors(kind: Kind, noise: MachineNoise | None) -> Floors:
     runs_s = _by_benchmark(session for sitting in sittings for session in sitting.sessions)
     pairs = _by_benchmark(session for sitting in sittings for session in sitting.pairs)
     runs = _typical(map(pooled_log_variance, runs_s.values()))
-    on_enough_days = [runs_s[benchmark] for benchmark, days in _days(sittings).items() if days >= MIN_DAYS]
+    on_enough_days = [days for days in _by_day(sittings).values() if len(days) >= MIN_DAYS]
     return Floors(
         _estimate(*runs, MIN_RUN_SD[kind]),
         _between_sessions(on_enough_days, SESSION_SD_RATIO * MIN_RUN_SD[kind]),
@@ -177,24 +177,46 @@ def _typical(benchmarks: Iterable[tuple[float, int]]) -> tuple[float, int]:
     return statistics.median_low(medians), int(2 / math.pi * sum(dof for _, dof in known))
 
 
-def _days(sittings: Sequence[Sitting]) -> dict[str, int]:
-    """On how many days each benchmark was timed."""
-    days: dict[str, set[str]] = {}
+_Sessions = list[tuple[float, ...]]
+"""The step times (s) of the runs of each session."""
+
+
+def _by_day(sittings: Sequence[Sitting]) -> dict[str, list[_Sessions]]:
+    """The sessions of each benchmark, a list for each day on which it was timed."""
+    days: dict[str, dict[str, _Sessions]] = {}
     for sitting in sittings:
         for session in sitting.sessions:
-            for benchmark in session:
-                days.setdefault(benchmark, set()).add(sitting.time[:10])
-    return {benchmark: len(dates) for benchmark, dates in days.items()}
+            for benchmark, times_s in session.items():
+                if times_s:
+                    of_day = days.setdefault(benchmark, {}).setdefault(sitting.time[:10], [])
+                    of_day.append(times_s)
+    return {benchmark: list(by_date.values()) for benchmark, by_date in days.items()}
 
 
-def _between_sessions(benchmarks: Sequence[Sequence[Sequence[float]]], declared: float) -> Estimate:
-    """Of what the runs of a session have in common: the variance of their means, less the runs' own part."""
-    means = [[[statistics.fmean(map(math.log, times_s)) for times_s in sessions]] for sessions in benchmarks]
-    variance, dof = _typical(map(pooled_variance, means))
-    if dof < MIN_DOF:
+def _between_sessions(benchmarks: Sequence[Sequence[_Sessions]], declared: float) -> Estimate:
+    """Of what the runs of a session have in common: the variance of their means, less the runs' own part.
+
+    All sessions of a day, and all benchmarks of a session, find the machine in much the same state. So the
+    degrees of freedom are those of the days, however many sessions and benchmarks these had.
+    """
+    if not benchmarks:
         return Estimate(declared, None, 0, declared=True)
-    runs_variance, _ = _typical(map(pooled_log_variance, benchmarks))
-    own = runs_variance / statistics.harmonic_mean(len(times_s) for each in benchmarks for times_s in each)
+    variance, _ = _typical((_variance_of_sessions(days), len(days) - 1) for days in benchmarks)
+    dof = min(map(len, benchmarks)) - 1
+    sessions = [[times_s for day in days for times_s in day] for days in benchmarks]
+    runs_variance, _ = _typical(map(pooled_log_variance, sessions))
+    own = runs_variance / statistics.harmonic_mean(len(times_s) for each in sessions for times_s in each)
     at_least = max(MIN_SD, MIN_SESSION_SD_RATIO * math.sqrt(runs_variance))
     sd = math.sqrt(max(at_least**2, _upper_limit(variance, dof) - own))
     return Estimate(sd, math.sqrt(max(0.0, variance - own)), dof, declared=False)
+
+
+def _variance_of_sessions(days: Sequence[_Sessions]) -> float:
+    """Between the mean log step times of two sessions on different days.
+
+    That is the variance between the means of days, and what averaging the sessions of a day took from it.
+    """
+    means = [[statistics.fmean(map(math.log, times_s)) for times_s in day] for day in days]
+    within_days, _ = pooled_variance(means)
+    sessions_per_day = statistics.harmonic_mean(map(len, means))
+    return statistics.variance(map(statistics.fmean, means)) + within_days * (1 - 1 / sessions_per_day)

@@ -78,6 +78,7 @@ def _benchmark(result: Result) -> dict[str, object]:
         "comparisons": result.verdict.comparisons,
         "runs": result.runs,
         "reference_runs": result.reference_runs,
+        "interleaved_pairs": result.interleaved_pairs,
         "provenance": result.provenance,
         "provenance_changes": result.provenance_changes,
         "notes": result.notes,
