@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_accel.baselines.catalog import PUBLISHED, load_all
+from pytest_accel.baselines.catalog import PUBLISHED
+from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.cli import CommandResult
+from pytest_accel.records import Baseline
 from pytest_accel.records.json_codec import encode
 from pytest_accel.records.user_error import UserError
 from pytest_accel.reports.common.json_reader import load
@@ -77,13 +79,14 @@ def _source(source: str, baselines: Path) -> _Source:
 
 
 def _of_hardware(name: str, baselines: Path) -> _Source:
-    stored, faults = load_all(baselines)
-    for fault in faults:
-        if fault.startswith(str(baselines / name)):
-            print(f"pytest-accel: left out: {fault}", file=sys.stderr)
     if name == PUBLISHED:
         raise UserError(f"{baselines / name} has no baselines: name one of its files, {PUBLISHED}/NAME")
-    found = [one.baseline for one in stored if one.hardware == name]
+    found = []
+    for _, baseline in BaselineStore.for_directory(baselines / name).load_all():
+        if isinstance(baseline, Baseline):
+            found.append(baseline)
+        else:
+            print(f"pytest-accel: left out: {baseline}", file=sys.stderr)
     return _Source(from_baselines.results(name, found), [from_baselines.side(name, found)])
 
 

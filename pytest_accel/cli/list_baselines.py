@@ -25,7 +25,7 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def answer(options: argparse.Namespace) -> CommandResult:
-    """Raises ValueError for a folder that cannot be read."""
+    """Raises UserError for a folder that cannot be read."""
     from tabulate import tabulate
 
     stored, faults = load_all(options.baselines)

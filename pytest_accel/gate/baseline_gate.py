@@ -50,7 +50,7 @@ class BaselineGate:
     """Judges a benchmark by what the store holds, or records it there. Reports call it ``nodeid``.
 
     ``on_progress`` is called with the provisional verdict while more runs are needed, and ``pause`` with
-    seconds to wait. Once ``is_out_of_time``, no further run begins.
+    seconds to wait. Once ``is_out_of_time``, no run begins beyond those that were asked for.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class EnvironmentGate:
     """Judges the benchmark ``nodeid`` by pairs of runs, here and in the environment called ``name``.
 
     ``on_progress`` is called with the provisional verdict while more pairs are needed. Once
-    ``is_out_of_time``, no further pair begins.
+    ``is_out_of_time``, no pair begins beyond those that are taken in any case.
     """
 
     def __init__(

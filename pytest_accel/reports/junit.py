@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pytest_accel.records import Result
 
+PREFIX = "accel."
+
 
 def properties(result: Result) -> list[tuple[str, object]]:
     """The outcome and every number there is, by name."""
-    numbers = [(f"accel.{name}", value) for name, value in result.metrics.items() if value is not None]
-    return [("accel.outcome", result.verdict.outcome.value), *numbers]
+    numbers = [(PREFIX + name, value) for name, value in result.metrics.items() if value is not None]
+    return [(PREFIX + "outcome", result.verdict.outcome.value), *numbers]

@@ -13,6 +13,7 @@ import pytest
 from pytest_accel import hardware
 from pytest_accel.analysis.formatting import count, duration
 from pytest_accel.analysis.rules import next_steps
+from pytest_accel.api.expected_failures import may_be_expected_to_fail
 from pytest_accel.api.fixtures import uses_accel
 from pytest_accel.api.settings import Settings
 from pytest_accel.baselines import naming
@@ -109,7 +110,7 @@ class BenchmarkSession:
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
         asked = self._prepared.benchmarks[naming.display_name(item)]
-        if item.get_closest_marker("xfail"):
+        if may_be_expected_to_fail(item):
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
 
@@ -178,7 +179,9 @@ class BenchmarkSession:
         self._results[result.nodeid] = result
         if self._tells_pytest_benchmark:
             pytest_benchmark.export(item, result)
-        item.user_properties += junit.properties(result)
+        # A test that is run again has one outcome, the last.
+        others = [one for one in item.user_properties if not one[0].startswith(junit.PREFIX)]
+        item.user_properties[:] = [*others, *junit.properties(result)]
         return result
 
     def _with_next_command(self, item: pytest.Item, result: Result) -> Result:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_accel.api import options, settings
 from pytest_accel.api.command_line import command_line
+from pytest_accel.api.expected_failures import may_be_expected_to_fail
 from pytest_accel.records import NextCommand, NextStep
 from pytest_accel.runs.worker_process import pytest_command, python_flags, withheld_options
 from pytest_accel.runs.worker_process.given_options import GivenOption, given_options
@@ -73,7 +74,7 @@ def next_command(item: pytest.Item, step: NextStep) -> NextCommand | None:
 def _is_undone(item: pytest.Item, step: NextStep, typed: Collection[str]) -> bool:
     """Whether a setting from elsewhere than the command line keeps the step from doing what it is for."""
     records = not set(RECORDING).isdisjoint(step.options)
-    if records and item.get_closest_marker("xfail"):
+    if records and may_be_expected_to_fail(item):
         return True  # it is expected to fail, so it records nothing
     resolved, marked = settings.settings_for(item), settings.marker_arguments(item)
     set_by_step = {*map(_flag, step.options)}

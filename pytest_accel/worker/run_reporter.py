@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_accel.api.expected_failures import may_be_expected_to_fail
 from pytest_accel.records import parameters
 from pytest_accel.worker import environment_facts, messages
 from pytest_accel.worker.channel import Channel
@@ -93,7 +94,7 @@ class Reporter:
         A test that is expected to fail and did not is for the session to judge.
         """
         report = yield
-        changed = not report.passed and item.get_closest_marker("xfail") is None
+        changed = not report.passed and not may_be_expected_to_fail(item)
         vars(report)[_ENDED] = call.excinfo is not None or changed
         return report
 

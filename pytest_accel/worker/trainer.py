@@ -125,19 +125,26 @@ class TrainingRun:
             return
 
     def _keep(self, training: Training) -> None:
-        """A new folder after every epoch, complete once it has its final name; then the one before goes."""
+        """A new folder after every epoch, complete once it has its final name; then the one before goes.
+
+        Where it cannot be written, such as on a full disk, training goes on without.
+        """
         if self._checkpoints is None:
             return
         before = self._saved()
         folder = self._checkpoints / f"after-{len(self._epochs):05}"
         unfinished = folder.with_suffix(f".{os.getpid()}.tmp")
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        training.save(unfinished)
         epochs = [json_codec.encode(epoch) for epoch in self._epochs]
-        (unfinished / _PROGRESS).write_text(json.dumps({"same": self._same, "epochs": epochs}))
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.replace(folder)
+        try:
+            unfinished.mkdir(parents=True)
+            training.save(unfinished)
+            (unfinished / _PROGRESS).write_text(json.dumps({"same": self._same, "epochs": epochs}))
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.replace(folder)
+        except OSError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            return
         for old in before:
             if old != folder:
                 shutil.rmtree(old, ignore_errors=True)

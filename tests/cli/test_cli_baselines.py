@@ -230,6 +230,14 @@ def test_the_folder_is_that_of_the_settings(folder, tmp_path, monkeypatch, capsy
     assert "gpu-a100" in capsys.readouterr().out
 
 
+def test_below_the_settings_the_folder_is_beside_them(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert main.main(["list"]) == 0
+    assert "gpu-a100" in capsys.readouterr().out
+
+
 def test_the_command_line_has_the_last_word_on_the_folder(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "pytest.ini").write_text("[pytest]\naccel_baselines = nowhere\n")
     monkeypatch.chdir(tmp_path)

@@ -166,12 +166,33 @@ def test_a_test_that_is_expected_to_fail_records_nothing(project, flag):
     assert project.baseline_files == []
 
 
+@pytest.mark.parametrize(
+    ("condition", "outcome"),
+    [
+        ("False, reason='elsewhere'", "recorded"),
+        ("condition=False, reason='elsewhere'", "recorded"),
+        ("False, True, reason='here'", "xpassed"),
+        ("'sys.platform == \"win32\"', reason='a text'", "no_baseline"),
+    ],
+)
+def test_a_test_that_is_expected_to_fail_elsewhere_is_recorded_here(project, condition, outcome):
+    project.benchmark(f"""
+        import pytest
+
+        @pytest.mark.xfail({condition})
+        def test_step(accel, step):
+            accel.measure(step, examples_per_step=32)
+        """)
+    assert project.run("--accel-update-baselines").parseoutcomes() == {outcome: 1}
+    assert len(project.baseline_files) == (outcome == "recorded")
+
+
 def test_a_baseline_that_another_session_records_meanwhile_is_compared_with(project, monkeypatch):
     accept = BaselineStore.accept
 
-    def after_another_session(self, *arguments, only_missing):
-        accept(self, *arguments, only_missing=only_missing)
-        return accept(self, *arguments, only_missing=only_missing)
+    def after_another_session(self, *arguments, **asked):
+        accept(self, *arguments, **asked)
+        return accept(self, *arguments, **asked)
 
     monkeypatch.setattr(BaselineStore, "accept", after_another_session)
     assert project.run("--accel-record-missing").parseoutcomes() == {"passed": 1}

@@ -285,3 +285,11 @@ def test_an_unknown_type_is_a_usage_error(compiled, topology, said):
     result = compiled("def test_step(accel): pass", topology=topology)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert said in result.stderr.str()
+
+
+def test_other_tests_see_the_slice_as_the_accelerator(pytester):
+    pytester.makepyfile(
+        "def test_devices(accelerator):\n    assert (accelerator.kind, accelerator.devices) == ('tpu', 8)"
+    )
+    result = pytester.runpytest("-p", "no:hypothesispytest", "--accel=tpu", "--accel-topology=v2-8")
+    result.assert_outcomes(passed=1)

@@ -324,6 +324,16 @@ def test_a_failing_benchmark_is_rerun_and_the_last_result_counts(project):
     assert result.parseoutcomes() == {"no_baseline": 1, "rerun": 1}
 
 
+def test_what_is_rerun_has_one_outcome_in_junit(project):
+    project.record("--accel-runs=3")
+    slow_then_fast = "0.5 0.5 0.5 0.25"
+    result = project.run("--reruns=1", "--junitxml=junit.xml", step_times_s=slow_then_fast)
+    assert result.parseoutcomes() == {"passed": 1, "rerun": 1}
+    *_, case = xml.etree.ElementTree.parse(project.path / "junit.xml").iter("testcase")
+    outcomes = [each.get("value") for each in case.iter("property") if each.get("name") == "accel.outcome"]
+    assert outcomes == ["passed"]
+
+
 def test_only_the_session_reruns_never_the_child(project):
     project.benchmark("import pytest\n\npytestmark = pytest.mark.flaky(reruns=2)\n" + FLAKY)
 

@@ -184,6 +184,7 @@ def test_the_report_is_the_schema_that_is_documented():
                     }
                 ],
                 "reference_runs": [],
+                "interleaved_pairs": [],
                 "provenance": {"tensorflow": "2.21.0"},
                 "provenance_changes": ["tensorflow 2.20.0 -> 2.21.0"],
                 "notes": ["the machine was loaded"],

@@ -6,6 +6,8 @@ tests of each framework show that its own network comes to the same curve.
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,6 +140,23 @@ class Planted:
 
     def __reduce__(self):
         return Path.touch, (self.file,)
+
+
+def test_where_nothing_can_be_kept_training_goes_on_without(begun, tmp_path, monkeypatch):
+    """A full disk costs what an interrupted run would have saved, and not the training."""
+    kept, _ = begun()
+    expected = numbers([kept.epoch() for _ in range(EPOCHS)])
+    for left in list(tmp_path.iterdir()):
+        shutil.rmtree(left)
+
+    def full(file, *_arrays, **_named):
+        Path(file).write_text("half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    one, _ = begun()
+    assert numbers([one.epoch() for _ in range(EPOCHS)]) == expected
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_pickle_is_loaded_from_a_checkpoint(begun, tmp_path):

@@ -59,9 +59,9 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     """
     _, height, width = images.shape
     above, below, down = _neighbours(size, height)
-    left, count_correct, across = _neighbours(size, width)
+    left, right, across = _neighbours(size, width)
     rows = images[:, above] + (images[:, below] - images[:, above]) * down[:, np.newaxis]
-    between: np.ndarray = rows[:, :, left] + (rows[:, :, count_correct] - rows[:, :, left]) * across
+    between: np.ndarray = rows[:, :, left] + (rows[:, :, right] - rows[:, :, left]) * across
     return between
 
 
@@ -93,14 +93,14 @@ def _resized(image_size: int) -> tuple[np.ndarray, np.ndarray]:
 def _shifted(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Shift down and to the right by this many pixels; what comes in is background."""
     moved = np.full_like(image, image.min())
-    (down, count_correct), size = shift, len(image)
+    (down, right), size = shift, len(image)
     to_rows, to_columns = (
         slice(max(0, down), size + min(0, down)),
-        slice(max(0, count_correct), size + min(0, count_correct)),
+        slice(max(0, right), size + min(0, right)),
     )
     rows, columns = (
         slice(max(0, -down), size + min(0, -down)),
-        slice(max(0, -count_correct), size + min(0, -count_correct)),
+        slice(max(0, -right), size + min(0, -right)),
     )
     moved[to_rows, to_columns] = image[rows, columns]
     return moved

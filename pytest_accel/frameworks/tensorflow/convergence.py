@@ -30,16 +30,16 @@ class TrainState:
         with strategy.scope():
             self.trainer = image_classification.trainer(workload, strategy.num_replicas_in_sync, seed)
             self._rate = self.trainer.learning_rate = tf.Variable(0.0, trainable=False, name="learning_rate")
-        self._spread = strategy
+        self._strategy = strategy
         self._step = image_classification.compiled(self.trainer, strategy)
-        self._right = tf.function(self._count_right, autograph=False, jit_compile=devices.xla())
+        self._counts = tf.function(self._correct, autograph=False, jit_compile=devices.xla())
 
     def step(self, rate: float, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         self._rate.assign(rate)
         return self._step(images, labels)
 
     def count_correct(self, images: tf.Tensor, labels: tf.Tensor) -> Sequence[tf.Tensor]:
-        counts: Sequence[tf.Tensor] = self._right(images, labels)
+        counts: Sequence[tf.Tensor] = self._counts(images, labels)
         return counts
 
     def variables(self) -> list[Variable]:
@@ -66,12 +66,12 @@ class TrainState:
         ]
         return [*trainer.variables, *trainer.momentum_buffers, *statistics, *scaling]
 
-    def _count_right(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
-        counts = self._spread.run(self._right_on_replica, args=(images, labels))
-        return [self._spread.reduce("SUM", count, axis=None) for count in counts]
+    def _correct(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
+        counts = self._strategy.run(self._correct_on_replica, args=(images, labels))
+        return [self._strategy.reduce("SUM", count, axis=None) for count in counts]
 
-    def _right_on_replica(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
+    def _correct_on_replica(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         logits = self.trainer.model(images, training=False)
         real = labels != PADDING_LABEL
-        count_correct = [tf.math.in_top_k(tf.maximum(labels, 0), logits, k) & real for k in (1, 5)]
-        return [tf.reduce_sum(tf.cast(each, tf.int32)) for each in (*count_correct, real)]
+        correct = [tf.math.in_top_k(tf.maximum(labels, 0), logits, k) & real for k in (1, 5)]
+        return [tf.reduce_sum(tf.cast(each, tf.int32)) for each in (*correct, real)]

@@ -74,8 +74,8 @@ class Trainer:
         the Inception Architecture", 2015, section 7).
         """
         recipe = self.recipe
-        strategy = recipe.label_smoothing / recipe.num_classes
-        targets = tf.one_hot(labels, recipe.num_classes, 1 - recipe.label_smoothing + strategy, strategy)
+        spread = recipe.label_smoothing / recipe.num_classes
+        targets = tf.one_hot(labels, recipe.num_classes, 1 - recipe.label_smoothing + spread, spread)
         loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, self.model(images)))
         if recipe.weight_decay:
             loss += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self.model.kernels])

@@ -87,7 +87,7 @@ def check_can_be_split(shapes: Sequence[tuple[int, ...]], global_batch: int, tar
 
 
 def lowered(program: jax.stages.Lowered, target: Slice, partitioning: str) -> Lowered:
-    """What JAX has traced for the devices of ``mesh``."""
+    """What JAX has traced for the devices of ``target``."""
     return Lowered(_fingerprint(program, target), lambda: _compiled(program, target, partitioning))
 
 
@@ -145,9 +145,9 @@ def _compiled(program: jax.stages.Lowered, target: Slice, partitioning: str) -> 
             f"the compiler for {target.name} leaves nothing of this step to compute: what it works on must "
             "come by state= and batch=, and what it computes must be returned"
         )
-    program = program_text.parse(compiled.as_text() or "")
-    found = list(operations.operations(program, target.devices))
-    step = step_time_model.modelled(program, found, limits(target))
+    optimized = program_text.parse(compiled.as_text() or "")
+    found = list(operations.operations(optimized, target.devices))
+    step = step_time_model.modelled(optimized, found, limits(target))
     estimated = costs.get("optimal_seconds", -1.0)
     return ProgramFacts(
         partitioning=partitioning,

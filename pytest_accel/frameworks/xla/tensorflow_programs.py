@@ -82,13 +82,13 @@ def partitioned(target: Slice, global_batch: int, module: Module, leaves_of_stat
     of_the_batch = [argument.shape for argument in function.arguments[leaves_of_state:given]]
     aot_compiler.check_can_be_split(of_the_batch, global_batch, target)
 
-    def shard_state(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    def placed(position: int, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         of_batch = leaves_of_state <= position < given and shape.shape[:1] == (global_batch,)
         return jax.ShapeDtypeStruct(
             shape.shape, shape.dtype, sharding=NamedSharding(mesh, SHARDED if of_batch else REPLICATED)
         )
 
-    shapes = [shard_state(position, shape) for position, shape in enumerate(function.arguments)]
+    shapes = [placed(position, shape) for position, shape in enumerate(function.arguments)]
     changed = [given + at for at, name in enumerate(module.variables) if name in module.updated]
     same = NamedSharding(mesh, REPLICATED)
     results = [same] * leaves_of_state + [None] * (module.results - leaves_of_state)

@@ -10,6 +10,7 @@ from pytest_accel.records import Comparison, Outcome, Result
 
 METRICS_WITHOUT_COMPARISON = (
     "step_time_s",
+    "modelled_step_time_s",
     "flops",
     "bytes_accessed",
     "peak_memory_bytes",
