@@ -138,3 +138,8 @@ class Result:
     interleaved_pairs: tuple[bool, ...] = ()
     history: tuple[AcceptedEntry, ...] = ()
     next_command: NextCommand | None = None
+    is_expected_to_fail: bool = False
+
+    def fails(self, *, strict: bool) -> bool:
+        """Whether the outcome fails the session: not if the test is expected to fail, and did."""
+        return not self.is_expected_to_fail and self.verdict.outcome.fails(strict=strict)

@@ -31,7 +31,7 @@ def error_commands(
     """
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
-    failing = [result for result in results if result.verdict.outcome.fails(strict=strict)]
+    failing = [result for result in results if result.fails(strict=strict)]
     lines = []
     for result in worst_first(failing)[:MAX_ANNOTATIONS]:
         file, line = source_location(result.nodeid)

@@ -242,6 +242,8 @@ class BenchmarkSession:
             self._items[name] = item
         result = self._results.get(name)
         if result is not None:
+            if hasattr(report, "wasxfail") and report.outcome == "skipped":
+                self._results[name] = dataclasses.replace(result, is_expected_to_fail=True)
             vars(report)["accel_outcome"] = result.verdict.outcome.value
             _shorten(report, result.verdict.outcome)
         return report

@@ -253,6 +253,22 @@ def test_a_test_that_ends_itself_keeps_its_own_word(project):
     assert not project.baseline_files
 
 
+def test_an_expected_regression_is_no_reason_not_to_ship(project, monkeypatch):
+    project.record()
+    project.benchmark("""
+        import pytest
+
+        @pytest.mark.xfail(reason="known to be slow")
+        def test_step(accel, step):
+            accel.measure(step, examples_per_step=32)
+        """)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = project.run("--accel-html=page.html", step_times_s=0.3)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.no_fnmatch_line("::error*")
+    assert "Do not ship" not in (project.path / "page.html").read_text()
+
+
 def test_an_expected_regression_is_honoured(project):
     project.record()
     marked = """

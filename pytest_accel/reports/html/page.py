@@ -72,7 +72,7 @@ def text(
         decision=_decision(ordered, strict=strict),
         why=_why(ordered),
         project=project,
-        failed=any(_fails(result, strict=strict) for result in results),
+        failed=any(result.fails(strict=strict) for result in results),
         hardware=hardware,
         header=header(ordered),
         rows=_linked_rows(ordered),
@@ -97,23 +97,20 @@ def text(
 def _decision(ordered: Sequence[Result], *, strict: bool) -> str:
     """What the session says about shipping what it measured."""
     outcomes = {result.verdict.outcome for result in ordered}
-    if any(_fails(result, strict=strict) for result in ordered):
+    if any(result.fails(strict=strict) for result in ordered):
         return "Do not ship"
     if not outcomes - {Outcome.SKIPPED, Outcome.RECORDED}:
         return "Nothing to decide"
-    return "Undecided" if any(_fails(result, strict=True) for result in ordered) else "Ship"
+    return "Undecided" if any(result.fails(strict=True) for result in ordered) else "Ship"
 
 
 def _why(ordered: Sequence[Result]) -> str:
     """The worst benchmark and its reason, empty where all is well."""
-    if not ordered or not _fails(ordered[0], strict=True):
+    failing = [index for index, result in enumerate(ordered) if result.fails(strict=True)]
+    if not failing:
         return ""
-    name = short_names([result.nodeid for result in ordered])[0]
-    return one_line(f"{name}: {ordered[0].verdict.reason}")
-
-
-def _fails(result: Result, *, strict: bool) -> bool:
-    return result.verdict.outcome.fails(strict=strict)
+    name = short_names([result.nodeid for result in ordered])[failing[0]]
+    return one_line(f"{name}: {ordered[failing[0]].verdict.reason}")
 
 
 def _linked_rows(ordered: Sequence[Result]) -> list[tuple[Outcome, int, Sequence[str]]]:
