@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import math
 import os
@@ -24,6 +25,7 @@ from pytest_accel.analysis.rules.variance import FULL_BLOCKS
 from pytest_accel.api.options import seconds
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.cli import CommandResult
+from pytest_accel.cli.pytest_settings import settings_file
 from pytest_accel.hardware.gpu_watch import GpuWatch
 from pytest_accel.records import Kind, Steps
 from pytest_accel.records.json_codec import encode
@@ -119,12 +121,12 @@ class _Seen:
 
 def _repeat(options: argparse.Namespace, folder: str, seen: _Seen) -> None:
     """Run sessions of either kind in turns. Raises UserError, at once if what is seen could not be saved."""
-    end = time.monotonic() + 60 * options.minutes
+    end, inside = time.monotonic() + 60 * options.minutes, _folder_of_tests(options.baselines)
     while len(seen.pairs) < MIN_SESSIONS or time.monotonic() < end:
         stored = report(_session(options.arguments, folder, seen.watch, f"--accel-runs={RUNS}"))
         times_s, unfit = _step_times(stored)
         seen.unfit += unfit
-        seen.sessions.append(times_s)
+        seen.sessions.append({inside + nodeid: times for nodeid, times in times_s.items()})
         if seen.store is None:
             seen.kind = stored.accelerator.kind
             store = BaselineStore(options.baselines, stored.accelerator.identity)
@@ -132,8 +134,21 @@ def _repeat(options: argparse.Namespace, folder: str, seen: _Seen) -> None:
             store.check_writable()
             seen.store = store
         against = _session(options.arguments, folder, seen.watch, f"--accel-against={sys.executable}")
-        seen.pairs.append(_ratios(against))
+        seen.pairs.append({inside + nodeid: ratios for nodeid, ratios in _ratios(against).items()})
         _say(f"{count(len(seen.pairs), 'session')} of either kind")
+
+
+def _folder_of_tests(baselines: Path) -> str:
+    """What leads from the folder that holds the baselines to rootdir, from which a report names tests.
+
+    Packages of a repository may share a folder of baselines, and have tests of one name.
+    """
+    settings = settings_file(Path.cwd())
+    with contextlib.suppress(ValueError):
+        if settings is not None:
+            inside = settings.path.parent.relative_to(baselines.absolute().parent)
+            return "".join(f"{part}/" for part in inside.parts)
+    return ""
 
 
 def summary_lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -> list[str]:

@@ -155,7 +155,8 @@ class StepTiming(BenchmarkKind):
     def _earlier_s(self, baseline: Baseline) -> tuple[tuple[float, ...], ...]:
         """Step times (s) of full-length runs that tell how this benchmark varies, a group for each session.
 
-        A calibration names benchmarks from rootdir, which may lie deeper than the folder of the baselines.
+        A calibration without a settings file names benchmarks from rootdir, which may lie deeper than the
+        folder of the baselines.
         """
         calibrated = [
             times_s

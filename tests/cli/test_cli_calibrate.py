@@ -149,6 +149,21 @@ def test_what_cannot_be_saved_ends_it_after_the_first_session(project):
     assert len(project.pids) - before <= calibrate.RUNS
 
 
+@pytest.mark.slow
+def test_packages_that_share_baselines_have_names_of_their_own(project, monkeypatch):
+    project.benchmark(SCATTERS)
+    package = project.path / "package"
+    package.mkdir()
+    (package / "pytest.ini").write_text("[pytest]\naccel_baselines = ../baselines\n")
+    for name in ("conftest.py", "test_it.py"):
+        (project.path / name).rename(package / name)
+    monkeypatch.chdir(package)
+    assert run(project, ".").ret == 0
+    (file,) = project.path.glob("baselines/*/noise.json")
+    (sitting,) = json.loads(file.read_text())["sittings"]
+    assert {*sitting["sessions"][0]} == {*sitting["pairs"][0]} == {"package/test_it.py::test_step"}
+
+
 def test_pairs_of_which_one_process_came_after_the_other_are_no_interleaved_pairs():
     """As on a TPU, which one process holds: their runs need not be of the same length."""
 
