@@ -146,7 +146,7 @@ def _folder_of_tests(baselines: Path) -> str:
     settings = settings_file(Path.cwd())
     with contextlib.suppress(ValueError):
         if settings is not None:
-            inside = settings.path.parent.relative_to(baselines.absolute().parent)
+            inside = settings.path.parent.resolve().relative_to(baselines.resolve().parent)
             return "".join(f"{part}/" for part in inside.parts)
     return ""
 
