@@ -77,7 +77,9 @@ def session(python: str, families: Sequence[str], topology: str, baselines: Path
     tests = [f"test_families.py::test_step[{family}]" for family in families] or ["test_families.py"]
     # HERE is a project of its own: options and conftests of the folders above do not count.
     command = [python, "-m", "pytest", *tests, f"--rootdir={HERE}", "-c", os.devnull, f"--confcutdir={HERE}"]
-    command += ["-p", "no:cacheprovider", "--accel=tpu", f"--accel-topology={topology}"]
+    # What an environment has compiled to be judged is not compiled again to be recorded.
+    command += ["-o", f"cache_dir={baselines.parent.resolve() / 'cache'}"]
+    command += ["--accel=tpu", f"--accel-topology={topology}"]
     command += ["--accel-framework=jax", f"--accel-baselines={baselines.resolve()}", *arguments]
     return output(command, allowed=(0, 1))
 
