@@ -51,7 +51,7 @@ def test_one_seed_passes_by_no_baseline_of_which_nearly_any_loss_may_be_chance(s
     assert verdict.outcome is outcome
     if outcome is Outcome.INCONCLUSIVE:
         assert verdict.reason.startswith(
-            "epochs to target is 7.0, and was 6.3, and 3 seeds of a baseline do not"
+            "epochs to target is 7.0, and was 6.3, but 3 seeds of the baseline cannot"
         )
         assert verdict.next_step.options == ("--accel-update-baselines", "--accel-runs=5")
 
@@ -88,6 +88,11 @@ class TestTime:
         assert "time to target is 120 s, and was 64 s, but the machine may have been slow" in one.reason
         assert one.next_step.options == ("--accel-runs=3",)
         assert judge([at_pace(2.0)] * 3, BASELINE, TARGET, PACE).outcome is Outcome.REGRESSED
+
+    def test_one_fast_training_is_no_slowdown(self):
+        verdict = judge([at_pace(0.5)], BASELINE, TARGET, PACE)
+        assert verdict.outcome is Outcome.PASSED
+        assert judge([at_pace(0.5)] * 3, BASELINE, TARGET, PACE).outcome is Outcome.IMPROVED
 
     def test_fewer_are_enough_where_the_device_is_its_own(self):
         alone = TimeTolerance(0.1, 0.02)

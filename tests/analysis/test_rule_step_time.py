@@ -293,10 +293,16 @@ class TestBesideOtherPrograms:
         found = compare(self.disturbed([0.1]), runs([0.1] * 3), policy(tolerance=0.1))
         assert found.outcome is Outcome.PASSED
 
-    @pytest.mark.parametrize("now", [0.2, 0.05])
-    def test_no_change_is_told_from_it(self, now):
+    @pytest.mark.parametrize(("now", "outcome"), [(0.2, Outcome.INCONCLUSIVE), (0.05, Outcome.PASSED)])
+    def test_no_change_is_told_from_it(self, now, outcome):
+        """One that is much faster all the same is no slowdown."""
         found = compare(self.disturbed([now] * 3), runs([0.1] * 3), POLICY)
-        assert found.outcome in (Outcome.INCONCLUSIVE, Outcome.PASSED)
+        assert found.outcome is outcome
+        assert [each.outcome for each in found.comparisons] == [outcome]
+
+    def test_by_a_disturbed_baseline_a_faster_run_is_undecided(self):
+        found = compare(runs([0.05] * 3), self.disturbed([0.1] * 3), POLICY)
+        assert found.outcome is Outcome.INCONCLUSIVE
 
     def test_the_reason_says_who_it_was_and_what_to_do(self):
         found = compare(self.disturbed([0.2]), runs([0.1] * 3), POLICY)

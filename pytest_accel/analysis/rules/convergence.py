@@ -140,7 +140,7 @@ def judge(
     if pace is not None and judged[0].comparison.outcome in CHANGED:
         doubt = _doubt_about_time(now, reference, pace)
     if doubt is not None:
-        judged[0] = _without_change(judged[0])
+        judged[0] = _without_change(judged[0], doubt)
     worst = max(judged, key=lambda one: one.comparison.outcome.severity)
     outcome, comparisons = worst.comparison.outcome, tuple(one.comparison for one in judged)
     finding, next_step = _finding(worst, len(now)), None
@@ -149,7 +149,10 @@ def judge(
         if doubt is not None and worst is judged[0]:
             finding, next_step = f"{_sizes(worst.comparison)}, but {doubt.reason}", doubt.next_step
         elif len(now) == 1:
-            finding = f"{_sizes(worst.comparison)}, and {_seeds(len(reference))} of a baseline {TOO_FEW}"
+            finding = (
+                f"{_sizes(worst.comparison)}, but {len(reference)} seeds of the baseline cannot tell how "
+                "much seeds differ"
+            )
             next_step = next_steps.record_more_seeds(next_steps.ADVISED_SEEDS)
     reason = f"{finding}; {_visible(judged, len(now), len(reference))}"
     return Verdict(outcome, reason, comparisons, next_step=next_step)
@@ -157,10 +160,11 @@ def judge(
 
 @dataclass(frozen=True)
 class _Doubt:
-    """Why times show no change, and what to do about it."""
+    """Why times show no change, and what to do about it. ``of_now``: since they may be too long now."""
 
     reason: str
     next_step: NextStep
+    of_now: bool = True
 
 
 def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: TimeTolerance) -> _Doubt | None:
@@ -175,6 +179,7 @@ def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: Ti
             f"when the baseline was recorded, {description_of_training(reference)}: record it again on a "
             "quiet machine",
             next_steps.record_more_seeds(max(next_steps.ADVISED_SEEDS, len(reference))),
+            of_now=False,
         )
     if len(now) < pace.min_seeds:
         return _Doubt(
@@ -184,9 +189,11 @@ def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: Ti
     return None
 
 
-def _without_change(judged: _Judged) -> _Judged:
-    undecided = dataclasses.replace(judged.comparison, outcome=Outcome.INCONCLUSIVE)
-    return dataclasses.replace(judged, comparison=undecided)
+def _without_change(judged: _Judged, doubt: _Doubt) -> _Judged:
+    """A time that is shorter although it may be too long is no slowdown, so it passes."""
+    is_no_worse = doubt.of_now and judged.comparison.outcome is Outcome.IMPROVED
+    outcome = Outcome.PASSED if is_no_worse else Outcome.INCONCLUSIVE
+    return dataclasses.replace(judged, comparison=dataclasses.replace(judged.comparison, outcome=outcome))
 
 
 def failure(now: Sequence[Curve], target: float) -> str | None:
@@ -311,8 +318,6 @@ def _sizes(comparison: Comparison) -> str:
     now, before = (_number(comparison.metric, value) for value in (comparison.now, comparison.baseline))
     return f"{NAMES[comparison.metric]} is {now}, and was {before}"
 
-
-TOO_FEW = "do not tell what is usual"
 
 NAMES = {
     "time_to_target_s": "time to target",

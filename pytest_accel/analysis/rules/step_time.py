@@ -82,8 +82,11 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
     if verdict.outcome is Outcome.PASSED or not any(map(is_disturbed, (*now, *reference))):
         return verdict
     quiet = [run for run in now if not is_disturbed(run)]
-    if quiet and not any(map(is_disturbed, reference)):
-        return _compare(quiet, reference, policy)
+    if not any(map(is_disturbed, reference)):
+        if quiet:
+            return _compare(quiet, reference, policy)
+        if verdict.outcome is Outcome.IMPROVED:
+            return _no_worse(verdict, change(now, reference, policy), policy)
     side = reference if any(map(is_disturbed, reference)) else now
     when = "when the baseline was recorded, " if side is reference else ""
     return _undecided(
@@ -92,6 +95,13 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
         _record_when_quiet(reference, policy) if side is reference else next_steps.wait_longer(policy.wait_s),
         f"{when}other programs used the CPU ({programs(side)}), so a change cannot be confirmed: {QUIET}",
     )
+
+
+def _no_worse(verdict: Verdict, ratio: LogRatio, policy: Policy) -> Verdict:
+    """Of runs that are faster although they were disturbed: that is no slowdown, whatever else it is."""
+    (comparison,) = verdict.comparisons
+    passed = dataclasses.replace(comparison, outcome=Outcome.PASSED)
+    return Verdict(Outcome.PASSED, _reason(Outcome.PASSED, ratio, policy), (passed,))
 
 
 def _record_when_quiet(reference: Sequence[Steps], policy: Policy) -> NextStep:
