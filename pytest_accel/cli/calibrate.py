@@ -7,26 +7,29 @@ import contextlib
 import datetime
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_accel.analysis.formatting import count
+from pytest_accel.analysis.formatting import count, one_line
 from pytest_accel.analysis.metrics.steps import run_step_time_s
 from pytest_accel.analysis.rules import calibration, paired
 from pytest_accel.analysis.rules.calibration import Estimate, Floors
-from pytest_accel.analysis.rules.disturbance import clean_blocks, is_disturbed
+from pytest_accel.analysis.rules.disturbance import MAX_OTHERS_SHARE, clean_blocks, is_disturbed
 from pytest_accel.analysis.rules.variance import FULL_BLOCKS
 from pytest_accel.api.options import seconds
 from pytest_accel.baselines.store import BaselineStore
 from pytest_accel.cli import CommandResult
 from pytest_accel.cli.pytest_settings import settings_file
 from pytest_accel.hardware.gpu_watch import GpuWatch
+from pytest_accel.hardware.other_programs import OtherPrograms
 from pytest_accel.records import Kind, Steps
 from pytest_accel.records.json_codec import encode
 from pytest_accel.records.noise import GpuState, MachineNoise, Sitting
@@ -40,6 +43,9 @@ RUNS = 3
 MIN_SESSIONS = 2
 """Of either kind, however little time there is."""
 
+
+AS_IT_IS = "--accel-wait=0"
+"""With it, pairs count also if other programs used the CPU meanwhile."""
 
 SAMPLED_EVERY_S = 1.0
 """The state of the GPUs, from outside of the processes that are timed."""
@@ -63,7 +69,11 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="benchmarks to repeat, and options of pytest after --, such as `benchmarks/ -- --accel=gpu`",
     )
     parser.add_argument(
-        "--minutes", type=_minutes, default=10.0, metavar="N", help="begin no further session after this time"
+        "--minutes",
+        type=_minutes,
+        default=10.0,
+        metavar="N",
+        help=f"begin no further session after this time, but take {MIN_SESSIONS} of either kind",
     )
     parser.set_defaults(answer=answer)
 
@@ -74,24 +84,34 @@ def answer(options: argparse.Namespace) -> CommandResult:
     What was seen until then is saved all the same, also if the user ends it.
     """
     seen = _Seen()
+    # As from CI's own time limit. An exception at any moment could leave a session that just starts behind.
+    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: seen.ended.set())
     with tempfile.TemporaryDirectory() as folder:
         try:
             _repeat(options, folder, seen)
-        except (UserError, KeyboardInterrupt):
+        except (UserError, KeyboardInterrupt, SystemExit):
             if seen.store is not None and seen.is_of_use:
                 seen.save()
                 _say(f"saved {count(len(seen.sessions), 'session')} in {seen.store.noise_path}")
+            else:
+                _say("nothing was saved: no session had ended")
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    failed = "".join(f"\n{line}" for line in seen.failed)
     if seen.store is None or not seen.is_of_use:
         raise UserError(
             "no benchmark here timed steps that can be calibrated with: choose benchmarks that call "
             f"accel.measure or accel.throughput, and give their runs {FULL_BLOCKS} blocks (--accel-budget)"
+            f"{failed}"
         )
     noise = seen.save()
     path, floors = seen.store.noise_path, calibration.floors(noise.accelerator, noise)
-    return CommandResult(
-        "\n".join(summary_lines(path, noise, floors, seen.unfit)), _data(path, noise, floors, seen.unfit)
-    )
+    lines = [*summary_lines(path, noise, floors, seen.unfit), *seen.failed]
+    if seen.disturbed_pairs:
+        sessions = count(seen.disturbed_pairs, "session")
+        lines.append(f"the pairs of {sessions} left out: disturbed by other programs")
+    return CommandResult("\n".join(lines), _data(path, noise, floors, seen.unfit))
 
 
 @dataclass
@@ -104,6 +124,12 @@ class _Seen:
     sessions: list[Mapping[str, tuple[float, ...]]] = field(default_factory=list)
     pairs: list[Mapping[str, tuple[float, ...]]] = field(default_factory=list)
     unfit: int = 0
+    disturbed_pairs: int = 0
+    """Sessions that compared two environments while other programs used the CPU."""
+    failed: dict[str, None] = field(default_factory=dict)
+    """Lines of pytest about tests that failed."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set once the command is asked to end."""
     watch: GpuWatch = field(default_factory=GpuWatch)
     kind: Kind = Kind.CPU
     store: BaselineStore | None = None
@@ -123,7 +149,7 @@ def _repeat(options: argparse.Namespace, folder: str, seen: _Seen) -> None:
     """Run sessions of either kind in turns. Raises UserError, at once if what is seen could not be saved."""
     end, inside = time.monotonic() + 60 * options.minutes, _folder_of_tests(options.baselines)
     while len(seen.pairs) < MIN_SESSIONS or time.monotonic() < end:
-        stored = report(_session(options.arguments, folder, seen.watch, f"--accel-runs={RUNS}"))
+        stored = report(_session(options.arguments, folder, seen, f"--accel-runs={RUNS}"))
         times_s, unfit = _step_times(stored)
         seen.unfit += unfit
         seen.sessions.append({inside + nodeid: times for nodeid, times in times_s.items()})
@@ -133,8 +159,15 @@ def _repeat(options: argparse.Namespace, folder: str, seen: _Seen) -> None:
             store.noise()
             store.check_writable()
             seen.store = store
-        against = _session(options.arguments, folder, seen.watch, f"--accel-against={sys.executable}")
-        seen.pairs.append({inside + nodeid: ratios for nodeid, ratios in _ratios(against).items()})
+        others = OtherPrograms()
+        against = _session(options.arguments, folder, seen, f"--accel-against={sys.executable}")
+        is_watched = seen.kind is Kind.CPU and AS_IT_IS not in options.arguments
+        usage = others.usage() if is_watched else None
+        if usage is not None and usage.share > MAX_OTHERS_SHARE:
+            seen.disturbed_pairs += 1
+            seen.pairs.append({})
+        else:
+            seen.pairs.append({inside + nodeid: ratios for nodeid, ratios in _ratios(against).items()})
         _say(f"{count(len(seen.pairs), 'session')} of either kind")
 
 
@@ -160,6 +193,7 @@ def summary_lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -
         else f"  between sessions: {100 * floors.sessions.sd:.2g}% assumed, until there are sittings on "
         f"{calibration.MIN_DAYS} days (now {days})"
     )
+    is_measured = not (floors.runs.declared or floors.pairs.declared)
     baselines, pairs = calibration.supported_by_baselines(floors), calibration.supported_by_pairs(floors)
     lines = [
         f"wrote {path}: {count(len(noise.sittings), 'sitting')}. Commit it",
@@ -167,7 +201,7 @@ def summary_lines(path: Path, noise: MachineNoise, floors: Floors, unfit: int) -
         f"  between the runs of a session: {_words(floors.runs)}",
         between,
         f"  between interleaved pairs: {_words(floors.pairs)}",
-        "what this machine supports",
+        f"what this machine supports{'' if is_measured else ', if it varies as assumed'}",
         f"  stored baselines of {RUNS} runs: a tolerance of {_percent(baselines)}; slowdowns of "
         f"{_percent(2 * baselines)} are found 95 times in 100",
         f"  --accel-against: a tolerance of {_percent(pairs)}; slowdowns of {_percent(2 * pairs)} are found "
@@ -263,7 +297,7 @@ def _ratios(data: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     return ratios
 
 
-def _session(arguments: Sequence[str], folder: str, watch: GpuWatch, *options: str) -> dict[str, Any]:
+def _session(arguments: Sequence[str], folder: str, seen: _Seen, *options: str) -> dict[str, Any]:
     """The JSON report of a session. Its baselines are nowhere, so all runs are taken and none is compared."""
     file = Path(folder, "report.json")
     file.unlink(missing_ok=True)
@@ -272,15 +306,19 @@ def _session(arguments: Sequence[str], folder: str, watch: GpuWatch, *options: s
     command += [f"--accel-baselines={folder}/baselines", "-o", f"cache_dir={folder}/cache"]
     command.append("--no-accel-strict")
     with tempfile.TemporaryFile("w+", errors="replace") as output:
-        status = watched(command, output, watch)
+        status = watched(command, output, seen.watch, seen.ended)
         output.seek(0)
+        said = output.read()
         if status not in (0, 1) or not file.exists():
-            raise UserError(f"a session of these benchmarks failed:\n{output.read()}")
+            raise UserError(f"a session of these benchmarks failed:\n{said}")
+        if status:
+            lines = (one_line(line) for line in said.splitlines())
+            seen.failed |= dict.fromkeys(line for line in lines if line.startswith(("FAILED ", "ERROR ")))
     return load(file, "a report of --accel-json")
 
 
-def watched(command: Sequence[str], output: IO[str], watch: GpuWatch) -> int:
-    """Run it to its end, or end it with us; the exit status."""
+def watched(command: Sequence[str], output: IO[str], watch: GpuWatch, ended: threading.Event) -> int:
+    """Run it to its end, or end it with us; the exit status. Raises SystemExit once ``ended`` is set."""
     session = subprocess.Popen(
         command,
         env={**os.environ, "CI": ""},
@@ -294,6 +332,8 @@ def watched(command: Sequence[str], output: IO[str], watch: GpuWatch) -> int:
                 return session.wait(SAMPLED_EVERY_S)
             except subprocess.TimeoutExpired:
                 watch.sample()
+                if ended.is_set():
+                    raise SystemExit(128 + signal.SIGTERM) from None
     except BaseException:
         session.terminate()
         session.wait()

@@ -37,7 +37,13 @@ COMMANDS = (init, list_baselines, show, history, compare, export, prune, calibra
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process. Returns the exit code."""
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # argparse takes what stands after -- for positional arguments only where no option comes before it.
+    split = given.index("--") if "--" in given else len(given)
+    of_command, of_pytest = given[:split], given[split + 1 :]
+    options = parser().parse_args(of_command if "calibrate" in of_command else given)
+    if "calibrate" in of_command:
+        options.arguments += of_pytest
     try:
         if "baselines" in options and options.baselines is None:
             options.baselines = pytest_settings.baselines_folder(Path())

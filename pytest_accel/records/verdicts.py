@@ -140,6 +140,11 @@ class Result:
     next_command: NextCommand | None = None
     is_expected_to_fail: bool = False
 
+    @property
+    def outcome_in_words(self) -> str:
+        """The outcome, and whether it was expected."""
+        return f"{self.verdict.outcome}{' as expected' if self.is_expected_to_fail else ''}"
+
     def fails(self, *, strict: bool) -> bool:
         """Whether the outcome fails the session: not if the test is expected to fail, and did."""
         return not self.is_expected_to_fail and self.verdict.outcome.fails(strict=strict)

@@ -43,7 +43,7 @@ def text(hardware: str, results: Sequence[Result]) -> str:
 
 def headline(ordered: Sequence[Result]) -> str:
     """Count the outcomes, such as "pytest-accel: 1 regressed, 4 passed"."""
-    counts = Counter(result.verdict.outcome for result in ordered)
+    counts = Counter(result.outcome_in_words for result in ordered)
     if not counts:
         return "pytest-accel: no benchmark ran"
     return f"pytest-accel: {', '.join(f'{count} {plain(outcome)}' for outcome, count in counts.items())}"

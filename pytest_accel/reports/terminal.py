@@ -101,7 +101,7 @@ def closing_line(results: Sequence[Result], seconds: float, reference: str, repo
 
 def headline(results: Sequence[Result]) -> str:
     """Count the outcomes, the worst first: ``1 regressed, 4 passed``."""
-    counts = Counter(result.verdict.outcome for result in worst_first(results))
+    counts = Counter(result.outcome_in_words for result in worst_first(results))
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 

@@ -40,6 +40,11 @@ ALL_SKIPPED = (
 )
 
 
+NOT_RECORDED_XFAIL = (
+    "nothing is stored, and a test that is marked xfail records nothing: remove the mark, or give it a "
+    "condition that is False here (not a text)"
+)
+
 ENDED_EARLY = (
     "the session was ended early as if all were well ({why}), and strict mode fails it: let nothing call "
     "pytest.exit, or pass --no-accel-strict"
@@ -109,10 +114,13 @@ class BenchmarkSession:
 
     def settings_of(self, item: pytest.Item) -> Settings:
         """Those of a benchmark; one that is marked xfail is expected to fail, so it records nothing."""
-        asked = self._prepared.benchmarks[naming.display_name(item)]
+        asked = self._asked(item)
         if may_be_expected_to_fail(item):
             return dataclasses.replace(asked, update_baselines=False, record_missing=False)
         return asked
+
+    def _asked(self, item: pytest.Item) -> Settings:
+        return self._prepared.benchmarks[naming.display_name(item)]
 
     def baseline_gate(
         self,
@@ -164,6 +172,9 @@ class BenchmarkSession:
         ``output`` is for other hosts: what the process wrote that failed.
         """
         prepared = self._prepared
+        if result.verdict.outcome is Outcome.NO_BASELINE and self.settings_of(item) != self._asked(item):
+            verdict = dataclasses.replace(result.verdict, reason=NOT_RECORDED_XFAIL, next_step=None)
+            result = dataclasses.replace(result, verdict=verdict)
         if self.accelerator.devices > 1:
             benchmark = naming.benchmark(item, prepared.store.folder)
             result = scaled(result, benchmark, self.accelerator.devices, prepared.single_device)

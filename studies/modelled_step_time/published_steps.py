@@ -1,9 +1,9 @@
 """Training steps of which step times on TPUs were published: the work of each, and what was measured.
 
-Language models are those of MaxText (AI-Hypercomputer/maxtext, ``MaxText/configs/v5e`` and ``v5p``, read in
-November 2026): gated layers in a scan, weights and Adam's moments split over all devices, sequences of 2048
-tokens. MaxText's attention is a Pallas kernel, and this one is XLA's. TFLOP/s are of the model, which do not
-count what the backward pass computes again.
+Language models are those of MaxText (AI-Hypercomputer/maxtext, ``MaxText/configs/v5e``, read in November 2026):
+gated layers in a scan, each computed again in the backward pass, weights and Adam's moments split over all
+devices, sequences of 2048 tokens. MaxText's attention is a Pallas kernel, and this one is XLA's. TFLOP/s are of
+the model, which do not count what is computed again.
 """
 
 from __future__ import annotations
@@ -41,18 +41,12 @@ class LanguageModel:
 
 @dataclass(frozen=True)
 class Published:
-    """A measured step: ``sequences`` on each device, ``tflops_per_s`` of each device.
-
-    Each layer is split over ``tensor`` devices. The backward pass computes layers again, all of them or, with
-    ``keeps_products``, all but the products with weights.
-    """
+    """A measured step: ``sequences`` on each device, ``tflops_per_s`` of each device."""
 
     model: LanguageModel
     topology: str
     sequences: int
     tflops_per_s: float
-    tensor: int = 1
-    keeps_products: bool = False
 
     @property
     def measured_s(self) -> float:
@@ -68,8 +62,6 @@ PUBLISHED = (
     Published(MODEL_16B, "v5litepod-256", 6, 120),
     Published(MODEL_32B, "v5litepod-256", 4, 132),
     Published(MODEL_64B, "v5litepod-256", 2, 118),
-    Published(MODEL_32B, "v5p-128", 7, 328, tensor=4, keeps_products=True),
-    Published(MODEL_64B, "v5p-128", 3, 323, tensor=4, keeps_products=True),
 )
 
 
@@ -82,30 +74,25 @@ def step_of(published: Published, devices: int) -> tuple[Callable[..., Any], Any
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
     model = published.model
-    groups = np.array(jax.devices()[:devices]).reshape(-1, published.tensor)
-    mesh = Mesh(groups, ("fsdp", "tensor"))
+    mesh = Mesh(np.array(jax.devices()[:devices]), ("fsdp",))
     inner = model.heads * HEAD_WIDTH
 
-    def shape(*sizes: int, split: tuple[str | None, ...], dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(sizes, dtype, sharding=NamedSharding(mesh, PartitionSpec(*split)))
-
-    def into(size: int) -> jax.ShapeDtypeStruct:
-        return shape(model.layers, model.width, size, split=(None, "fsdp", "tensor"))
-
-    def out_of(size: int) -> jax.ShapeDtypeStruct:
-        return shape(model.layers, size, model.width, split=(None, "tensor", "fsdp"))
+    def shape(*sizes: int, split: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:
+        places: list[str | None] = [None] * len(sizes)
+        places[split] = "fsdp"
+        return jax.ShapeDtypeStruct(sizes, dtype, sharding=NamedSharding(mesh, PartitionSpec(*places)))
 
     layers = {
-        **{name: into(inner) for name in ("query", "key", "value")},
-        "out": out_of(inner),
-        "gate": into(model.hidden),
-        "up": into(model.hidden),
-        "down": out_of(model.hidden),
+        **{name: shape(model.layers, model.width, inner, split=1) for name in ("query", "key", "value")},
+        "out": shape(model.layers, inner, model.width, split=2),
+        "gate": shape(model.layers, model.width, model.hidden, split=1),
+        "up": shape(model.layers, model.width, model.hidden, split=1),
+        "down": shape(model.layers, model.hidden, model.width, split=2),
     }
     weights = {
         "layers": layers,
-        "embedding": shape(VOCABULARY, model.width, split=("tensor", "fsdp")),
-        "logits": shape(model.width, VOCABULARY, split=("fsdp", "tensor")),
+        "embedding": shape(VOCABULARY, model.width, split=1),
+        "logits": shape(model.width, VOCABULARY, split=0),
     }
     on_examples = NamedSharding(mesh, PartitionSpec("fsdp"))
 
@@ -123,9 +110,7 @@ def step_of(published: Published, devices: int) -> tuple[Callable[..., Any], Any
     def loss(weights: Any, tokens: Any, targets: Any) -> Any:
         x = weights["embedding"].astype(jnp.bfloat16)[tokens]
         x = lax.with_sharding_constraint(x, on_examples)
-        policies = jax.checkpoint_policies
-        kept = policies.dots_with_no_batch_dims_saveable if published.keeps_products else None
-        body = jax.checkpoint(layer, policy=kept)
+        body = jax.checkpoint(layer)
         x, _ = lax.scan(lambda at, each: (body(at, each), None), x, weights["layers"])
         logits = (x @ weights["logits"].astype(jnp.bfloat16)).astype(jnp.float32)
         chosen = jnp.take_along_axis(logits, targets[..., None], -1)[..., 0]
@@ -142,5 +127,5 @@ def step_of(published: Published, devices: int) -> tuple[Callable[..., Any], Any
         return (weights, first, second), value
 
     examples = devices * published.sequences
-    batch = tuple(shape(examples, TOKENS, split=("fsdp",), dtype=jnp.int32) for _ in range(2))
+    batch = tuple(shape(examples, TOKENS, split=0, dtype=jnp.int32) for _ in range(2))
     return jax.jit(step, donate_argnums=0), (weights, weights, weights), batch, examples

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -41,7 +44,14 @@ def pytest_sessionstart(session):
 
 def run(project, *arguments):
     return project.pytester.run(
-        sys.executable, "-m", "pytest_accel.cli.main", "calibrate", *arguments, "--minutes=0.001"
+        sys.executable,
+        "-m",
+        "pytest_accel.cli.main",
+        "calibrate",
+        "--minutes=0.001",
+        *arguments,
+        "--",
+        "--accel-wait=0",
     )
 
 
@@ -80,7 +90,7 @@ def test_a_session_ends_with_the_command(tmp_path):
 
     program = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     with file.open("w") as output, pytest.raises(KeyboardInterrupt):
-        calibrate.watched([sys.executable, "-c", program], output, Interrupted())
+        calibrate.watched([sys.executable, "-c", program], output, Interrupted(), threading.Event())
     assert not psutil.pid_exists(int(file.read_text()))
 
 
@@ -135,6 +145,43 @@ def test_what_was_seen_before_a_session_failed_is_saved(project):
     (file,) = project.path.glob("baselines/*/noise.json")
     (sitting,) = json.loads(file.read_text())["sittings"]
     assert len(sitting["sessions"]) == 1
+
+
+@pytest.mark.slow
+def test_a_benchmark_that_fails_is_named(project):
+    project.benchmark(SCATTERS + "\n\ndef test_fails(accel):\n    assert not accel\n")
+    result = run(project, ".")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["wrote *noise.json: 1 sitting. Commit it", "FAILED test_it.py::test_fails*"])
+    project.benchmark("def test_fails(accel):\n    assert not accel\n")
+    result = run(project, ".")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["FAILED test_it.py::test_fails*"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_what_was_seen_before_the_command_was_ended_is_saved(project, sent, code):
+    project.benchmark(SCATTERS)
+    command = [sys.executable, "-m", "pytest_accel.cli.main", "calibrate", ".", "--minutes=10"]
+    with subprocess.Popen(command, cwd=project.path, stderr=subprocess.PIPE, text=True) as calibrating:
+        assert calibrating.stderr.readline() == "pytest-accel: 1 session of either kind\n"
+        children = psutil.Process(calibrating.pid).children()
+        calibrating.send_signal(sent)
+        _, said = calibrating.communicate(timeout=60)
+    assert calibrating.returncode == code
+    assert "pytest-accel: saved 1 session in " in said or "pytest-accel: saved 2 sessions in " in said
+    assert len([*project.path.glob("baselines/*/noise.json")]) == 1
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.slow
+def test_options_of_pytest_follow_whatever_stands_before_them(project):
+    project.benchmark(SCATTERS)
+    command = [sys.executable, "-m", "pytest_accel.cli.main", "calibrate"]
+    result = project.pytester.run(*command, ".", "--minutes=0.001", "--", "--accel-tolerance=none")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["*--accel-tolerance*none*"])
 
 
 @pytest.mark.slow

@@ -253,6 +253,29 @@ def test_what_other_programs_disturbed_is_no_change_of_the_program(run, timed, s
     assert printed.splitlines()[2].endswith("disturbed by other programs")
 
 
+def test_a_row_shows_the_times_of_what_was_compared(run, timed):
+    """A run of which few blocks were clean is compared with as few of the other side."""
+    (new,) = runs(0.1)
+    few = replace(
+        new,
+        step_times_s=(0.2,) * 6 + (0.1,) * 20,
+        others_share=(0.0,) * 6 + (0.9,) * 20,
+    )
+    _, printed, _ = run(timed("old.json", runs(0.1)), timed("new.json", [few]))
+    line = printed.splitlines()[2]
+    assert "100 ms" in line
+    assert "200 ms" in line
+    assert "+100.0%" in line
+
+
+def test_a_disturbed_run_beside_others_does_not_count(run, timed):
+    (busy,) = runs(0.9)
+    busy = replace(busy, others_share=(0.9,) * len(busy.step_times_s))
+    _, printed, _ = run(timed("old.json", runs(*OLD)), timed("new.json", [*runs(*OLD), busy]))
+    assert printed.splitlines()[2].endswith("no clear change")
+    assert printed.splitlines()[2].count("100 ms") == 2
+
+
 def test_one_run_on_each_side_shows_a_small_change_as_chance(run, timed):
     _, printed, _ = run(timed("old.json", runs(0.1)), timed("new.json", runs(0.104)))
     assert printed.splitlines()[2].endswith("no clear change")

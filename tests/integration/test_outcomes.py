@@ -266,6 +266,8 @@ def test_an_expected_regression_is_no_reason_not_to_ship(project, monkeypatch):
     result = project.run("--accel-html=page.html", step_times_s=0.3)
     assert result.ret == pytest.ExitCode.OK
     result.stdout.no_fnmatch_line("::error*")
+    result.stdout.fnmatch_lines(["accel: 1 regressed as expected in *"])
+    assert "Ship: 1 regressed as expected" in (project.path / "page.html").read_text()
     assert "Do not ship" not in (project.path / "page.html").read_text()
 
 

@@ -183,8 +183,11 @@ def test_a_test_that_is_expected_to_fail_elsewhere_is_recorded_here(project, con
         def test_step(accel, step):
             accel.measure(step, examples_per_step=32)
         """)
-    assert project.run("--accel-update-baselines").parseoutcomes() == {outcome: 1}
+    result = project.run("--accel-update-baselines", "-rA")
+    assert result.parseoutcomes() == {outcome: 1}
     assert len(project.baseline_files) == (outcome == "recorded")
+    said = "nothing is stored, and a test that is marked xfail records nothing" in result.stdout.str()
+    assert said == (outcome != "recorded")
 
 
 def test_a_baseline_that_another_session_records_meanwhile_is_compared_with(project, monkeypatch):

@@ -37,6 +37,8 @@ class Side:
 class Change:
     """One benchmark on two sides: step times (s), the relative change with its interval, and what it means.
 
+    Times are of what is compared: as many blocks of each run, without those that other programs disturbed.
+
     ``change`` and ``interval`` are None where the two did different work.
     """
 
@@ -66,10 +68,10 @@ def changes(sides: Sequence[Side]) -> list[Change]:
 def _change(name: str, reference: Side, candidate: Side) -> Change:
     old, new = reference.benchmarks[name], candidate.benchmarks[name]
     names = (name, reference.name, candidate.name)
-    times_s = step_time_s(old.runs), step_time_s(new.runs)
     if old.work != new.work:
-        return Change(*names, *times_s, None, None, "other work")
-    now, before = truncate_to_same_blocks(*([clean_blocks(run) for run in side.runs] for side in (new, old)))
+        return Change(*names, step_time_s(old.runs), step_time_s(new.runs), None, None, "other work")
+    now, before = truncate_to_same_blocks(_cleaned(new.runs), _cleaned(old.runs))
+    times_s = step_time_s(before), step_time_s(now)
     expected_sd = sd_for_few_blocks(MIN_RUN_SD[candidate.kind], fewest_blocks(now, before))
     ratio = step_time.change(now, before, Policy(0.0, 1, 1, expected_sd, assumed=True))
     low, high = ratio.interval(CHANGE_CONFIDENCE)
@@ -77,6 +79,12 @@ def _change(name: str, reference: Side, candidate: Side) -> Change:
     if verdict != "no clear change" and any(map(is_disturbed, (*now, *before))):
         verdict = "disturbed by other programs"
     return Change(*names, *times_s, ratio.change, (low, high), verdict)
+
+
+def _cleaned(runs: Sequence[Steps]) -> list[Steps]:
+    """Without disturbed blocks, and without disturbed runs where there are others."""
+    cleaned = [clean_blocks(run) for run in runs]
+    return [run for run in cleaned if not is_disturbed(run)] or cleaned
 
 
 def table(found: Iterable[Change]) -> str:

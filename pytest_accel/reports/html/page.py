@@ -164,7 +164,7 @@ def _tone(outcome: Outcome) -> str:
 
 
 def _title(ordered: Sequence[Result]) -> str:
-    counts = Counter(result.verdict.outcome.value for result in ordered)
+    counts = Counter(result.outcome_in_words for result in ordered)
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no benchmark ran"
 
 
