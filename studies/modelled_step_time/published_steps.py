@@ -1,9 +1,9 @@
 """Training steps of which step times on TPUs were published: the work of each, and what was measured.
 
-Language models are those of MaxText (AI-Hypercomputer/maxtext, ``MaxText/configs/v5e``, read in November 2026):
-gated layers in a scan, each computed again in the backward pass, weights and Adam's moments split over all
-devices, sequences of 2048 tokens. MaxText's attention is a Pallas kernel, and this one is XLA's. TFLOP/s are of
-the model, which do not count what is computed again.
+Language models are those of MaxText (AI-Hypercomputer/maxtext, ``MaxText/configs/v5e``, November 2026): gated
+layers in a scan, each computed again in the backward pass, weights and Adam's moments split over all devices,
+sequences of 2048 tokens. MaxText's attention is a Pallas kernel, and this one is XLA's. TFLOP/s are of the
+model, which do not count what is computed again.
 """
 
 from __future__ import annotations
