@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from pytest_accel.analysis.rules.calibration import floors
-from pytest_accel.cli import calibrate
-from pytest_accel.records import Kind
+from pytest_accel.cli import calibrate, main
+from pytest_accel.hardware.other_programs import Usage
+from pytest_accel.records import Accelerator, Kind, Outcome, Result, Steps, Verdict, Workload
 from pytest_accel.records.noise import GpuState, MachineNoise, Sitting
+from pytest_accel.reports.common import json_writer
 
 SCATTERS = """
 import os
@@ -221,6 +224,28 @@ def test_pairs_of_which_one_process_came_after_the_other_are_no_interleaved_pair
     pairs = {"runs": [steps(*times_s), steps(1.0)], "reference_runs": [steps(*times_s), steps(1.0, 2.0)]}
     data = {"benchmarks": [{"nodeid": "test_it", **pairs, "interleaved_pairs": [True, False]}]}
     assert calibrate._ratios(data) == {"test_it": (0.0,)}
+
+
+@pytest.mark.parametrize(
+    ("cores", "options", "are_kept"),
+    [(1.5, [], False), (0.02, [], True), (1.5, ["--", "--accel-wait=0"], True)],
+)
+def test_pairs_beside_other_programs_are_left_out(monkeypatch, tmp_path, capsys, cores, options, are_kept):
+    """On a machine that is as busy as said, and sessions that are over at once."""
+    steps = Steps((0.1,) * 40, 1, 1.0, 1.0, 1.0, 1.0, 4)
+    result = Result(
+        "test_it.py::test_step", Verdict(Outcome.PASSED, ""), Workload("measure", "numpy", 8), (steps,),
+        {"step_time_s": 0.1}, reference_runs=(steps,), interleaved_pairs=(True,),
+    )  # fmt: skip
+    session = json.loads(json_writer.text(Accelerator("cpu-x", Kind.CPU, "X", 2), None, {}, [result]))
+    monkeypatch.setattr(calibrate, "_session", lambda *_arguments: session)
+    others = SimpleNamespace(usage=lambda: Usage(cores, 2, "make (pid 7)", cores))
+    monkeypatch.setattr(calibrate, "OtherPrograms", lambda: others)
+    assert main.main(["calibrate", ".", "--minutes=0.0001", f"--baselines={tmp_path}", *options]) == 0
+    (sitting,) = json.loads((tmp_path / "cpu-x" / "noise.json").read_text())["sittings"]
+    assert any(sitting["pairs"]) == are_kept
+    said = "sessions left out: disturbed by other programs" in capsys.readouterr().out
+    assert said != are_kept
 
 
 @pytest.mark.slow
