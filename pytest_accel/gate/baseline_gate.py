@@ -85,7 +85,9 @@ class BaselineGate:
         if self._settings.update_baselines:
             return RunSize(BLOCKS, seconds)
         baseline = self._store.load(self._benchmark, workload.framework)
-        if baseline is None or baseline.workload.hash != workload.hash or not baseline.fits(self._benchmark):
+        if baseline is None:
+            return RunSize(BLOCKS, seconds, waits=self._settings.record_missing)  # or compared with nothing
+        if baseline.workload.hash != workload.hash or not baseline.fits(self._benchmark):
             return RunSize(BLOCKS, seconds)
         accepted = [run for run in baseline.current.runs if isinstance(run, Steps)]
         if not accepted:

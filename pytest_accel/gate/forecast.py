@@ -56,7 +56,10 @@ def _limit(benchmarks: Sequence[Settings], whose: str, hardware: Kind) -> str:
         )
     records = [one for one in benchmarks if one.update_baselines or one.record_missing]
     apart_s = max((pause_s(one, hardware) for one in records if one.runs > 1), default=0.0)
-    pauses = f", pauses of up to {duration(apart_s)}," if apart_s else ""
-    return (
-        f"at most {duration(most_s)} of timed steps{whose}, plus start-up{pauses} and trainings to a target"
-    )
+    extras = ["start-up"]
+    if apart_s:
+        extras.append(f"pauses of up to {duration(apart_s)}")
+    if hardware is Kind.CPU and any(one.wait for one in benchmarks):
+        extras.append("waits for a quiet machine")
+    steps = f"at most {duration(most_s)} of timed steps{whose}"
+    return f"{steps}, plus {', '.join(extras)} and trainings to a target"

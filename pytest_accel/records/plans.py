@@ -106,10 +106,12 @@ class TrainingPlan:
 class RunSize:
     """How large a run is: blocks, at most ``seconds`` of them; steps a block, None to be chosen.
 
-    They are chosen such that a block takes ``min_block_s`` or more.
+    They are chosen such that a block takes ``min_block_s`` or more. ``waits``: blocks that other programs
+    disturbed do not count, while the run may wait for a quiet machine.
     """
 
     blocks: int
     seconds: float
     steps_per_block: int | None = None
     min_block_s: float = MIN_BLOCK_S
+    waits: bool = True

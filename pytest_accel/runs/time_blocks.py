@@ -60,7 +60,7 @@ def measure_steps(
     blocks: list[TimedBlock] = []
     others = WatchedParts(watch())
     while True:
-        extra_blocks, extra_s = _disturbed(blocks, others.known_shares, wait_s)
+        extra_blocks, extra_s = _disturbed(blocks, others.known_shares, wait_s if run_size.waits else 0.0)
         count, spent_s = len(blocks) - extra_blocks, sum(block.time_s for block in blocks) - extra_s
         if count >= MIN_BLOCKS and (count >= run_size.blocks or spent_s >= run_size.seconds):
             break

@@ -29,22 +29,27 @@ class Runs:
 
 
 @pytest.fixture
-def session(tmp_path):
-    """``session(*runs, **settings)`` is the result of a session that takes as many of them as it needs."""
+def gate(tmp_path):
+    """``gate(**settings)`` judges a benchmark by the baselines of this test."""
 
-    def session(*runs, benchmarks=1, devices=1, identity="some-identity", **asked):
-        defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU}
+    def gate(benchmarks=1, devices=1, identity="some-identity", **asked):
+        defaults = {"runs": 3, "wait": 60.0, "budget": 60.0, "accel": Kind.CPU, "record_missing": False}
         settings = Settings(**{**DEFAULTS, **defaults, **asked})
         store = BaselineStore(tmp_path / "baselines", identity)
         accelerator = Accelerator(identity, Kind.CPU, "some model", devices)
         context = GateContext(accelerator, settings, store, benchmarks, floors(Kind.CPU, None))
-        gate = BaselineGate(
+        return BaselineGate(
             Benchmark("test_it.py::test_step"),
             "test_step",
             context,
             lambda _so_far: None,
             pause=lambda _seconds: None,
         )
-        return gate.result(Runs(*runs))
 
-    return session
+    return gate
+
+
+@pytest.fixture
+def session(gate):
+    """``session(*runs, **settings)`` is the result of a session that takes as many of them as it needs."""
+    return lambda *runs, **asked: gate(**asked).result(Runs(*runs))

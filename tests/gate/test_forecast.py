@@ -63,8 +63,11 @@ def test_recording_on_a_cpu_takes_a_pause_as_well(hardware, wait_s, words):
 def test_recording_anew_takes_pauses_of_that_length():
     missing = dataclasses.replace(SETTINGS, record_missing=True, wait=30.0)
     assert forecast([(missing, None)], Kind.CPU) == (
-        "1 benchmark, at most 60 s of timed steps, plus start-up, pauses of up to 30 s, and trainings to a "
-        "target"
+        "1 benchmark, at most 60 s of timed steps, plus start-up, pauses of up to 30 s, waits for a quiet "
+        "machine and trainings to a target"
+    )
+    assert forecast([(missing, None)], Kind.GPU) == (
+        "1 benchmark, at most 60 s of timed steps, plus start-up and trainings to a target"
     )
 
 

@@ -36,8 +36,8 @@ def test_what_the_session_will_take_is_said_before_it_begins(project):
     result = project.run("--accel-budget=90", "--accel-session-budget=600")
     result.stdout.fnmatch_lines([
         "accel: cpu, *",
-        "accel: 1 benchmark, at most 90 s of timed steps, plus start-up and trainings to a target, ended "
-        "after 10 min (--accel-session-budget)",
+        "accel: 1 benchmark, at most 90 s of timed steps, plus start-up, waits for a quiet machine and "
+        "trainings to a target, ended after 10 min (--accel-session-budget)",
     ])  # fmt: skip
     project.record()
     project.run().stdout.fnmatch_lines(

@@ -167,6 +167,12 @@ def test_a_run_that_waited_long_enough_ends():
     assert len(beside(Others(*[BUSY] * 50), RunSize(8, 1e9), wait_s=0.0).step_times_s) == 8
 
 
+def test_a_run_that_is_compared_with_nothing_waits_for_nobody():
+    steps = beside(Others(*[BUSY] * 50), RunSize(8, 1e9, waits=False), wait_s=60.0)
+    assert len(steps.step_times_s) == 8
+    assert steps.others_share == (0.75,) * 8
+
+
 def test_an_answer_is_about_all_blocks_since_the_one_before():
     steps = beside(Others(None, None, BUSY, None, QUIET), RunSize(5, 1e9), wait_s=0.0)
     assert steps.others_share == (0.75, 0.75, 0.75, 0.01, 0.01)
