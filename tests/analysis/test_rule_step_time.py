@@ -12,21 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.step_time_runs import POLICY, runs
 
 from pytest_accel.analysis.rules.decision import Confidence
 from pytest_accel.analysis.rules.policy import Policy
 from pytest_accel.analysis.rules.step_time import compare, judge
-from pytest_accel.analysis.rules.variance import FULL_BLOCKS
-from pytest_accel.records import Conditions, NeedMore, Outcome, Steps, Verdict
+from pytest_accel.records import NeedMore, Outcome, Verdict
 
 SESSIONS = json.loads((Path(__file__).parents[1] / "data" / "noise_sessions.json").read_text())
-POLICY = Policy(
-    tolerance=0.04,
-    min_runs=1,
-    max_runs=3,
-    expected_sd=0.02,
-    assumed=False,
-)
 FEW = settings(max_examples=60, deadline=None)
 TIMES = st.lists(st.floats(0.2, 0.3), min_size=1, max_size=5)
 POLICIES = st.builds(
@@ -37,22 +30,6 @@ POLICIES = st.builds(
     expected_sd=st.floats(0.001, 0.05),
     assumed=st.booleans(),
 )
-
-
-def runs(times: Iterable[float], blocks: int = FULL_BLOCKS) -> list[Steps]:
-    """One run for each time; its other blocks were slower."""
-    return [
-        Steps(
-            step_times_s=(1.5 * time, time, *[1.1 * time] * (blocks - 2)),
-            steps_per_block=4,
-            startup_time_s=1.0,
-            build_time_s=1.0,
-            compile_time_s=1.0,
-            warmup_time_s=1.0,
-            warmup_steps=5,
-        )
-        for time in times
-    ]
 
 
 def verdict(now: Iterable[float], reference: Iterable[float], policy: Policy = POLICY) -> Verdict:
@@ -273,60 +250,6 @@ class TestAnotherRun:
     def test_not_after_the_last_planned_look(self):
         answer = judge(runs([0.103] * 3), runs([0.1] * 3), POLICY, may_take_more=True)
         assert isinstance(answer, Verdict)
-
-
-class TestBesideOtherPrograms:
-    """A disturbed run is evidence for a pass, and for nothing else."""
-
-    @staticmethod
-    def disturbed(times: Iterable[float]) -> list[Steps]:
-        return [
-            dataclasses.replace(
-                run,
-                others_share=(1.0,) * len(run.step_times_s),
-                conditions=Conditions(other_programs=("python3 (pid 1234)",)),
-            )
-            for run in runs(times)
-        ]
-
-    def test_a_fast_run_passes(self):
-        found = compare(self.disturbed([0.1]), runs([0.1] * 3), policy(tolerance=0.1))
-        assert found.outcome is Outcome.PASSED
-
-    @pytest.mark.parametrize(("now", "outcome"), [(0.2, Outcome.INCONCLUSIVE), (0.05, Outcome.PASSED)])
-    def test_no_change_is_told_from_it(self, now, outcome):
-        """One that is much faster all the same is no slowdown."""
-        found = compare(self.disturbed([now] * 3), runs([0.1] * 3), POLICY)
-        assert found.outcome is outcome
-        assert [each.outcome for each in found.comparisons] == [outcome]
-
-    def test_by_a_disturbed_baseline_a_faster_run_is_undecided(self):
-        found = compare(runs([0.05] * 3), self.disturbed([0.1] * 3), POLICY)
-        assert found.outcome is Outcome.INCONCLUSIVE
-
-    def test_the_reason_says_who_it_was_and_what_to_do(self):
-        found = compare(self.disturbed([0.2]), runs([0.1] * 3), POLICY)
-        assert found.reason == (
-            "other programs used the CPU during 40 of 40 blocks (python3 (pid 1234)), so a change cannot be "
-            "confirmed: stop them, use a quieter machine, or compare side by side with --accel-against"
-        )
-
-    def test_runs_that_were_not_disturbed_decide_alone(self):
-        now = [*self.disturbed([0.3]), *runs([0.2] * 2)]
-        (comparison,) = compare(now, runs([0.1] * 3), POLICY).comparisons
-        assert comparison.outcome is Outcome.REGRESSED
-        assert comparison.now == pytest.approx(0.2)
-
-    def test_a_baseline_that_was_disturbed_shows_no_change(self):
-        found = compare(runs([0.2] * 3), self.disturbed([0.1] * 3), POLICY)
-        assert found.outcome is Outcome.INCONCLUSIVE
-        assert found.reason.startswith(
-            "when the baseline was recorded, other programs used the CPU during 120 of"
-        )
-
-    def test_another_run_may_find_a_quiet_machine(self):
-        answer = judge(self.disturbed([0.2]), runs([0.1] * 3), POLICY, may_take_more=True)
-        assert isinstance(answer, NeedMore)
 
     @FEW
     @given(

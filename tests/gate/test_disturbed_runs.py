@@ -18,7 +18,7 @@ MAKE = Conditions(other_programs=("make (pid 7)",))
 
 
 def run(clean, disturbed=0, *, time_s=0.25, disturbed_time_s=0.4):
-    """So many clean blocks, and so many disturbed ones before them."""
+    """A run of these clean blocks, after these disturbed ones."""
     times_s = (disturbed_time_s,) * disturbed + (time_s,) * clean
     shares = (0.9,) * disturbed + (0.0,) * clean
     steps = Steps(

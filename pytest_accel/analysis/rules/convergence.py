@@ -170,8 +170,8 @@ class _Doubt:
 def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: TimeTolerance) -> _Doubt | None:
     if any(map(is_training_disturbed, now)):
         return _Doubt(
-            f"{description_of_training(now)}, so that is no change of the program: stop them, use a quieter "
-            "machine, or compare side by side with --accel-against",
+            f"{description_of_training(now)}, so that is not a change of the program: stop them, use a "
+            "quieter machine, or compare side by side with --accel-against",
             next_steps.AGAIN,
         )
     if any(map(is_training_disturbed, reference)):
@@ -190,7 +190,7 @@ def _doubt_about_time(now: Sequence[Curve], reference: Sequence[Curve], pace: Ti
 
 
 def _without_change(judged: _Judged, doubt: _Doubt) -> _Judged:
-    """A time that is shorter although it may be too long is no slowdown, so it passes."""
+    """A time that is shorter although it may be too long is not a slowdown, so it passes."""
     is_no_worse = doubt.of_now and judged.comparison.outcome is Outcome.IMPROVED
     outcome = Outcome.PASSED if is_no_worse else Outcome.INCONCLUSIVE
     return dataclasses.replace(judged, comparison=dataclasses.replace(judged.comparison, outcome=outcome))

@@ -98,7 +98,7 @@ def compare(now: Sequence[Steps], reference: Sequence[Steps], policy: Policy) ->
 
 
 def _no_worse(verdict: Verdict, ratio: LogRatio, policy: Policy) -> Verdict:
-    """Of runs that are faster although they were disturbed: that is no slowdown, whatever else it is."""
+    """Of runs that are faster although they were disturbed: that is not a slowdown, whatever else it is."""
     (comparison,) = verdict.comparisons
     passed = dataclasses.replace(comparison, outcome=Outcome.PASSED)
     return Verdict(Outcome.PASSED, _reason(Outcome.PASSED, ratio, policy), (passed,))
