@@ -37,6 +37,9 @@ from pytest_accel.records import (
 from pytest_accel.records.plans import BLOCKS, RunSize
 from pytest_accel.records.run_errors import InvalidRun, Unmeasured
 
+MAX_NAMES = 3
+"""Of other hardware, in a sentence."""
+
 ANY_HARDWARE = "any-"
 """How the name of hardware begins under which baselines for all machines lie, such as any-cpu."""
 
@@ -273,12 +276,19 @@ class BaselineGate:
             verdict = kind.judge_across_hardware(baseline, runs)
             if verdict is not None:
                 return self._across_hardware(kind, verdict, runs, baseline, identity)
+        elsewhere = self._stored_elsewhere(runs[0].workload)
         reason = (
-            f"nothing is stored for {self._accelerator.identity}: record it with "
+            f"nothing is stored for {self._accelerator.identity}{elsewhere}: record it with "
             f"--accel-record-missing --accel-runs={self._runs_to_record(kind)}"
         )
         next_step = next_steps.record(self._runs_to_record(kind))
         return self._finished(kind, Verdict(Outcome.NO_BASELINE, reason, next_step=next_step), runs, None)
+
+    def _stored_elsewhere(self, workload: Workload) -> str:
+        """Which hardware has a baseline of this benchmark: it may be this machine with fewer of its cores."""
+        names = [name for name, _ in self._store.on_other_hardware(self._benchmark, workload.framework)]
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        return f", but for {', '.join(names[:MAX_NAMES])}{more}" if names else ""
 
     def _across_hardware(
         self, kind: BenchmarkKind, verdict: Verdict, runs: list[Run], baseline: Baseline, identity: str

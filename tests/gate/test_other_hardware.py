@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_accel.records import Curve, Epoch, Outcome, Run, Workload
+from pytest_accel.records import Curve, Epoch, Outcome, Run, Steps, Workload
 
 
 def training(seed, *, train_examples=1408):
@@ -35,6 +35,20 @@ def test_it_is_of_as_many_devices(session, record, recorded_on, devices, outcome
     """Each device normalizes over its share of a batch, so that others learn otherwise."""
     record(5, identity="theirs", devices=recorded_on)
     assert session(training(7), runs=1, identity="ours", devices=devices).verdict.outcome is outcome
+
+
+def test_without_one_it_says_which_hardware_has_one(session):
+    """Such as this machine without ``taskset``, or another type of runner."""
+    steps = Run(Workload("measure", "numpy", 8), Steps((0.1,) * 40, 1, 1.0, 1.0, 1.0, 1.0, 4), {})
+    nothing = session(steps, runs=1, identity="cpu-x-2-cores").verdict
+    assert nothing.reason.startswith("nothing is stored for cpu-x-2-cores: record it with")
+    for identity in "edcba":
+        session(*[steps] * 3, update_baselines=True, identity=identity)
+    verdict = session(steps, runs=1, identity="cpu-x-2-cores").verdict
+    assert verdict.outcome is Outcome.NO_BASELINE
+    assert verdict.reason.startswith(
+        "nothing is stored for cpu-x-2-cores, but for a, b, c and 2 more: record it with"
+    )
 
 
 def test_the_one_of_most_seeds_decides(session, record):
