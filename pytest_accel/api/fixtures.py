@@ -58,6 +58,6 @@ def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     if backend is not None:
         return backend.accelerator
     asked = settings.resolve(request.config, {})
-    if asked.topology is not None:
+    if asked.topology is not None and settings.accelerator_kind_given(request.config) == "tpu":
         return hardware.compile_only(asked.topology)
     return hardware.accelerator(settings.accelerator_kind(request.config), asked.identity, asked.devices)
