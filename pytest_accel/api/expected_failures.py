@@ -6,7 +6,7 @@ import pytest
 
 
 def may_be_expected_to_fail(item: pytest.Item) -> bool:
-    """Whether a mark ``xfail`` of the test holds here, or may: conditions in a text are pytest's to read."""
+    """Whether a mark ``xfail`` of the test holds here, or may: only pytest evaluates conditions in texts."""
     return any(map(_may_hold, item.iter_markers("xfail")))
 
 

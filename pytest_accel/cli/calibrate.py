@@ -94,7 +94,7 @@ def answer(options: argparse.Namespace) -> CommandResult:
                 seen.save()
                 _say(f"saved {count(len(seen.sessions), 'session')} in {seen.store.noise_path}")
             else:
-                _say("nothing was saved: no session had ended")
+                _say("nothing was saved")
             raise
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 from pytest_accel.analysis.metrics import steps as metrics_steps
@@ -11,7 +10,7 @@ from pytest_accel.analysis.rules import next_steps, outliers, step_time, varianc
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE, Confidence
 from pytest_accel.analysis.rules.disturbance import clean_blocks, description, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.analysis.rules.run_lengths import fewest_blocks, truncate_to_same_blocks
+from pytest_accel.analysis.rules.run_lengths import enough_blocks, fewest_blocks, truncate_to_same_blocks
 from pytest_accel.api.settings import Settings
 from pytest_accel.gate import sampling_loop
 from pytest_accel.gate.benchmark_kind import BenchmarkKind, GateContext
@@ -87,7 +86,7 @@ class StepTiming(BenchmarkKind):
         A run that other programs left too few blocks does not cut all others to these: it is disturbed.
         """
         reference = [clean_blocks(run) for run in _steps(baseline.current)]
-        enough = _enough_blocks(fewest_blocks(reference, []))
+        enough = enough_blocks(fewest_blocks(reference, []))
         return truncate_to_same_blocks([clean_blocks(run.steps, enough) for run in runs], reference)
 
     def caution_when_recorded(self, runs: Sequence[Run]) -> str | None:
@@ -203,17 +202,12 @@ class StepTiming(BenchmarkKind):
         clean = clean_blocks(run)
         clean_s = sum(clean.step_times_s) * run.steps_per_block
         is_complete = clean_s > 0.99 * run_budget_s(self._settings)  # times are rounded
-        return clean if is_complete else clean_blocks(run, _enough_blocks(BLOCKS))
+        return clean if is_complete else clean_blocks(run, enough_blocks(BLOCKS))
 
 
 def run_budget_s(settings: Settings) -> float:
     """Seconds of timed steps that a run may take, which leaves room for two further ones."""
     return settings.budget / (settings.runs + EXTRA_RUNS)
-
-
-def _enough_blocks(blocks: int) -> int:
-    """How many a run has to have, to be compared with runs of this length."""
-    return variance.FULL_BLOCKS if blocks >= variance.FULL_BLOCKS else math.ceil(blocks / 2)
 
 
 def _fewest_blocks(entry: AcceptedEntry) -> int:

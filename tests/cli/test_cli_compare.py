@@ -254,18 +254,25 @@ def test_what_other_programs_disturbed_is_no_change_of_the_program(run, timed, s
 
 
 def test_a_row_shows_the_times_of_what_was_compared(run, timed):
-    """A run of which few blocks were clean is compared with as few of the other side."""
+    """Without the blocks that others disturbed, whatever these took."""
     (new,) = runs(0.1)
-    few = replace(
+    some = replace(
         new,
-        step_times_s=(0.2,) * 6 + (0.1,) * 20,
-        others_share=(0.0,) * 6 + (0.9,) * 20,
+        step_times_s=(0.2,) * 40 + (0.1,) * 20,
+        others_share=(0.0,) * 40 + (0.9,) * 20,
     )
-    _, printed, _ = run(timed("old.json", runs(0.1)), timed("new.json", [few]))
+    _, printed, _ = run(timed("old.json", runs(0.1)), timed("new.json", [some]))
     line = printed.splitlines()[2]
     assert "100 ms" in line
     assert "200 ms" in line
     assert "+100.0%" in line
+
+
+def test_a_run_with_few_undisturbed_blocks_does_not_cut_the_others_to_these(run, timed):
+    (new,) = runs(0.150)
+    few = replace(new, step_times_s=(0.150,) * 66, others_share=(0.0,) * 6 + (0.9,) * 60)
+    _, printed, _ = run(timed("old.json", runs(*OLD)), timed("new.json", [*runs(0.150, 0.151), few]))
+    assert printed.splitlines()[2].endswith("slower")
 
 
 def test_a_disturbed_run_beside_others_does_not_count(run, timed):

@@ -122,8 +122,8 @@ def judge(
 
     One seed passes inside the prediction interval of the baseline's seeds, if these are MIN_SEEDS or more;
     several must rule out a loss beyond the margin. ``change_confidence`` is that of a change in any of the
-    numbers that are compared, which share it. Raises ValueError if there is no curve now, or fewer than two
-    in the baseline, or one there that does not reach the target.
+    numbers that are compared, which share it. Raises ValueError without a curve now, with fewer than two in
+    the baseline, and for one there that does not reach the target.
     """
     if not now or len(reference) < 2:
         raise ValueError("a comparison needs a curve now and at least two in the baseline")

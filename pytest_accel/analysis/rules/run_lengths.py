@@ -7,14 +7,21 @@ fastest 2.6% below that of their first 5. So only runs of the same length are co
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
+from pytest_accel.analysis.rules.variance import FULL_BLOCKS
 from pytest_accel.records import Steps
 
 
 def fewest_blocks(now: Sequence[Steps], reference: Sequence[Steps]) -> int:
     """Those of the shortest run."""
     return min(len(run.step_times_s) for run in (*now, *reference))
+
+
+def enough_blocks(blocks: int) -> int:
+    """How many a run has to have, to be compared with runs of this length."""
+    return FULL_BLOCKS if blocks >= FULL_BLOCKS else math.ceil(blocks / 2)
 
 
 def first_blocks(run: Steps, count: int) -> Steps:

@@ -9,9 +9,9 @@ from pytest_accel.analysis.formatting import one_line, percent, quantity
 from pytest_accel.analysis.metrics.steps import step_time_s
 from pytest_accel.analysis.rules import step_time
 from pytest_accel.analysis.rules.decision import CHANGE_CONFIDENCE
-from pytest_accel.analysis.rules.disturbance import clean_blocks, is_disturbed
+from pytest_accel.analysis.rules.disturbance import MIN_CLEAN_BLOCKS, clean_blocks, is_disturbed
 from pytest_accel.analysis.rules.policy import Policy
-from pytest_accel.analysis.rules.run_lengths import fewest_blocks, truncate_to_same_blocks
+from pytest_accel.analysis.rules.run_lengths import enough_blocks, fewest_blocks, truncate_to_same_blocks
 from pytest_accel.analysis.rules.variance import MIN_RUN_SD, sd_for_few_blocks
 from pytest_accel.records import Kind, Steps
 
@@ -70,7 +70,9 @@ def _change(name: str, reference: Side, candidate: Side) -> Change:
     names = (name, reference.name, candidate.name)
     if old.work != new.work:
         return Change(*names, step_time_s(old.runs), step_time_s(new.runs), None, None, "other work")
-    now, before = truncate_to_same_blocks(_cleaned(new.runs), _cleaned(old.runs))
+    before = _cleaned(old.runs)
+    now = _cleaned(new.runs, enough_blocks(fewest_blocks(before, [])))
+    now, before = truncate_to_same_blocks(now, before)
     times_s = step_time_s(before), step_time_s(now)
     expected_sd = sd_for_few_blocks(MIN_RUN_SD[candidate.kind], fewest_blocks(now, before))
     ratio = step_time.change(now, before, Policy(0.0, 1, 1, expected_sd, assumed=True))
@@ -81,9 +83,9 @@ def _change(name: str, reference: Side, candidate: Side) -> Change:
     return Change(*names, *times_s, ratio.change, (low, high), verdict)
 
 
-def _cleaned(runs: Sequence[Steps]) -> list[Steps]:
+def _cleaned(runs: Sequence[Steps], enough: int = MIN_CLEAN_BLOCKS) -> list[Steps]:
     """Without disturbed blocks, and without disturbed runs where there are others."""
-    cleaned = [clean_blocks(run) for run in runs]
+    cleaned = [clean_blocks(run, enough) for run in runs]
     return [run for run in cleaned if not is_disturbed(run)] or cleaned
 
 
